@@ -1,0 +1,57 @@
+/* srtp/srtp.h - SRTP and SRTCP (RFC 3711, 7714): protection, replay windows, rollover counters.
+ *
+ * One object holds both directions of a connection. Packets are transformed in place. */
+#ifndef WR_SRTP_SRTP_H
+#define WR_SRTP_SRTP_H
+
+#include "wr/crypto.h"
+
+#define WR_SRTP_MAX_EXPANSION 20 /* GCM: tag 16 + SRTCP index 4; CM: 10 + 4 */
+#define WR_SRTP_N_SOURCES 8      /* SSRCs per direction; a further one replaces the longest silent */
+#define WR_SRTP_WINDOW 128       /* replay window, packets */
+
+typedef struct wr_srtp_source {
+  uint32_t ssrc;
+  uint32_t roc;        /* rollover counter */
+  uint32_t rtcp_index; /* tx: last used; rx: highest seen */
+  uint32_t age;        /* for replacement */
+  uint64_t window[2], rtcp_window[2];
+  uint16_t highest_seq;
+  bool used, rtp_seen, rtcp_seen;
+} wr_srtp_source;
+
+typedef struct wr_srtp_direction {
+  wr_cipher *rtp, *rtcp, *rtp_mac, *rtcp_mac;
+  uint8_t rtp_salt[14], rtcp_salt[14];
+  wr_srtp_source source[WR_SRTP_N_SOURCES];
+  uint32_t age;
+} wr_srtp_direction;
+
+typedef struct wr_srtp {
+  const wr_crypto *crypto;
+  wr_srtp_profile profile;
+  wr_srtp_direction tx, rx;
+} wr_srtp;
+
+typedef enum wr_srtp_result {
+  WR_SRTP_OK,
+  WR_SRTP_MALFORMED, /* too short, wrong version, lengths that do not add up */
+  WR_SRTP_REPLAYED,  /* seen before or too old */
+  WR_SRTP_BAD_TAG,
+} wr_srtp_result;
+
+/* Derives the session keys (RFC 3711 4.3). The caller wipes |keys|.
+ * WR_ERR_CRYPTO: the backend refused; |srtp| is wiped. */
+wr_err wr_srtp_init(wr_srtp *srtp, const wr_crypto *crypto, const wr_srtp_keys *keys);
+void wr_srtp_wipe(wr_srtp *srtp);
+
+/* Encrypts the RTP packet (a complete, valid header is the caller's duty) of |len| bytes at |packet| in place;
+ * |cap| >= len + WR_SRTP_MAX_EXPANSION. Returns the new length; 0: the backend failed or the key is used up. */
+size_t wr_srtp_protect_rtp(wr_srtp *srtp, uint8_t *packet, size_t len, size_t cap);
+size_t wr_srtp_protect_rtcp(wr_srtp *srtp, uint8_t *packet, size_t len, size_t cap);
+/* Decrypts in place; on WR_SRTP_OK *len is the plain length; otherwise the bytes are undefined. State (replay
+ * window, ROC, source table) changes only after the tag was found right. */
+wr_srtp_result wr_srtp_unprotect_rtp(wr_srtp *srtp, uint8_t *packet, size_t *len);
+wr_srtp_result wr_srtp_unprotect_rtcp(wr_srtp *srtp, uint8_t *packet, size_t *len);
+
+#endif
