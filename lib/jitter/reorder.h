@@ -1,0 +1,47 @@
+/* jitter/reorder.h - a bounded reorder buffer for audio: packets in any order in, frames in order out.
+ *
+ * Holds a packet that is ahead of a hole until the hole is filled or |max_wait_us| has passed since that packet
+ * arrived, or the buffer is full; then the hole is given up (counted lost). Late and duplicate packets are dropped.
+ */
+#ifndef WR_JITTER_REORDER_H
+#define WR_JITTER_REORDER_H
+
+#include "wr/types.h"
+
+#define WR_REORDER_SLOTS 16        /* packets held */
+#define WR_REORDER_FRAME_BYTES 400 /* largest payload held out of order; a larger one closes the hole before it */
+
+typedef struct wr_reorder_frame {
+  uint16_t seq;
+  uint32_t timestamp;
+  bool after_loss;  /* one or more packets before this one were given up */
+  uint16_t n_lost;  /* how many */
+  wr_bytes payload; /* borrowed until the next call */
+} wr_reorder_frame;
+
+typedef struct wr_reorder_slot {
+  wr_time arrived_at;
+  uint32_t timestamp;
+  uint16_t seq, len;
+  bool used;
+  uint8_t bytes[WR_REORDER_FRAME_BYTES];
+} wr_reorder_slot;
+
+typedef struct wr_reorder {
+  wr_time max_wait_us;
+  uint64_t n_late, n_duplicate, n_lost, n_reordered;
+  wr_bytes direct; /* the packet just inserted, when it is next in order: passed through without copying */
+  uint32_t direct_timestamp;
+  uint16_t next_seq, direct_seq, n_held, skipped;
+  bool started, has_direct;
+  wr_reorder_slot slot[WR_REORDER_SLOTS];
+} wr_reorder;
+
+void wr_reorder_init(wr_reorder *reorder, wr_time max_wait_us);
+/* |payload| is borrowed until the following wr_reorder_next calls returned false. */
+void wr_reorder_insert(wr_reorder *reorder, uint16_t seq, uint32_t timestamp, wr_bytes payload, wr_time now);
+/* Next frame in order, if it is due. Call until false after each insert and at the deadline. */
+bool wr_reorder_next(wr_reorder *reorder, wr_reorder_frame *frame, wr_time now);
+wr_time wr_reorder_deadline(const wr_reorder *reorder);
+
+#endif
