@@ -1,0 +1,355 @@
+/* xiaozhi/client.c - the device side of a XiaoZhi WebSocket link.
+ *
+ *   CLOSED -opened-> HELLO -hello-> READY -closed-> CLOSED
+ *                      \-10 s-> FAILED -closed-> CLOSED   (goodbye and hang_up lead to FAILED as well)
+ *
+ * Speech passes only after a tts start and not between an abort and the next tts start; it still passes after a
+ * tts stop, because some servers send the stop ahead of their last packets. Left out: MQTT + UDP, OTA, pings (the
+ * WebSocket library's business), glyph_push. */
+#include "xiaozhi/client.h"
+
+#include <string.h>
+
+#include "base/io.h"
+
+static const wr_time hello_at[] = {0, WR_S(2), WR_S(5)};
+enum { N_HELLOS = sizeof hello_at / sizeof hello_at[0] };
+#define HELLO_TIMEOUT WR_S(10)
+
+void xz_client_settings_default(xz_client_settings *settings) {
+  *settings = (xz_client_settings){
+      .version = 1,
+      .audio = {16000, 1, 60},
+      .mcp = {xz_page_tools, xz_n_page_tools, false, "xiaozhi-rtc", "0.1.0"},
+  };
+}
+
+void xz_client_init(xz_client *c, const xz_client_settings *settings) {
+  *c = (xz_client){.settings = *settings};
+  xz_outbox_init(&c->out, c->out_memory, sizeof c->out_memory);
+  xz_mcp_device_init(&c->mcp, &settings->mcp);
+}
+
+void xz_client_wipe(xz_client *c) {
+  xz_message_wipe(&c->message);
+  wr_wipe(c, sizeof *c);
+}
+
+void xz_client_set_version(xz_client *c, unsigned version) { c->settings.version = version; }
+
+static void drop(xz_client *c, xz_client_drop why) { c->stats.drop[why]++; }
+
+static xz_client_event *tell(xz_client *c, xz_client_event_kind kind) {
+  WR_ASSERT(c->n_events < sizeof c->events / sizeof c->events[0]);
+  xz_client_event *e = &c->events[c->n_events++];
+  *e = (xz_client_event){.kind = kind, .text = "", .emotion = "", .status = ""};
+  return e;
+}
+
+static void tell_text(xz_client *c, xz_client_event_kind kind, const char *text) { tell(c, kind)->text = text; }
+
+/* Every input begins here: the events of the last one must have been taken. */
+static void begin_input(xz_client *c) {
+  WR_ASSERT(c->i_event == c->n_events);
+  c->i_event = c->n_events = 0;
+  xz_message_wipe(&c->message);
+}
+
+static wr_err send_written(xz_client *c, wr_writer *w) {
+  wr_err err = xz_outbox_end(&c->out, w, XZ_SEND_TEXT);
+  if (err) drop(c, XZ_DROP_QUEUE);
+  return err;
+}
+
+static wr_writer write_text(xz_client *c, const char *text) {
+  return xz_outbox_begin(&c->out, 256 + 6 * (strlen(c->session_id) + strlen(text)));
+}
+
+static void close_link(xz_client *c, uint16_t code, const char *reason) {
+  c->state = XZ_CLIENT_FAILED;
+  c->listening = c->speaking = false;
+  xz_outbox_clear(&c->out);
+  if (xz_outbox_put_close(&c->out, code, reason)) drop(c, XZ_DROP_QUEUE);
+}
+
+static void send_hello(xz_client *c) {
+  xz_client_hello hello = {c->settings.version, c->settings.mcp.n_tools > 0, c->settings.server_aec,
+                           c->settings.audio};
+  wr_writer w = write_text(c, "");
+  xz_write_client_hello(&w, &hello);
+  if (!send_written(c, &w)) c->stats.hellos_out++;
+  c->n_hellos++;
+}
+
+void xz_client_opened(xz_client *c, wr_time now) {
+  begin_input(c);
+  WR_ASSERT(c->state == XZ_CLIENT_CLOSED);
+  c->state = XZ_CLIENT_HELLO;
+  c->muted = true;
+  c->listening = c->speaking = c->aborted = false;
+  c->n_hellos = 0;
+  c->opened_at = now;
+  c->session_id[0] = 0;
+  xz_outbox_clear(&c->out);
+  xz_mcp_device_reset(&c->mcp);
+  send_hello(c);
+}
+
+void xz_client_closed(xz_client *c) {
+  begin_input(c);
+  c->state = XZ_CLIENT_CLOSED;
+  c->listening = false;
+  bool bracket_open = c->speaking || c->aborted;
+  c->speaking = c->aborted = false;
+  xz_outbox_clear(&c->out);
+  xz_mcp_device_reset(&c->mcp);
+  if (bracket_open) tell(c, XZ_CLIENT_EVENT_TTS_STOP);
+}
+
+static void on_hello(xz_client *c) {
+  const xz_message *m = &c->message;
+  /* The firmware takes "websocket" alone; a missing transport is harmless here. */
+  if (*m->transport && strcmp(m->transport, "websocket")) {
+    drop(c, XZ_DROP_MALFORMED);
+    return;
+  }
+  size_t len = strlen(m->session_id);
+  if (len >= sizeof c->session_id) len = sizeof c->session_id - 1;
+  memcpy(c->session_id, m->session_id, len);
+  c->session_id[len] = 0;
+  if (c->state == XZ_CLIENT_READY) {
+    drop(c, XZ_DROP_REPEATED); /* an answer to each hello we sent */
+    return;
+  }
+  c->state = XZ_CLIENT_READY;
+  tell(c, XZ_CLIENT_EVENT_READY)->audio = m->has_audio ? m->audio : (xz_audio){24000, 1, 60};
+}
+
+static void on_tts_start(xz_client *c) {
+  c->muted = false;
+  if (c->mode != XZ_MODE_REALTIME) c->listening = false;
+  if (c->aborted) tell(c, XZ_CLIENT_EVENT_TTS_STOP); /* the server forgot the stop of what we aborted */
+  c->aborted = false;
+  if (c->speaking)
+    drop(c, XZ_DROP_REPEATED);
+  else
+    tell(c, XZ_CLIENT_EVENT_TTS_START);
+  c->speaking = true;
+}
+
+static void on_tts_stop(xz_client *c) {
+  if (c->speaking || c->aborted)
+    tell(c, XZ_CLIENT_EVENT_TTS_STOP);
+  else
+    drop(c, XZ_DROP_REPEATED);
+  c->speaking = c->aborted = false;
+}
+
+static void on_sentence(xz_client *c, xz_client_event_kind kind) {
+  if (c->muted)
+    drop(c, XZ_DROP_STALE);
+  else
+    tell_text(c, kind, c->message.text);
+}
+
+static void on_tts(xz_client *c) {
+  switch (c->message.state) {
+    case XZ_STATE_START: on_tts_start(c); return;
+    case XZ_STATE_STOP: on_tts_stop(c); return;
+    case XZ_STATE_SENTENCE_START: on_sentence(c, XZ_CLIENT_EVENT_SENTENCE_START); return;
+    case XZ_STATE_SENTENCE_END: on_sentence(c, XZ_CLIENT_EVENT_SENTENCE_END); return;
+    case XZ_STATE_NONE:
+    case XZ_STATE_DETECT: drop(c, XZ_DROP_UNKNOWN); return;
+  }
+}
+
+static void on_llm(xz_client *c) {
+  const char *emotion = xz_emotion_emoji(c->message.emotion) ? c->message.emotion : "neutral";
+  xz_client_event *e = tell(c, XZ_CLIENT_EVENT_LLM);
+  e->emotion = emotion;
+  e->text = xz_emotion_emoji(emotion);
+}
+
+static void on_mcp(xz_client *c, wr_time now) {
+  xz_tool_call call;
+  if (!c->message.payload)
+    drop(c, XZ_DROP_MALFORMED);
+  else if (xz_mcp_device_recv(&c->mcp, c->message.payload, c->session_id, &c->out, &call, now))
+    tell(c, XZ_CLIENT_EVENT_TOOL_CALL)->tool = call;
+}
+
+static void on_alert(xz_client *c) {
+  const xz_message *m = &c->message;
+  if (!*m->status || !*m->message || !*m->emotion) {
+    drop(c, XZ_DROP_MALFORMED); /* the firmware wants all three */
+    return;
+  }
+  xz_client_event *e = tell(c, XZ_CLIENT_EVENT_ALERT);
+  e->status = m->status;
+  e->text = m->message;
+  e->emotion = m->emotion;
+}
+
+static void on_message(xz_client *c, wr_time now) {
+  const xz_message *m = &c->message;
+  switch (m->type) {
+    case XZ_HELLO: on_hello(c); return;
+    case XZ_STT: tell_text(c, XZ_CLIENT_EVENT_STT, m->text); return;
+    case XZ_LLM: on_llm(c); return;
+    case XZ_TTS: on_tts(c); return;
+    case XZ_MCP: on_mcp(c, now); return;
+    case XZ_SYSTEM: tell_text(c, XZ_CLIENT_EVENT_SYSTEM, m->command); return;
+    case XZ_ALERT: on_alert(c); return;
+    case XZ_CUSTOM: tell(c, XZ_CLIENT_EVENT_CUSTOM)->payload = m->payload; return;
+    case XZ_ERROR: tell_text(c, XZ_CLIENT_EVENT_ERROR, m->message); return;
+    case XZ_GOODBYE:
+      close_link(c, 1000, "");
+      tell(c, XZ_CLIENT_EVENT_GOODBYE);
+      return;
+    case XZ_UNKNOWN:
+    case XZ_LISTEN:
+    case XZ_ABORT:
+    case XZ_PING:
+    case XZ_PONG: drop(c, XZ_DROP_UNKNOWN); return;
+  }
+}
+
+static bool is_open(const xz_client *c) { return c->state == XZ_CLIENT_HELLO || c->state == XZ_CLIENT_READY; }
+
+static void take_text(xz_client *c, wr_bytes text, wr_time now) {
+  c->stats.texts_in++;
+  if (!is_open(c)) {
+    drop(c, XZ_DROP_NOT_OPEN);
+    return;
+  }
+  wr_err err = xz_message_read(&c->message, text);
+  if (err)
+    drop(c, err == WR_ERR_LIMIT ? XZ_DROP_TOO_LONG : XZ_DROP_NOT_JSON);
+  else
+    on_message(c, now);
+}
+
+void xz_client_recv_text(xz_client *c, wr_bytes text, wr_time now) {
+  begin_input(c);
+  take_text(c, text, now);
+}
+
+void xz_client_recv_binary(xz_client *c, wr_bytes message, wr_time now) {
+  begin_input(c);
+  xz_frame frame;
+  bool has_payload = xz_frame_read(&frame, c->settings.version, message);
+  if (has_payload && frame.type == XZ_FRAME_JSON) {
+    take_text(c, frame.payload, now);
+    return;
+  }
+  c->stats.frames_in++;
+  if (!is_open(c)) {
+    drop(c, XZ_DROP_NOT_OPEN);
+  } else if (!has_payload) {
+    drop(c, XZ_DROP_UNKNOWN);
+  } else if (c->muted) {
+    drop(c, XZ_DROP_STALE);
+  } else {
+    xz_client_event *e = tell(c, XZ_CLIENT_EVENT_AUDIO);
+    e->opus = frame.payload;
+    e->timestamp_ms = frame.timestamp_ms;
+  }
+}
+
+void xz_client_tick(xz_client *c, wr_time now) {
+  begin_input(c);
+  xz_mcp_device_tick(&c->mcp, c->session_id, &c->out, now);
+  if (c->state != XZ_CLIENT_HELLO) return;
+  if (now >= c->opened_at + HELLO_TIMEOUT) {
+    close_link(c, 1000, "no hello");
+    tell_text(c, XZ_CLIENT_EVENT_FAILED, "the server did not answer hello");
+  } else if (c->n_hellos < N_HELLOS && now >= c->opened_at + hello_at[c->n_hellos]) {
+    send_hello(c);
+  }
+}
+
+wr_time xz_client_deadline(const xz_client *c) {
+  wr_time deadline = is_open(c) ? xz_mcp_device_deadline(&c->mcp) : WR_NEVER;
+  if (c->state != XZ_CLIENT_HELLO) return deadline;
+  return wr_time_min(deadline, c->opened_at + (c->n_hellos < N_HELLOS ? hello_at[c->n_hellos] : HELLO_TIMEOUT));
+}
+
+static wr_err send_listen(xz_client *c, xz_state state, xz_mode mode, const char *text) {
+  if (c->state != XZ_CLIENT_READY) return WR_ERR_STATE;
+  wr_writer w = write_text(c, text);
+  xz_write_listen(&w, c->session_id, state, mode, text);
+  return send_written(c, &w);
+}
+
+wr_err xz_client_listen_start(xz_client *c, xz_mode mode) {
+  wr_err err = send_listen(c, XZ_STATE_START, mode, "");
+  if (err) return err;
+  c->mode = mode;
+  c->listening = true;
+  return WR_OK;
+}
+
+wr_err xz_client_listen_stop(xz_client *c) {
+  wr_err err = send_listen(c, XZ_STATE_STOP, XZ_MODE_AUTO, "");
+  if (!err) c->listening = false;
+  return err;
+}
+
+wr_err xz_client_detect(xz_client *c, const char *text) {
+  return send_listen(c, XZ_STATE_DETECT, XZ_MODE_AUTO, text);
+}
+
+wr_err xz_client_abort(xz_client *c, const char *reason) {
+  if (c->state != XZ_CLIENT_READY) return WR_ERR_STATE;
+  wr_writer w = write_text(c, reason ? reason : "");
+  xz_write_abort(&w, c->session_id, reason);
+  wr_err err = send_written(c, &w);
+  if (err) return err;
+  c->muted = true;
+  c->aborted |= c->speaking;
+  c->speaking = false;
+  return WR_OK;
+}
+
+wr_err xz_client_send_audio(xz_client *c, wr_bytes opus, uint32_t timestamp_ms) {
+  if (c->state != XZ_CLIENT_READY || !c->listening) return WR_ERR_STATE;
+  size_t need = opus.len + XZ_FRAME_HEADER_MAX;
+  if (xz_outbox_used(&c->out) + need > XZ_CLIENT_OUT_BYTES / 2) {
+    drop(c, XZ_DROP_QUEUE); /* a stalled socket: late speech is worth nothing, messages need the rest */
+    return WR_ERR_LIMIT;
+  }
+  wr_writer w = xz_outbox_begin(&c->out, need);
+  w.at += xz_frame_write(w.at, wr_writer_left(&w), c->settings.version, timestamp_ms, opus);
+  if (wr_writer_len(&w) == 0) w.failed = true;
+  wr_err err = xz_outbox_end(&c->out, &w, XZ_SEND_BINARY);
+  if (err) drop(c, XZ_DROP_QUEUE);
+  return err;
+}
+
+wr_err xz_client_tool_result(xz_client *c, uint32_t call, bool ok, const char *text) {
+  if (!is_open(c)) return WR_ERR_STATE;
+  return xz_mcp_device_result(&c->mcp, call, ok, text, c->session_id, &c->out);
+}
+
+void xz_client_hang_up(xz_client *c) {
+  if (is_open(c)) close_link(c, 1000, "");
+}
+
+bool xz_client_poll(xz_client *c, xz_client_event *event) {
+  if (c->i_event == c->n_events) return false;
+  *event = c->events[c->i_event++];
+  return true;
+}
+
+bool xz_client_peek(const xz_client *c, xz_send *send) { return xz_outbox_peek(&c->out, send); }
+
+void xz_client_pop(xz_client *c) {
+  xz_send send;
+  if (!xz_outbox_peek(&c->out, &send)) return;
+  if (send.kind == XZ_SEND_BINARY) c->stats.frames_out++;
+  if (send.kind == XZ_SEND_TEXT) c->stats.texts_out++;
+  xz_outbox_pop(&c->out);
+}
+
+const char *xz_client_vision_url(const xz_client *c) { return c->mcp.vision_url; }
+const char *xz_client_vision_token(const xz_client *c) { return c->mcp.vision_token; }

@@ -1,0 +1,121 @@
+/* xiaozhi/message.c - reads a XiaoZhi JSON message into an xz_message.
+ *
+ * Every field is looked up whatever the type: a wrong combination costs nothing and is ignored by whoever handles
+ * the type. Left out: the glyph_push extension and the pre-MCP "iot" messages. */
+#include "xiaozhi/message.h"
+
+#include <string.h>
+
+static const struct {
+  const char *name;
+  xz_type type;
+} type_names[] = {
+    {"hello", XZ_HELLO}, {"listen", XZ_LISTEN},   {"abort", XZ_ABORT}, {"stt", XZ_STT},
+    {"llm", XZ_LLM},     {"tts", XZ_TTS},         {"mcp", XZ_MCP},     {"system", XZ_SYSTEM},
+    {"alert", XZ_ALERT}, {"custom", XZ_CUSTOM},   {"ping", XZ_PING},   {"pong", XZ_PONG},
+    {"error", XZ_ERROR}, {"goodbye", XZ_GOODBYE},
+};
+
+static const char *const state_names[] = {
+    [XZ_STATE_NONE] = "",
+    [XZ_STATE_START] = "start",
+    [XZ_STATE_STOP] = "stop",
+    [XZ_STATE_DETECT] = "detect",
+    [XZ_STATE_SENTENCE_START] = "sentence_start",
+    [XZ_STATE_SENTENCE_END] = "sentence_end",
+};
+
+static const char *const mode_names[] = {
+    [XZ_MODE_AUTO] = "auto",
+    [XZ_MODE_MANUAL] = "manual",
+    [XZ_MODE_REALTIME] = "realtime",
+};
+
+const char *xz_state_name(xz_state state) { return state_names[state]; }
+const char *xz_mode_name(xz_mode mode) { return mode_names[mode]; }
+
+bool xz_mode_read(const char *name, xz_mode *mode) {
+  for (size_t i = 0; i < sizeof mode_names / sizeof mode_names[0]; i++) {
+    if (strcmp(name, mode_names[i])) continue;
+    *mode = (xz_mode)i;
+    return true;
+  }
+  return false;
+}
+
+static xz_type type_of(const char *name) {
+  for (size_t i = 0; i < sizeof type_names / sizeof type_names[0]; i++)
+    if (!strcmp(name, type_names[i].name)) return type_names[i].type;
+  return XZ_UNKNOWN;
+}
+
+static xz_state state_of(const char *name) {
+  for (size_t i = 1; i < sizeof state_names / sizeof state_names[0]; i++)
+    if (!strcmp(name, state_names[i])) return (xz_state)i;
+  return XZ_STATE_NONE;
+}
+
+static const json_t *either(const json_t *object, const char *name, const char *camel) {
+  const json_t *value = json_object_get(object, name);
+  return value ? value : json_object_get(object, camel);
+}
+
+static const char *text_of(const json_t *object, const char *name) {
+  const char *text = json_string_value(json_object_get(object, name));
+  return text ? text : "";
+}
+
+/* |fallback| when absent, not a number, or outside [min, max]. */
+static unsigned number_of(const json_t *value, unsigned min, unsigned max, unsigned fallback) {
+  double v = json_number_value(value);
+  return json_is_number(value) && v >= min && v <= max ? (unsigned)v : fallback;
+}
+
+static void read_audio(xz_message *m) {
+  const json_t *params = either(m->root, "audio_params", "audioParams");
+  m->has_audio = json_is_object(params);
+  m->audio.sample_rate = number_of(either(params, "sample_rate", "sampleRate"), 8000, 48000, 16000);
+  m->audio.n_channels = (uint8_t)number_of(json_object_get(params, "channels"), 1, 2, 1);
+  m->audio.frame_ms = (uint8_t)number_of(either(params, "frame_duration", "frameDuration"), 1, 120, 60);
+}
+
+static const char *session_of(const json_t *root) {
+  const char *id = text_of(root, "session_id");
+  return *id ? id : text_of(root, "sessionId");
+}
+
+wr_err xz_message_read(xz_message *m, wr_bytes text) {
+  *m = (xz_message){0};
+  if (text.len > XZ_TEXT_MAX) return WR_ERR_LIMIT;
+  json_error_t error;
+  json_t *root = json_loadb(text.len ? (const char *)text.data : "", text.len, 0, &error);
+  if (!json_is_object(root)) {
+    json_decref(root);
+    return WR_ERR_SYNTAX;
+  }
+  m->root = root;
+  m->type = type_of(text_of(root, "type"));
+  m->state = state_of(text_of(root, "state"));
+  (void)xz_mode_read(text_of(root, "mode"), &m->mode);
+  m->session_id = session_of(root);
+  m->text = text_of(root, "text");
+  m->emotion = text_of(root, "emotion");
+  m->reason = text_of(root, "reason");
+  m->transport = text_of(root, "transport");
+  m->command = text_of(root, "command");
+  m->status = text_of(root, "status");
+  m->message = text_of(root, "message");
+  m->version = number_of(json_object_get(root, "version"), 1, 3, 1);
+  read_audio(m);
+  const json_t *features = json_object_get(root, "features");
+  m->mcp = json_is_true(json_object_get(features, "mcp"));
+  m->aec = json_is_true(json_object_get(features, "aec"));
+  const json_t *payload = json_object_get(root, "payload");
+  m->payload = json_is_object(payload) ? payload : NULL;
+  return WR_OK;
+}
+
+void xz_message_wipe(xz_message *m) {
+  json_decref(m->root);
+  *m = (xz_message){0};
+}
