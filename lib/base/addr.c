@@ -46,7 +46,6 @@ static bool parse_v6(uint8_t out[16], wr_bytes text) {
       if (n > 6 || !parse_v4(v4, wr_bytes_of(text.data + start, text.len - start))) return false;
       groups[n++] = wr_get_u16(v4);
       groups[n++] = wr_get_u16(v4 + 2);
-      at = text.len;
       break;
     }
     if (at == start) return false;

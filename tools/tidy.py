@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""House style that no compiler checks. Ends with "N passed, N failed", one per rule.
+
+Exceptions are lines of tools/tidy.allow: `rule subject reason...`; one that is not needed any more is an error."""
+import os
+import re
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LINE_MAX, FUNCTION_MAX, FUNCTION_WARN, FILE_MAX = 116, 100, 70, 1000
+
+BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|gets|alloca|atoi|atol|system|s?rand)\s*\(")
+MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(work|home|root|Users)/[\w.]")
+TASK = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b(?!.*#\d+)")
+RULES = ("file-length", "line-length", "function-length", "header-comment", "task-marks", "machine-paths",
+         "trailing-blanks", "banned-calls", "dead-code", "has-test", "fuzz-corpus", "glossary", "allow-list")
+UNIT_TESTED = ("lib/", "crypto/", "xiaozhi/", "manager/", "sim/")
+
+
+class Rules:
+    """Findings by rule, less the allowed ones."""
+
+    def __init__(self):
+        self.findings = {}
+        self.allowed = {}
+        self.used = set()
+        path = os.path.join(ROOT, "tools/tidy.allow")
+        for line in open(path, encoding="utf-8"):
+            if line.strip() and not line.startswith("#"):
+                rule, subject, reason = (line.split(None, 2) + ["", ""])[:3]
+                self.allowed[(rule, subject)] = reason.strip()
+
+    def declare(self, *names):
+        for name in names:
+            self.findings.setdefault(name, [])
+
+    def report(self, rule, subject, text):
+        self.declare(rule)
+        if (rule, subject) in self.allowed:
+            self.used.add((rule, subject))
+        else:
+            self.findings[rule].append(text)
+
+
+def tracked():
+    command = ["git", "ls-files", "-co", "--exclude-standard"]
+    out = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return [p for p in out.splitlines() if os.path.isfile(os.path.join(ROOT, p))]
+
+
+def read(path):
+    return open(os.path.join(ROOT, path), encoding="utf-8", errors="replace").read()
+
+
+def is_code(path):
+    return path.endswith((".c", ".h", ".js", ".mjs", ".py", ".sh", ".css", ".html")) or path in ("dev", ".ci/run")
+
+
+def functions(lines):
+    """(name, first line, length) of each function of a clang-formatted C file: head at column 0, ends at `}`."""
+    head = None
+    for number, line in enumerate(lines, 1):
+        if head is None and line and not line[0].isspace() and line[0] not in "#}/*" and "(" in line:
+            head = number
+        if head and line.rstrip().endswith(";") and not line[0].isspace() and "{" not in line:
+            head = None
+        if head and line.startswith("}"):
+            named = re.search(r"(\w+)\s*\(", lines[head - 1])
+            yield named.group(1) if named else "?", head, number - head + 1
+            head = None
+        if head and number == head and "{" in line and line.rstrip().endswith("}"):
+            head = None
+
+
+def check_lengths(rules, path, lines):
+    if len(lines) > FILE_MAX:
+        rules.report("file-length", path, f"{path}: {len(lines)} lines, more than {FILE_MAX}")
+    for number, line in enumerate(lines, 1):
+        if len(line) > LINE_MAX and "http" not in line:
+            rules.report("line-length", path, f"{path}:{number}: {len(line)} columns, more than {LINE_MAX}")
+    if path.endswith((".c", ".h")):
+        for name, head, length in functions(lines):
+            if length > FUNCTION_MAX:
+                rules.report("function-length", f"{path}:{name}",
+                             f"{path}:{head}: {name} has {length} lines, more than {FUNCTION_MAX}")
+            elif length > FUNCTION_WARN:
+                print(f"note: {path}:{head}: {name} has {length} lines")
+
+
+def check_header_comment(rules, path, lines):
+    if not path.endswith((".c", ".h")) or path.endswith("_test.c"):
+        return
+    name = "/".join(path.split("/")[-2:])
+    first = lines[0] if lines else ""
+    if not re.match(r"/\* \S*" + re.escape(os.path.basename(path)) + r"\b", first):
+        rules.report("header-comment", path, f"{path}:1: does not begin with `/* {name} - what it is`")
+
+
+def check_text(rules, path, lines):
+    for number, line in enumerate(lines, 1):
+        where = f"{path}:{number}"
+        if TASK.search(line) and path not in ("tools/tidy.py", "CONTRIBUTING.md"):
+            rules.report("task-marks", path, f"{where}: an open task without an issue number (#N)")
+        if MACHINE_PATH.search(line):
+            rules.report("machine-paths", path, f"{where}: a path of somebody's machine")
+        if line.rstrip() != line and not path.endswith(".md"):
+            rules.report("trailing-blanks", path, f"{where}: blank at the end of the line")
+        if path.endswith((".c", ".h")):
+            if BANNED.search(line.split("//")[0]) and not line.lstrip().startswith("*"):
+                rules.report("banned-calls", path, f"{where}: {BANNED.search(line).group(1)} is not used here")
+            if re.match(r"\s*#\s*if 0\b", line):
+                rules.report("dead-code", path, f"{where}: #if 0")
+
+
+def check_tests_exist(rules, files):
+    for path in files:
+        if not path.endswith(".c") or path.endswith("_test.c") or not path.startswith(UNIT_TESTED):
+            continue
+        if path[:-2] + "_test.c" in files:
+            continue
+        reason = rules.allowed.get(("has-test", path), "")
+        tester = reason.split(" ")[0]
+        if tester.endswith("_test.c") and tester not in files:
+            rules.report("has-test", path + "?", f"{path}: tools/tidy.allow names {tester}, which does not exist")
+        rules.report("has-test", path, f"{path}: no {os.path.basename(path)[:-2]}_test.c beside it")
+
+
+def check_fuzz(rules, files):
+    for path in files:
+        target = re.match(r"fuzz/fuzz_(\w+)\.c$", path)
+        if target and not any(p.startswith(f"fuzz/corpus/{target.group(1)}/") for p in files):
+            rules.report("fuzz-corpus", path, f"{path}: fuzz/corpus/{target.group(1)}/ is empty")
+
+
+def check_glossary(rules, files):
+    """Each abbreviation of the public headers is explained."""
+    if "GLOSSARY.md" not in files:
+        return
+    known = set(re.findall(r"[A-Z][A-Za-z0-9-]+", read("GLOSSARY.md")))
+    plain = {"WR", "C", "OK", "NULL", "NUL", "RFC", "N", "I", "O", "NEVER", "MAX", "VS", "END", "ID"}
+    for path in files:
+        if not re.match(r"include/wr/.*\.h$", path):
+            continue
+        for comment in re.findall(r"/\*.*?\*/", read(path), re.S):
+            for word in re.findall(r"(?<![\w_])[A-Z][A-Z0-9]{1,7}(?![\w_])", comment):
+                if word not in known | plain:
+                    rules.report("glossary", word, f"{path}: {word} is not in GLOSSARY.md")
+
+
+def main():
+    rules = Rules()
+    rules.declare(*RULES)
+    files = set(tracked())
+    for path in sorted(files):
+        is_text = is_code(path) or path.endswith((".md", ".txt", ".cmake", ".def"))
+        if not is_text or "/fixtures/" in path or path.startswith("fuzz/corpus/"):
+            continue
+        lines = read(path).splitlines()
+        check_text(rules, path, lines)
+        if is_code(path):
+            check_lengths(rules, path, lines)
+            check_header_comment(rules, path, lines)
+    check_tests_exist(rules, files)
+    check_fuzz(rules, files)
+    check_glossary(rules, files)
+    for rule, subject in sorted(set(rules.allowed) - rules.used):
+        rules.report("allow-list", subject, f"tools/tidy.allow: `{rule} {subject}` is not needed any more")
+    n_failed = 0
+    for rule, findings in rules.findings.items():
+        for text in sorted(set(findings)):
+            print(f"{rule}: {text}")
+        n_failed += bool(findings)
+    print(f"{len(rules.findings) - n_failed} passed, {n_failed} failed")
+    return 1 if n_failed else 0
+
+
+sys.exit(main())
