@@ -26,7 +26,8 @@ fuzz() {
   mkdir -p "$found" "$crash" "fuzz/corpus/$target"
   [ ! -f "fuzz/dict/$target.dict" ] || dict=("-dict=fuzz/dict/$target.dict")
   nice -n 19 "$bin/fuzz_$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
-    -artifact_prefix="$crash" "${dict[@]}" "$found" "fuzz/corpus/$target" >"build/fuzz/$target.log" 2>&1 || status=$?
+    -artifact_prefix="$crash" "${dict[@]}" "$found" "fuzz/corpus/$target" \
+    >"build/fuzz/$target.log" 2>&1 || status=$?
   if [ "$status" = 0 ]; then
     echo "ok   fuzz $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz/$target.log") runs"
   else
@@ -61,7 +62,7 @@ keep() {
   bytes=$(cat "fuzz/corpus/$target"/* 2>/dev/null | wc -c)
   while read -r size name; do # small ones first, until a bound is reached
     cmp -s "$merged/$name" "fuzz/corpus/$target/$name" && continue
-    [ $((n + 1)) -le $max_files ] && [ $((bytes + size)) -le $max_bytes ] || break
+    if [ "$n" -ge $max_files ] || [ $((bytes + size)) -gt $max_bytes ]; then break; fi
     cp "$merged/$name" "fuzz/corpus/$target/$name"
     n=$((n + 1)) bytes=$((bytes + size))
   done < <(find "$merged" -type f -printf '%s %f\n' | sort -n)

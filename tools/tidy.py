@@ -117,7 +117,9 @@ def check_tests_exist(rules, files):
     for path in files:
         if not path.endswith(".c") or path.endswith("_test.c") or not path.startswith(UNIT_TESTED):
             continue
-        if path[:-2] + "_test.c" in files:
+        # message_write.c is covered by message_write_test.c or by message_test.c.
+        words = path[:-2].split("_")
+        if any("_".join(words[:n]) + "_test.c" in files for n in range(1, len(words) + 1)):
             continue
         reason = rules.allowed.get(("has-test", path), "")
         tester = reason.split(" ")[0]
