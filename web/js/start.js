@@ -1,0 +1,26 @@
+/* start.js - the start page: language and way of talking, then on to the conversation. */
+
+import { applyLang, bindLangSelect, chooseLang, t } from "./i18n.js";
+import { loadPrefs, savePrefs } from "./prefs.js";
+
+const prefs = loadPrefs();
+applyLang(chooseLang(prefs.lang));
+
+bindLangSelect(/** @type {HTMLSelectElement} */ (document.getElementById("lang")), (lang) => {
+  savePrefs({ lang });
+  warn();
+});
+
+for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("input[name=mode]"))) {
+  radio.checked = radio.value === prefs.mode;
+  radio.addEventListener("change", () => savePrefs({ mode: radio.value === "auto" ? "auto" : "manual" }));
+}
+
+/** Says beforehand what would fail later. */
+function warn() {
+  const notice = /** @type {HTMLElement} */ (document.getElementById("notice"));
+  const problem = !("RTCPeerConnection" in window) ? "noWebRtc" : !isSecureContext ? "insecure" : null;
+  notice.hidden = !problem;
+  if (problem) notice.textContent = t(problem);
+}
+warn();

@@ -1,0 +1,247 @@
+/* ui.js - the page's controls: shows a view, reports what the person does. Knows nothing of connections. */
+
+import { t } from "./i18n.js";
+
+/**
+ * @typedef {{
+ *   state:import("./session.js").State,
+ *   mode:import("./session.js").Mode,
+ *   held:boolean, muted:boolean, canTalk:boolean, connected:boolean, retryIn_s:number,
+ * }} View
+ *
+ * @typedef {{
+ *   start:() => void, retry:() => void, hangup:() => void,
+ *   press:() => void, release:() => void, cancel:() => void,
+ *   text:(text:string) => void, mute:(on:boolean) => void,
+ *   mode:(mode:"auto"|"manual") => void, volume:(percent:number) => void,
+ * }} Actions
+ */
+
+const touch = matchMedia("(hover: none) and (pointer: coarse)");
+const SLIDE_AWAY_PX = 48;
+
+/** @template {HTMLElement} T @param {string} id @param {new () => T} kind @returns {T} */
+export function byId(id, kind) {
+  const element = document.getElementById(id);
+  if (!(element instanceof kind)) throw new Error(`#${id} is missing`);
+  return element;
+}
+
+/** @param {string} id @param {string} icon */
+function setGlyph(id, icon) {
+  document.getElementById(id)?.setAttribute("href", `#i-${icon}`);
+}
+
+export class Ui {
+  #root = document.documentElement;
+  #start = byId("start", HTMLButtonElement);
+  #talk = byId("talk", HTMLButtonElement);
+  #mute = byId("mute", HTMLButtonElement);
+  #text = byId("text", HTMLInputElement);
+  #send = byId("send", HTMLButtonElement);
+  #volume = byId("volume", HTMLInputElement);
+  #notice = byId("notice", HTMLElement);
+  #actions;
+  /** @type {{key:string, values:Record<string, string|number>}|null} */
+  #noticed = null;
+  /** @type {View|null} */
+  #view = null;
+
+  /** @param {Actions} actions */
+  constructor(actions) {
+    this.#actions = actions;
+    this.#bindButtons();
+    this.#bindTalk();
+    this.#bindKeys();
+  }
+
+  // ---- what is shown ----
+
+  /** @param {View} view */
+  render(view) {
+    const before = this.#view;
+    this.#view = view;
+    this.#root.dataset["state"] = view.state;
+    this.#root.dataset["mode"] = view.mode;
+    this.#renderState(view);
+    this.#renderTalk(view);
+    this.#renderStart(view, before);
+    this.#mute.setAttribute("aria-pressed", String(view.muted));
+    setGlyph("mute-glyph", view.muted ? "mic-off" : "mic");
+    this.#send.disabled = !view.canTalk;
+    for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("#tries button"))) {
+      button.disabled = !view.canTalk;
+    }
+    for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("#modes input"))) {
+      radio.checked = radio.value === view.mode;
+    }
+  }
+
+  /** Puts the language of now on what `render` and `notice` wrote. */
+  relabel() {
+    if (this.#view) this.render(this.#view);
+    if (this.#noticed) this.notice(this.#noticed.key, this.#noticed.values);
+  }
+
+  /** @param {View} view */
+  #renderState(view) {
+    const { state } = view;
+    let text = t(state);
+    if (state === "connecting" && view.connected) text = t("waking");
+    if (state === "listening" && view.muted) text = t("muted");
+    if (state === "reconnecting" && view.retryIn_s) text = t("reconnectingIn", { n: view.retryIn_s });
+    const line = byId("state-text", HTMLElement);
+    if (line.textContent !== text) line.textContent = text; // a live region: unchanged words are not repeated
+    setGlyph("state-glyph", state === "listening" && view.muted ? "mic-off" : state);
+  }
+
+  /** @param {View} view */
+  #renderTalk(view) {
+    const busy = view.state === "speaking" || view.state === "thinking";
+    let [icon, text, hint, usable] = ["mic", "hold", "holdKey", view.canTalk];
+    if (!view.canTalk) [icon, text, hint] = ["mic", "wait", ""];
+    else if (view.held) [text, hint] = ["release", touch.matches ? "slideAway" : "escKey"];
+    else if (view.mode === "auto" && busy) [icon, text, hint] = ["stop", "interrupt", "interruptKey"];
+    else if (view.mode === "auto") [text, hint, usable] = [view.muted ? "muted" : "speakNow", "", false];
+    byId("talk-text", HTMLElement).textContent = t(text);
+    if (touch.matches && hint.endsWith("Key")) hint = ""; // no keys there
+    byId("talk-hint", HTMLElement).textContent = hint ? t(hint) : "";
+    setGlyph("talk-glyph", icon);
+    this.#talk.classList.toggle("held", view.held);
+    this.#talk.setAttribute("aria-disabled", String(!usable));
+  }
+
+  /** The one big key starts, then talks. @param {View} view @param {View|null} before */
+  #renderStart(view, before) {
+    const { state } = view;
+    const resting = state === "idle" || state === "offline" || state === "ended";
+    const waiting = state === "reconnecting" && view.retryIn_s > 0;
+    const label = waiting ? "tryNow" : state === "ended" ? "again" : state === "offline" ? "tryAgain" : "start";
+    byId("start-text", HTMLElement).textContent = t(label);
+    setGlyph("start-glyph", waiting || state === "offline" ? "reconnecting" : "mic");
+    const hadFocus = [this.#start, this.#talk].includes(/** @type {any} */ (document.activeElement));
+    this.#start.hidden = !resting && !waiting;
+    this.#talk.hidden = !this.#start.hidden;
+    if (hadFocus && before) (this.#start.hidden ? this.#talk : this.#start).focus({ preventScroll: true });
+  }
+
+  /** @param {string} key of the table @param {Record<string, string|number>} [values] */
+  notice(key, values = {}) {
+    this.#noticed = { key, values };
+    this.#notice.hidden = false;
+    this.#notice.dataset["key"] = key;
+    byId("notice-text", HTMLElement).textContent = t(key, values);
+  }
+
+  clearNotice() {
+    this.#noticed = null;
+    this.#notice.hidden = true;
+    delete this.#notice.dataset["key"];
+  }
+
+  get noticeKey() {
+    return this.#noticed?.key ?? null;
+  }
+
+  /** @param {number} percent */
+  setVolume(percent) {
+    this.#volume.value = String(percent);
+  }
+
+  // ---- what the person does ----
+
+  #bindButtons() {
+    const actions = this.#actions;
+    this.#start.addEventListener("click", () => {
+      if (this.#view?.state === "reconnecting") actions.retry();
+      else actions.start();
+    });
+    byId("hangup", HTMLButtonElement).addEventListener("click", () => actions.hangup());
+    byId("notice-close", HTMLButtonElement).addEventListener("click", () => this.clearNotice());
+    this.#mute.addEventListener("click", () => actions.mute(!this.#view?.muted));
+    this.#volume.addEventListener("input", () => actions.volume(Number(this.#volume.value)));
+    byId("modes", HTMLElement).addEventListener("change", (event) => {
+      const { value } = /** @type {HTMLInputElement} */ (event.target);
+      actions.mode(value === "auto" ? "auto" : "manual");
+    });
+    byId("typing", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      const text = this.#text.value.trim();
+      if (!text || !this.#view?.canTalk) return;
+      this.#text.value = "";
+      actions.text(text);
+    });
+    byId("tries", HTMLElement).addEventListener("click", (event) => {
+      if (event.target instanceof HTMLButtonElement) actions.text(event.target.textContent ?? "");
+    });
+  }
+
+  #bindTalk() {
+    const { press, release, cancel } = this.#actions;
+    const talk = this.#talk;
+    talk.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      talk.setPointerCapture(event.pointerId);
+      press();
+    });
+    talk.addEventListener("pointerup", (event) => {
+      if (this.#view?.held && isAway(talk.getBoundingClientRect(), event)) cancel();
+      else release();
+    });
+    for (const end of ["pointercancel", "lostpointercapture"]) talk.addEventListener(end, () => release());
+    talk.addEventListener("contextmenu", (event) => event.preventDefault()); // a long press on a phone
+    talk.addEventListener("click", (event) => {
+      // Without a pointer (Enter, a switch, a screen reader) nobody can hold: the first click opens, the next one sends.
+      if (event.detail !== 0) return;
+      if (this.#view?.held) release();
+      else press();
+    });
+    window.addEventListener("blur", () => release());
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) release();
+    });
+  }
+
+  #bindKeys() {
+    const { press, release, cancel } = this.#actions;
+    let spaceDown = false;
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+        spaceDown = false;
+        cancel();
+      }
+      if (event.key === "Enter" && event.target === this.#talk && event.repeat) event.preventDefault();
+      if (event.key !== " " || this.#talk.hidden || !this.#spaceTalks(event)) return;
+      event.preventDefault();
+      if (event.repeat || spaceDown) return;
+      spaceDown = true;
+      press();
+    });
+    document.addEventListener("keyup", (event) => {
+      if (event.key !== " ") return;
+      if (event.target === this.#talk || spaceDown) event.preventDefault(); // or the button would take it as a click
+      if (spaceDown) release();
+      spaceDown = false;
+    });
+    window.addEventListener("blur", () => {
+      spaceDown = false;
+    });
+  }
+
+  /** Space belongs to a text field, and to any control that was reached by keyboard. @param {KeyboardEvent} event */
+  #spaceTalks(event) {
+    const { target } = event;
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return false;
+    if (!(target instanceof HTMLElement) || target === this.#talk) return true;
+    if (target instanceof HTMLInputElement && target.type === "text") return false;
+    if (target.matches("select, textarea")) return false;
+    return !(target.matches("button, a, input") && target.matches(":focus-visible"));
+  }
+}
+
+/** @param {DOMRect} box @param {PointerEvent} event */
+function isAway(box, event) {
+  const x = Math.max(box.left - event.clientX, event.clientX - box.right);
+  const y = Math.max(box.top - event.clientY, event.clientY - box.bottom);
+  return Math.max(x, y) > SLIDE_AWAY_PX;
+}
