@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LINE_MAX, FUNCTION_MAX, FUNCTION_WARN, FILE_MAX = 116, 100, 70, 1000
+FUNCTION_MAX, FUNCTION_WARN, FILE_MAX = 100, 70, 1000
+LINE_MAX = {".c": 116, ".h": 116, ".py": 116, ".sh": 116, "": 116, ".js": 132, ".mjs": 132}  # others: as it comes
 
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|gets|alloca|atoi|atol|system|s?rand)\s*\(")
 MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(work|home|root|Users)/[\w.]")
@@ -76,9 +77,10 @@ def functions(lines):
 def check_lengths(rules, path, lines):
     if len(lines) > FILE_MAX:
         rules.report("file-length", path, f"{path}: {len(lines)} lines, more than {FILE_MAX}")
+    most = LINE_MAX.get(os.path.splitext(path)[1])
     for number, line in enumerate(lines, 1):
-        if len(line) > LINE_MAX and "http" not in line:
-            rules.report("line-length", path, f"{path}:{number}: {len(line)} columns, more than {LINE_MAX}")
+        if most and len(line) > most and "http" not in line:
+            rules.report("line-length", path, f"{path}:{number}: {len(line)} columns, more than {most}")
     if path.endswith((".c", ".h")):
         for name, head, length in functions(lines):
             if length > FUNCTION_MAX:
@@ -140,10 +142,11 @@ def check_glossary(rules, files):
     if "GLOSSARY.md" not in files:
         return
     known = set(re.findall(r"[A-Z][A-Za-z0-9-]+", read("GLOSSARY.md")))
-    plain = {"WR", "C", "OK", "NULL", "NUL", "RFC", "N", "I", "O", "NEVER", "MAX", "VS", "END", "ID"}
-    for path in files:
-        if not re.match(r"include/wr/.*\.h$", path):
-            continue
+    plain = {"OK", "NULL", "NUL", "KB", "ID"}
+    headers = [path for path in files if re.match(r"include/wr/.*\.h$", path)]
+    for path in headers:  # a comment may shorten WR_SETUP_ACTIVE to ACTIVE
+        plain |= set("_".join(re.findall(r"\bWR_[A-Z0-9_]+", read(path))).split("_"))
+    for path in headers:
         for comment in re.findall(r"/\*.*?\*/", read(path), re.S):
             for word in re.findall(r"(?<![\w_])[A-Z][A-Z0-9]{1,7}(?![\w_])", comment):
                 if word not in known | plain:
