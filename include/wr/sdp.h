@@ -38,7 +38,8 @@ typedef struct wr_candidate {
 
 /* Reads "candidate:..." with or without "a=" before it. WR_ERR_SYNTAX: not a candidate. */
 WR_NODISCARD wr_err wr_candidate_read(wr_candidate *candidate, wr_bytes line);
-/* Writes "candidate:..." without "a=" and line end; NUL-terminated; returns the length, 0 if |cap| is too small. */
+/* Writes "candidate:..." without "a=" and line end; NUL-terminated; returns the length, 0 if |cap| is too small or
+ * the candidate has no address. */
 size_t wr_candidate_write(const wr_candidate *candidate, char *out, size_t cap);
 
 /* ---- the model ---- */
@@ -69,6 +70,7 @@ typedef struct wr_sdp_media {
   wr_bytes ufrag, pwd;
   wr_fingerprint fingerprint; /* the strongest understood; hash NONE if there is none */
   bool rtcp_mux, rtcp_rsize, bundled, bundle_only, end_of_candidates;
+  bool extmap_mixed; /* one- and two-byte header extensions in one stream (RFC 8285 6) */
   uint16_t n_codecs, n_extensions;
   wr_sdp_codec codec[WR_SDP_MAX_CODECS];
   wr_sdp_extension extension[WR_SDP_MAX_EXTENSIONS];
@@ -80,6 +82,7 @@ typedef struct wr_sdp_media {
 
 typedef struct wr_sdp {
   wr_bytes session_id; /* o= second word */
+  wr_bytes bundle;     /* the mids of the first a=group:BUNDLE, in its order; empty if there is none */
   bool ice_lite, ice_trickle, ice_renomination;
   uint16_t n_media;
   wr_sdp_media media[WR_SDP_MAX_MEDIA];
@@ -113,8 +116,9 @@ typedef struct wr_agreement {
   uint32_t remote_max_message_bytes;
   char remote_ufrag[WR_UFRAG_MAX + 1], remote_pwd[WR_PWD_MAX + 1];
   wr_fingerprint remote_fingerprint;
-  wr_setup remote_setup;
+  wr_setup remote_setup; /* ACTPASS if the remote said nothing */
   bool remote_ice_lite;
+  uint8_t transport_index; /* the section whose candidates and credentials carry the bundle; may be a refused one */
 } wr_agreement;
 
 /* Chooses the first usable audio section (Opus) and the first data section of the remote |sdp|, which may be an
@@ -124,13 +128,17 @@ typedef struct wr_agreement {
 WR_NODISCARD wr_err wr_sdp_agree(const wr_sdp *sdp, bool want_audio, bool want_data, wr_agreement *agreement,
                                  wr_sdp_error *error);
 
+/* The DTLS role to answer with (RFC 8842 5.3): the only one left if the remote chose, else |preferred|, else
+ * ACTIVE, which saves half a round trip because our ClientHello need not wait for theirs. */
+wr_setup wr_sdp_answer_setup(wr_setup remote, wr_setup preferred);
+
 /* ---- writing ---- */
 typedef struct wr_sdp_local {
   uint64_t session_id;
   uint32_t session_version;
   const char *ufrag, *pwd;
   const wr_fingerprint *fingerprint;
-  wr_setup setup; /* ACTPASS in an offer, ACTIVE or PASSIVE in an answer */
+  wr_setup setup; /* ACTPASS in an offer; in an answer our preference, see wr_sdp_answer_setup */
   bool ice_lite, end_of_candidates;
   const wr_candidate *candidates; /* written under the first accepted section (the bundle's owner) */
   size_t n_candidates;

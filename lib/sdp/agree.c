@@ -1,0 +1,206 @@
+/* sdp/agree.c - what of a remote description we can do (RFC 8829 5.3.1, 8843 7.3, 8842 5).
+ *
+ * One transport carries everything: sections that are not in one bundle with the accepted audio are an error, since
+ * dropping the data channel silently would be worse. Refused: video, codecs other than Opus, further sections. */
+#include <string.h>
+
+#include "sdp/text.h"
+#include "wr/sdp.h"
+
+/* Transport-wide feedback is not sent yet, so it is not agreed to. The one place to change when it is. */
+static const bool agrees_to_transport_cc = false;
+
+#define URI_MID "urn:ietf:params:rtp-hdrext:sdes:mid"
+#define URI_LEVEL "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+#define URI_TWCC "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+
+static wr_err refuse(wr_sdp_error *error, wr_err err, const char *what) {
+  *error = (wr_sdp_error){.line = 0, .what = what};
+  return err;
+}
+
+/* RFC 8843 6: port 0 means refused, except in a section that lives from its bundle. */
+static bool is_open(const wr_sdp_media *media) {
+  return media->port != 0 || (media->bundle_only && media->bundled);
+}
+
+/* RFC 8829 5.1.2: which profiles an endpoint that speaks DTLS-SRTP only must accept. */
+static bool is_rtp_profile(wr_bytes protocol) {
+  if (!wr_text_skip(&protocol, "UDP/TLS/")) (void)wr_text_skip(&protocol, "TCP/TLS/");
+  return wr_text_is(protocol, "RTP/SAVPF") || wr_text_is(protocol, "RTP/SAVP") ||
+         wr_text_is(protocol, "RTP/AVPF") || wr_text_is(protocol, "RTP/AVP");
+}
+
+static const wr_sdp_codec *find_opus(const wr_sdp_media *media) {
+  for (size_t i = 0; i < media->n_codecs; i++) {
+    const wr_sdp_codec *codec = &media->codec[i];
+    /* RFC 7587 7: always 48000/2, whatever is sent. */
+    if (wr_text_is_nocase(codec->name, "opus") && codec->clock_hz == 48000 && codec->channels == 2) return codec;
+  }
+  return NULL;
+}
+
+/* RFC 2198: the red payload whose blocks are our Opus, "111/111". */
+static uint8_t find_red(const wr_sdp_media *media, uint8_t opus_payload_type) {
+  for (size_t i = 0; i < media->n_codecs; i++) {
+    const wr_sdp_codec *codec = &media->codec[i];
+    if (!wr_text_is_nocase(codec->name, "red") || codec->clock_hz != 48000) continue;
+    wr_bytes blocks = codec->fmtp;
+    uint64_t first;
+    if (wr_text_number(wr_text_until(&blocks, '/'), 127, &first) && first == opus_payload_type)
+      return codec->payload_type;
+  }
+  return 0;
+}
+
+/* The value of |name| in "a=1; b=2"; empty if it is not there. */
+static wr_bytes find_parameter(wr_bytes fmtp, const char *name) {
+  while (fmtp.len) {
+    wr_bytes value = wr_text_until(&fmtp, ';');
+    wr_bytes key = wr_text_trim(wr_text_until(&value, '='));
+    if (wr_text_is_nocase(key, name)) return wr_text_trim(value);
+  }
+  return wr_bytes_of(NULL, 0);
+}
+
+static uint8_t find_extension(const wr_sdp_media *media, const char *uri) {
+  for (size_t i = 0; i < media->n_extensions; i++) {
+    const wr_sdp_extension *extension = &media->extension[i];
+    if (extension->direction != WR_INACTIVE && wr_text_is(extension->uri, uri)) return extension->id;
+  }
+  return 0;
+}
+
+static wr_direction mirrored(wr_direction direction) {
+  switch (direction) {
+    case WR_SENDONLY: return WR_RECVONLY;
+    case WR_RECVONLY: return WR_SENDONLY;
+    case WR_INACTIVE:
+    case WR_SENDRECV: break;
+  }
+  return direction;
+}
+
+static bool copy_text(char *out, size_t cap, wr_bytes text) {
+  if (text.len >= cap) return false;
+  if (text.len) memcpy(out, text.data, text.len);
+  out[text.len] = 0;
+  return true;
+}
+
+/* true: |agreement| was given the first usable audio section; false: there is none, |why| says the nearest miss. */
+static bool choose_audio(const wr_sdp *sdp, wr_agreement *agreement, const char **why) {
+  for (uint8_t i = 0; i < sdp->n_media; i++) {
+    const wr_sdp_media *media = &sdp->media[i];
+    if (media->kind != WR_MEDIA_AUDIO) continue;
+    const wr_sdp_codec *opus = find_opus(media);
+    if (!is_open(media)) *why = "the audio section has port 0";
+    if (!is_open(media)) continue;
+    if (!opus || !is_rtp_profile(media->protocol)) *why = "no audio section has opus/48000/2 over RTP";
+    if (!opus || !is_rtp_profile(media->protocol)) continue;
+    agreement->audio = true;
+    agreement->audio_index = i;
+    agreement->audio_direction = mirrored(media->direction);
+    agreement->opus_payload_type = opus->payload_type;
+    agreement->red_payload_type = find_red(media, opus->payload_type);
+    agreement->mid_extension = find_extension(media, URI_MID);
+    agreement->level_extension = find_extension(media, URI_LEVEL);
+    agreement->transport_cc = agrees_to_transport_cc && opus->transport_cc;
+    agreement->twcc_extension = agreement->transport_cc ? find_extension(media, URI_TWCC) : 0;
+    agreement->opus_fec = wr_text_is(find_parameter(opus->fmtp, "useinbandfec"), "1");
+    agreement->opus_stereo_allowed = wr_text_is(find_parameter(opus->fmtp, "stereo"), "1");
+    agreement->opus_nack = opus->nack;
+    agreement->rtcp_rsize = media->rtcp_rsize;
+    agreement->remote_audio_ssrc = media->ssrc;
+    return true;
+  }
+  return false;
+}
+
+static bool choose_data(const wr_sdp *sdp, wr_agreement *agreement, const char **why) {
+  for (uint8_t i = 0; i < sdp->n_media; i++) {
+    const wr_sdp_media *media = &sdp->media[i];
+    if (media->kind != WR_MEDIA_DATA) continue;
+    if (!is_open(media) || media->sctp_port == 0) {
+      *why = "the data section has port 0";
+      continue;
+    }
+    agreement->data = true;
+    agreement->data_index = i;
+    agreement->remote_sctp_port = media->sctp_port;
+    agreement->remote_max_message_bytes = media->max_message_bytes;
+    return true;
+  }
+  return false;
+}
+
+static int find_mid(const wr_sdp *sdp, wr_bytes mid) {
+  for (int i = 0; i < sdp->n_media; i++)
+    if (wr_bytes_equal(sdp->media[i].mid, mid)) return i;
+  return -1;
+}
+
+/* RFC 8843 7.3.1: the first section of the group that we accept is the one whose transport is used. One that lives
+ * from its bundle has no transport of its own: then it is the first of the group that has, even if refused. */
+static uint8_t choose_transport(const wr_sdp *sdp, const wr_agreement *agreement) {
+  int fallback = -1;
+  wr_bytes mids = sdp->bundle;
+  for (wr_bytes mid = wr_text_word(&mids); mid.len; mid = wr_text_word(&mids)) {
+    int i = find_mid(sdp, mid);
+    if (i < 0 || sdp->media[i].bundle_only || !sdp->media[i].ufrag.len) continue;
+    bool accepted =
+        (agreement->audio && i == agreement->audio_index) || (agreement->data && i == agreement->data_index);
+    if (accepted) return (uint8_t)i;
+    if (fallback < 0 && sdp->media[i].port != 0) fallback = i;
+  }
+  uint8_t own = agreement->audio ? agreement->audio_index : agreement->data_index;
+  bool own_is_bundled = sdp->media[own].bundled;
+  return fallback >= 0 && own_is_bundled ? (uint8_t)fallback : own;
+}
+
+static wr_bytes first_of(wr_bytes a, wr_bytes b) { return a.len ? a : b; }
+
+static wr_err take_transport(const wr_sdp *sdp, wr_agreement *agreement, wr_sdp_error *error) {
+  agreement->transport_index = choose_transport(sdp, agreement);
+  const wr_sdp_media *tagged = &sdp->media[agreement->transport_index];
+  const wr_sdp_media *own = &sdp->media[agreement->audio ? agreement->audio_index : agreement->data_index];
+  wr_bytes ufrag = first_of(tagged->ufrag, own->ufrag), pwd = first_of(tagged->pwd, own->pwd);
+  if (!ufrag.len) return refuse(error, WR_ERR_SYNTAX, "no a=ice-ufrag in the accepted section");
+  if (!pwd.len) return refuse(error, WR_ERR_SYNTAX, "no a=ice-pwd in the accepted section");
+  (void)copy_text(agreement->remote_ufrag, sizeof agreement->remote_ufrag, ufrag);
+  (void)copy_text(agreement->remote_pwd, sizeof agreement->remote_pwd, pwd);
+  agreement->remote_fingerprint = tagged->fingerprint.hash ? tagged->fingerprint : own->fingerprint;
+  if (agreement->remote_fingerprint.hash == WR_HASH_NONE)
+    return refuse(error, WR_ERR_SYNTAX, "no a=fingerprint in the accepted section");
+  agreement->remote_setup = tagged->setup ? tagged->setup : own->setup;
+  /* RFC 8842 5.2 demands the attribute; who forgets it leaves the choice to us. */
+  if (agreement->remote_setup == WR_SETUP_NONE) agreement->remote_setup = WR_SETUP_ACTPASS;
+  agreement->remote_ice_lite = sdp->ice_lite;
+  return WR_OK;
+}
+
+wr_err wr_sdp_agree(const wr_sdp *sdp, bool want_audio, bool want_data, wr_agreement *agreement,
+                    wr_sdp_error *error) {
+  *agreement = (wr_agreement){0};
+  *error = (wr_sdp_error){0};
+  const char *why = "neither an audio nor a data section";
+  if (want_audio) (void)choose_audio(sdp, agreement, &why);
+  if (want_data) (void)choose_data(sdp, agreement, &why);
+  if (!agreement->audio && !agreement->data) return refuse(error, WR_ERR_UNSUPPORTED, why);
+  const wr_sdp_media *audio = &sdp->media[agreement->audio_index], *data = &sdp->media[agreement->data_index];
+  if (agreement->audio && !audio->rtcp_mux)
+    return refuse(error, WR_ERR_SYNTAX, "no a=rtcp-mux in the audio section");
+  if (agreement->audio && agreement->data && !(audio->bundled && data->bundled))
+    return refuse(error, WR_ERR_SYNTAX, "audio and data are not in one a=group:BUNDLE");
+  if (agreement->audio && !copy_text(agreement->audio_mid, sizeof agreement->audio_mid, audio->mid))
+    return refuse(error, WR_ERR_LIMIT, "a=mid of the audio section is longer than 16 characters");
+  if (agreement->data && !copy_text(agreement->data_mid, sizeof agreement->data_mid, data->mid))
+    return refuse(error, WR_ERR_LIMIT, "a=mid of the data section is longer than 16 characters");
+  return take_transport(sdp, agreement, error);
+}
+
+wr_setup wr_sdp_answer_setup(wr_setup remote, wr_setup preferred) {
+  if (remote == WR_SETUP_ACTIVE) return WR_SETUP_PASSIVE;
+  if (remote == WR_SETUP_PASSIVE) return WR_SETUP_ACTIVE;
+  return preferred == WR_SETUP_PASSIVE ? WR_SETUP_PASSIVE : WR_SETUP_ACTIVE;
+}

@@ -1,0 +1,318 @@
+/* sdp/write.c - our descriptions: the answer as a mirror of the offer (RFC 8829 5.3, 8843 7.3), and the offer.
+ *
+ * Transport attributes are repeated in every section, refused ones included: several stacks look for them there
+ * before they look at the port. Nothing is written that we do not understand, except what must mirror the offer:
+ * the words of the m= line, a=mid and the numbers that were agreed. Port 9 and 0.0.0.0 stand for "see the
+ * candidates" (RFC 8840 4.1.1). */
+#include "base/io.h"
+#include "sdp/text.h"
+#include "wr/sdp.h"
+
+#define URI_MID "urn:ietf:params:rtp-hdrext:sdes:mid"
+#define URI_LEVEL "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+
+enum { OFFERED_OPUS = 111, OFFERED_LEVEL_ID = 1, OFFERED_MID_ID = 4 }; /* the numbers browsers use */
+
+static void write_line(wr_writer *w, const char *attribute, const char *value) {
+  wr_write_text(w, attribute);
+  wr_write_text(w, value);
+  wr_write_text(w, "\r\n");
+}
+
+static void write_line_bytes(wr_writer *w, const char *attribute, wr_bytes value) {
+  wr_write_text(w, attribute);
+  wr_write_bytes(w, value);
+  wr_write_text(w, "\r\n");
+}
+
+static void write_line_number(wr_writer *w, const char *attribute, uint64_t value) {
+  wr_write_text(w, attribute);
+  wr_write_decimal(w, value);
+  wr_write_text(w, "\r\n");
+}
+
+/* ---- session level ---- */
+
+static void write_session(wr_writer *w, const wr_sdp_local *local) {
+  wr_write_text(w, "v=0\r\no=- ");
+  wr_write_decimal(w, local->session_id);
+  wr_write_u8(w, ' ');
+  wr_write_decimal(w, local->session_version);
+  wr_write_text(w, " IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n");
+  if (local->ice_lite) wr_write_text(w, "a=ice-lite\r\n");
+  wr_write_text(w, "a=msid-semantic: WMS *\r\n");
+}
+
+/* ---- what every section has ---- */
+
+static void write_fingerprint(wr_writer *w, const wr_fingerprint *fingerprint) {
+  static const char *const hash_name[] = {[WR_HASH_NONE] = "",
+                                          [WR_HASH_SHA1] = "sha-1",
+                                          [WR_HASH_SHA256] = "sha-256",
+                                          [WR_HASH_SHA384] = "sha-384",
+                                          [WR_HASH_SHA512] = "sha-512"};
+  WR_ASSERT(fingerprint->hash != WR_HASH_NONE && fingerprint->len <= WR_HASH_MAX_BYTES);
+  wr_write_text(w, "a=fingerprint:");
+  wr_write_text(w, hash_name[fingerprint->hash]);
+  for (size_t i = 0; i < fingerprint->len; i++) {
+    wr_write_u8(w, i ? ':' : ' ');
+    wr_write_u8(w, (uint8_t) "0123456789ABCDEF"[fingerprint->bytes[i] >> 4]);
+    wr_write_u8(w, (uint8_t) "0123456789ABCDEF"[fingerprint->bytes[i] & 15]);
+  }
+  wr_write_text(w, "\r\n");
+}
+
+static void write_candidates(wr_writer *w, const wr_candidate *candidates, size_t n, bool end) {
+  char text[160];
+  for (size_t i = 0; i < n; i++)
+    if (wr_candidate_write(&candidates[i], text, sizeof text)) write_line(w, "a=", text);
+  if (end) wr_write_text(w, "a=end-of-candidates\r\n");
+}
+
+static void write_transport(wr_writer *w, const wr_sdp_local *local, wr_setup setup, bool trickle) {
+  write_line(w, "a=ice-ufrag:", local->ufrag);
+  write_line(w, "a=ice-pwd:", local->pwd);
+  if (trickle) wr_write_text(w, "a=ice-options:trickle\r\n");
+  write_fingerprint(w, local->fingerprint);
+  write_line(w, "a=setup:",
+             setup == WR_SETUP_ACTPASS   ? "actpass"
+             : setup == WR_SETUP_PASSIVE ? "passive"
+                                         : "active");
+}
+
+static void write_direction(wr_writer *w, wr_direction direction) {
+  static const char *const name[] = {[WR_INACTIVE] = "a=inactive\r\n",
+                                     [WR_SENDONLY] = "a=sendonly\r\n",
+                                     [WR_RECVONLY] = "a=recvonly\r\n",
+                                     [WR_SENDRECV] = "a=sendrecv\r\n"};
+  wr_write_text(w, name[direction & WR_SENDRECV]);
+}
+
+/* ---- audio ---- */
+
+/* What an audio section says, whichever side began. */
+typedef struct audio_terms {
+  wr_direction direction;
+  uint8_t payload_type, mid_id, level_id;
+  wr_direction mid_direction, level_direction; /* a=extmap without a direction: SENDRECV */
+  bool mixed, rsize, nack;
+} audio_terms;
+
+static void write_extension(wr_writer *w, uint8_t id, wr_direction direction, const char *uri) {
+  if (!id) return;
+  wr_write_text(w, "a=extmap:");
+  wr_write_decimal(w, id);
+  if (direction == WR_SENDONLY) wr_write_text(w, "/sendonly");
+  if (direction == WR_RECVONLY) wr_write_text(w, "/recvonly");
+  write_line(w, " ", uri);
+}
+
+static void write_source(wr_writer *w, const wr_sdp_local *local) {
+  wr_write_text(w, "a=ssrc:");
+  wr_write_decimal(w, local->audio_ssrc);
+  write_line(w, " cname:", local->cname);
+  wr_write_text(w, "a=ssrc:");
+  wr_write_decimal(w, local->audio_ssrc);
+  wr_write_text(w, " msid:");
+  wr_write_text(w, local->cname);
+  wr_write_text(w, " audio\r\n");
+}
+
+static void write_audio(wr_writer *w, const wr_sdp_local *local, const audio_terms *terms) {
+  bool sends = terms->direction & WR_SENDONLY;
+  write_extension(w, terms->level_id, terms->level_direction, URI_LEVEL);
+  write_extension(w, terms->mid_id, terms->mid_direction, URI_MID);
+  if (terms->mixed) wr_write_text(w, "a=extmap-allow-mixed\r\n");
+  write_direction(w, terms->direction);
+  if (sends) {
+    wr_write_text(w, "a=msid:");
+    write_line(w, local->cname, " audio");
+  }
+  wr_write_text(w, "a=rtcp-mux\r\n");
+  if (terms->rsize) wr_write_text(w, "a=rtcp-rsize\r\n");
+  wr_write_text(w, "a=rtpmap:");
+  wr_write_decimal(w, terms->payload_type);
+  wr_write_text(w, " opus/48000/2\r\n");
+  if (terms->nack) {
+    wr_write_text(w, "a=rtcp-fb:");
+    wr_write_decimal(w, terms->payload_type);
+    wr_write_text(w, " nack\r\n");
+  }
+  wr_write_text(w, "a=fmtp:");
+  wr_write_decimal(w, terms->payload_type);
+  wr_write_text(w, " minptime=10;useinbandfec=1\r\n");
+  if (sends) write_source(w, local);
+}
+
+/* ---- data ---- */
+
+static void write_max_message_size(wr_writer *w, uint32_t bytes) {
+  write_line_number(w, "a=max-message-size:", bytes == UINT32_MAX ? 0 : bytes); /* RFC 8841 6.1: 0 is any size */
+}
+
+/* ---- the answer ---- */
+
+/* The direction of an extension seen from the other side (RFC 8285 7). */
+static wr_direction extension_direction(const wr_sdp_media *offered, uint8_t id) {
+  for (size_t i = 0; i < offered->n_extensions; i++) {
+    if (offered->extension[i].id != id) continue;
+    if (offered->extension[i].direction == WR_SENDONLY) return WR_RECVONLY;
+    if (offered->extension[i].direction == WR_RECVONLY) return WR_SENDONLY;
+    break;
+  }
+  return WR_SENDRECV;
+}
+
+static bool is_accepted(const wr_agreement *agreement, size_t index) {
+  return (agreement->audio && index == agreement->audio_index) ||
+         (agreement->data && index == agreement->data_index);
+}
+
+/* RFC 8843 7.3.1: the section whose transport was chosen leads the group; else the first accepted one. */
+static size_t bundle_owner(const wr_sdp *offer, const wr_agreement *agreement) {
+  if (is_accepted(agreement, agreement->transport_index)) return agreement->transport_index;
+  size_t owner = 0;
+  while (owner + 1 < offer->n_media && !is_accepted(agreement, owner)) owner++;
+  return owner;
+}
+
+static void write_group(wr_writer *w, const wr_sdp *offer, const wr_agreement *agreement, size_t owner) {
+  if (!offer->media[owner].bundled) return;
+  wr_write_text(w, "a=group:BUNDLE ");
+  wr_write_bytes(w, offer->media[owner].mid);
+  for (size_t i = 0; i < offer->n_media; i++) {
+    if (i == owner || !is_accepted(agreement, i) || !offer->media[i].bundled) continue;
+    wr_write_u8(w, ' ');
+    wr_write_bytes(w, offer->media[i].mid);
+  }
+  wr_write_text(w, "\r\n");
+}
+
+static void write_answered_audio(wr_writer *w, const wr_sdp_media *offered, const wr_agreement *agreement,
+                                 const wr_sdp_local *local) {
+  audio_terms terms = {.direction = agreement->audio_direction,
+                       .payload_type = agreement->opus_payload_type,
+                       .mid_id = agreement->mid_extension,
+                       .level_id = agreement->level_extension,
+                       .mid_direction = extension_direction(offered, agreement->mid_extension),
+                       .level_direction = extension_direction(offered, agreement->level_extension),
+                       .mixed = offered->extmap_mixed,
+                       .rsize = agreement->rtcp_rsize,
+                       .nack = agreement->opus_nack};
+  write_audio(w, local, &terms);
+}
+
+static void write_answered_data(wr_writer *w, const wr_sdp_media *offered, const wr_sdp_local *local) {
+  wr_bytes formats = offered->formats;
+  uint64_t port;
+  wr_bytes format = wr_text_word(&formats);
+  if (wr_text_number(format, UINT16_MAX, &port)) { /* the form before RFC 8841 */
+    wr_write_text(w, "a=sctpmap:");
+    wr_write_bytes(w, format);
+    wr_write_text(w, " webrtc-datachannel 65535\r\n");
+  } else {
+    wr_write_text(w, "a=sctp-port:5000\r\n");
+  }
+  write_max_message_size(w, local->max_message_bytes);
+}
+
+static void write_section(wr_writer *w, const wr_sdp *offer, size_t index, const wr_agreement *agreement,
+                          const wr_sdp_local *local, bool is_owner) {
+  const wr_sdp_media *offered = &offer->media[index];
+  bool is_audio = agreement->audio && index == agreement->audio_index;
+  bool accepted = is_accepted(agreement, index);
+  wr_bytes formats = offered->formats;
+  wr_bytes format = wr_text_word(&formats);
+  wr_write_text(w, "m=");
+  wr_write_bytes(w, offered->type);
+  wr_write_text(w, accepted ? " 9 " : " 0 ");
+  wr_write_bytes(w, offered->protocol);
+  wr_write_u8(w, ' ');
+  if (is_audio)
+    write_line_number(w, "", agreement->opus_payload_type);
+  else
+    write_line_bytes(w, "", format);
+  wr_write_text(w, "c=IN IP4 0.0.0.0\r\n");
+  if (is_owner) write_candidates(w, local->candidates, local->n_candidates, local->end_of_candidates);
+  write_transport(w, local, wr_sdp_answer_setup(agreement->remote_setup, local->setup), offer->ice_trickle);
+  write_line_bytes(w, "a=mid:", offered->mid);
+  if (is_audio) {
+    write_answered_audio(w, offered, agreement, local);
+  } else if (accepted) {
+    write_answered_data(w, offered, local);
+  } else {
+    wr_write_text(w, "a=inactive\r\n");
+    if (offered->rtcp_mux) wr_write_text(w, "a=rtcp-mux\r\n");
+  }
+}
+
+static size_t finish(wr_writer *w, char *out) {
+  if (!wr_writer_ok(w)) return 0;
+  out[wr_writer_len(w)] = 0;
+  return wr_writer_len(w);
+}
+
+size_t wr_sdp_write_answer(const wr_sdp *offer, const wr_agreement *agreement, const wr_sdp_local *local, char *out,
+                           size_t cap) {
+  WR_ASSERT(agreement->audio || agreement->data);
+  if (cap == 0) return 0;
+  wr_writer w = wr_writer_of((uint8_t *)out, cap - 1);
+  size_t owner = bundle_owner(offer, agreement);
+  write_session(&w, local);
+  write_group(&w, offer, agreement, owner);
+  for (size_t i = 0; i < offer->n_media; i++) write_section(&w, offer, i, agreement, local, i == owner);
+  return finish(&w, out);
+}
+
+/* ---- the offer ---- */
+
+static void write_offered_section(wr_writer *w, const char *m_line, uint64_t mid, const wr_sdp_local *local) {
+  write_line(w, "m=", m_line);
+  wr_write_text(w, "c=IN IP4 0.0.0.0\r\n");
+  /* The first section owns the bundle. */
+  if (mid == 0) write_candidates(w, local->candidates, local->n_candidates, local->end_of_candidates);
+  write_transport(w, local, local->setup ? local->setup : WR_SETUP_ACTPASS, true);
+  write_line_number(w, "a=mid:", mid);
+}
+
+size_t wr_sdp_write_offer(const wr_sdp_local *local, char *out, size_t cap) {
+  WR_ASSERT(local->offer_audio || local->offer_data);
+  if (cap == 0) return 0;
+  wr_writer w = wr_writer_of((uint8_t *)out, cap - 1);
+  uint64_t mid = 0;
+  write_session(&w, local);
+  write_line(&w, "a=group:BUNDLE 0", local->offer_audio && local->offer_data ? " 1" : "");
+  if (local->offer_audio) {
+    audio_terms terms = {.direction = local->audio_direction,
+                         .payload_type = OFFERED_OPUS,
+                         .mid_id = OFFERED_MID_ID,
+                         .level_id = OFFERED_LEVEL_ID,
+                         .mid_direction = WR_SENDRECV,
+                         .level_direction = WR_SENDRECV,
+                         .mixed = true,
+                         .rsize = true};
+    write_offered_section(&w, "audio 9 UDP/TLS/RTP/SAVPF 111", mid++, local);
+    write_audio(&w, local, &terms);
+  }
+  if (local->offer_data) {
+    write_offered_section(&w, "application 9 UDP/DTLS/SCTP webrtc-datachannel", mid, local);
+    wr_write_text(&w, "a=sctp-port:5000\r\n");
+    write_max_message_size(&w, local->max_message_bytes);
+  }
+  return finish(&w, out);
+}
+
+/* ---- fragments ---- */
+
+size_t wr_sdpfrag_write(const char *ufrag, const char *pwd, const char *mid, const wr_candidate *candidates,
+                        size_t n_candidates, bool end, char *out, size_t cap) {
+  if (cap == 0) return 0;
+  wr_writer w = wr_writer_of((uint8_t *)out, cap - 1);
+  /* RFC 8840 9: candidates stand below a pseudo m= line of which only a=mid counts. */
+  write_line(&w, "a=ice-ufrag:", ufrag);
+  write_line(&w, "a=ice-pwd:", pwd);
+  wr_write_text(&w, "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n");
+  write_line(&w, "a=mid:", mid);
+  write_candidates(&w, candidates, n_candidates, end);
+  return finish(&w, out);
+}
