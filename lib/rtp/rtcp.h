@@ -39,17 +39,20 @@ typedef struct wr_rtcp_packet {
   uint8_t n_reports;
   wr_rtcp_report report[31]; /* SR, RR */
   wr_bytes cname;            /* SDES; borrowed */
-  wr_bytes body;             /* after the fixed fields, for NACK items, TWCC, XR, BYE sources; borrowed */
+  wr_bytes body; /* after the fixed fields, for NACK items, TWCC, XR, BYE sources, REMB after its name; borrowed */
 } wr_rtcp_packet;
 
 /* Reads the next packet of a compound; |r| starts at the datagram. false: end, or malformed (then r->failed). */
 bool wr_rtcp_read(wr_rtcp_packet *packet, wr_reader *r);
+/* Walks the lost sequence numbers of a NACK: start with *at = 0. false: no more, or not a NACK. */
+bool wr_rtcp_next_nack(const wr_rtcp_packet *packet, size_t *at, uint16_t *seq);
 /* Whether the second byte marks RTCP under rtcp-mux (RFC 5761 4): 192..223. */
 static inline bool wr_rtcp_is(wr_bytes datagram) {
   return datagram.len >= 2 && datagram.data[1] >= 192 && datagram.data[1] <= 223;
 }
 
-/* Writers append one packet. |r| and |n| are report blocks (n <= 31). */
+/* Writers append one packet. |r| and |n| are report blocks (n <= 31); |cname| is at most 255 bytes. NACKs are
+ * packed best when |seqs| are in sending order; none at all writes nothing. */
 typedef struct wr_rtcp_sender_info {
   uint64_t ntp;
   uint32_t rtp_timestamp, packets, bytes;
@@ -68,7 +71,8 @@ typedef struct wr_rtp_source_stats {
   bool started;
   uint16_t highest_seq;
   uint32_t cycles, base_seq, received, expected_prior, received_prior; /* extended counts */
-  uint32_t jitter_q4;                                                  /* timestamp units x 16 */
+  uint32_t bad_seq;   /* A.1: what would follow a jump that is not believed yet */
+  uint32_t jitter_q4; /* timestamp units x 16 */
   int64_t transit;
   uint64_t bytes;
   uint32_t last_sr; /* middle 32 bits of the NTP time of the last SR */
