@@ -2,7 +2,8 @@
  *
  * Holds a packet that is ahead of a hole until the hole is filled or |max_wait_us| has passed since that packet
  * arrived, or the buffer is full; then the hole is given up (counted lost). Late and duplicate packets are dropped.
- */
+ * A packet more than 1000 away from the expected one means that the sender began anew: what is held counts as lost,
+ * and that packet is next. */
 #ifndef WR_JITTER_REORDER_H
 #define WR_JITTER_REORDER_H
 
@@ -34,6 +35,7 @@ typedef struct wr_reorder {
   uint32_t direct_timestamp;
   uint16_t next_seq, direct_seq, n_held, skipped;
   bool started, has_direct;
+  uint64_t delivered; /* bit i: next_seq - 1 - i was handed out, to tell duplicates from late packets */
   wr_reorder_slot slot[WR_REORDER_SLOTS];
 } wr_reorder;
 
