@@ -28,6 +28,7 @@ static void use(unsigned op, wr_bytes bytes, wr_time now) {
     default:
       if (op & 8) {
         xz_client_closed(&client);
+        drain(0); /* events are taken before the next input */
         xz_client_set_version(&client, op / 16);
         xz_client_opened(&client, now);
       } else {

@@ -34,7 +34,7 @@ P
 }
 lint_shell() {
   mapfile -t files < <(sources dev .ci/run '*.sh'; git grep -lI --untracked '^#!/usr/bin/env bash' -- tests)
-  shellcheck -x "${files[@]}"
+  shellcheck -x -S warning "${files[@]}"
 }
 lint_javascript() {
   [ -f tests/browser/package.json ] || return 0

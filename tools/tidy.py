@@ -15,7 +15,7 @@ BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|gets|all
 MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(work|home|root|Users)/[\w.]")
 TASK = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b(?!.*#\d+)")
 RULES = ("file-length", "line-length", "function-length", "header-comment", "task-marks", "machine-paths",
-         "trailing-blanks", "banned-calls", "dead-code", "has-test", "fuzz-corpus", "glossary", "allow-list")
+         "trailing-blanks", "banned-calls", "dead-code", "has-test", "fuzz-corpus", "glossary", "limits", "allow-list")
 UNIT_TESTED = ("lib/", "crypto/", "xiaozhi/", "manager/", "sim/")
 
 
@@ -153,6 +153,20 @@ def check_glossary(rules, files):
                     rules.report("glossary", word, f"{path}: {word} is not in GLOSSARY.md")
 
 
+def check_limits(rules, files):
+    """A row `| `NAME` | value |` of ARCHITECTURE.md says what the source says."""
+    if "ARCHITECTURE.md" not in files:
+        return
+    defines = {}
+    for path in files:
+        if path.endswith((".h", ".c")):
+            for name, value in re.findall(r"^#define (\w+)[ \\\n]+(.*?)\s*(?:/\*|$)", read(path), re.M):
+                defines[name] = value.strip("() ")
+    for name, value in re.findall(r"^\| `(\w+)` \| ([^|]*?) \|", read("ARCHITECTURE.md"), re.M):
+        if value.replace(" ", "") != defines.get(name, "nothing").replace(" ", ""):
+            rules.report("limits", name, f"ARCHITECTURE.md: {name} is {defines.get(name, 'not defined')}, not {value}")
+
+
 def main():
     rules = Rules()
     rules.declare(*RULES)
@@ -169,6 +183,7 @@ def main():
     check_tests_exist(rules, files)
     check_fuzz(rules, files)
     check_glossary(rules, files)
+    check_limits(rules, files)
     for rule, subject in sorted(set(rules.allowed) - rules.used):
         rules.report("allow-list", subject, f"tools/tidy.allow: `{rule} {subject}` is not needed any more")
     n_failed = 0
