@@ -42,6 +42,7 @@ typedef struct wr_srtp_keys {
 
 typedef enum wr_cipher_kind {
   WR_CIPHER_AES128_CTR, /* key 16 */
+  WR_CIPHER_AES256_CTR, /* key 32; key derivation of AEAD_AES_256_GCM (RFC 7714 11) */
   WR_CIPHER_AES128_GCM, /* key 16 */
   WR_CIPHER_AES256_GCM, /* key 32 */
   WR_CIPHER_HMAC_SHA1,  /* key any length */

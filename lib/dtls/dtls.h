@@ -35,6 +35,7 @@ typedef struct wr_dtls {
   wr_fingerprint remote_fingerprint;
   wr_dtls_end end;
   bool is_client, started, connected, told_connected, told_ended, need_srtp;
+  bool repeating; /* what is polled now was sent before */
   uint8_t n_early, n_retransmits;
   uint32_t rtt_us, rto_us;
   wr_time retransmit_at;
@@ -60,11 +61,12 @@ wr_dtls_event wr_dtls_poll_event(wr_dtls *dtls);
 wr_dtls_end wr_dtls_why_ended(const wr_dtls *dtls);
 /* After CONNECTED. false: no SRTP was agreed. The caller wipes |keys|. */
 bool wr_dtls_srtp_keys(wr_dtls *dtls, wr_srtp_keys *keys);
-/* After CONNECTED: application data (SCTP packets), at most WR_DTLS_MTU - 64 bytes. The datagram comes from poll.
- */
+/* After CONNECTED: application data (SCTP packets), 1 to WR_DTLS_MTU - 64 bytes. The datagram comes from poll.
+ * WR_ERR_LIMIT: too long, or the engine's queue is full: poll, then try again. WR_ERR_STATE: not connected. */
 wr_err wr_dtls_send(wr_dtls *dtls, wr_bytes data);
 /* One received record into |out| (cap >= 1500); 0: none. */
 size_t wr_dtls_read(wr_dtls *dtls, uint8_t *out, size_t cap);
+/* Ends with close_notify, which poll hands out. ENDED is not told: the caller knows. */
 void wr_dtls_shutdown(wr_dtls *dtls);
 
 #endif
