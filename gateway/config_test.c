@@ -1,0 +1,100 @@
+#include "gateway/config.h"
+
+#include "check.h"
+
+static gw_config_result load(gw_config *config, char *const *argv, char *const *environment, char *error) {
+  int argc = 0;
+  while (argv[argc]) argc++;
+  error[0] = 0;
+  return gw_config_load(config, argc, argv, environment, error);
+}
+
+TEST(config_defaults_are_loopback_and_embedded) {
+  gw_config config;
+  char error[GW_CONFIG_ERROR_MAX];
+  CHECK_EQ(load(&config, (char *[]){NULL}, (char *[]){NULL}, error), GW_CONFIG_OK);
+  CHECK_TEXT(config.listen, "127.0.0.1:51000");
+  CHECK_TEXT(config.backend, "embedded");
+  wr_addr udp;
+  CHECK(gw_config_udp(&config, &udp));
+  CHECK_EQ(udp.port, 51001);
+  CHECK(gw_addr_is_loopback(&udp));
+}
+
+TEST(config_flag_beats_environment_beats_file) {
+  gw_config config;
+  char error[GW_CONFIG_ERROR_MAX], file[] = "# sample\nworkers = 3\nmax-sessions=7\nresume-seconds = 9\n";
+  gw_config_default(&config);
+  CHECK(gw_config_read_text(&config, "x.conf", file, error));
+  CHECK_EQ(config.workers, 3);
+  CHECK_EQ(config.resume_seconds, 9);
+  char *environment[] = {"XZ_WORKERS=4", "XZ_MAX_SESSIONS=8", "HOME=/", NULL};
+  CHECK_EQ(load(&config, (char *[]){"--workers", "5", NULL}, environment, error), GW_CONFIG_OK);
+  CHECK_EQ(config.workers, 5);
+  CHECK_EQ(config.max_sessions, 8);
+}
+
+TEST(config_unknown_key_names_the_nearest) {
+  gw_config config;
+  char error[GW_CONFIG_ERROR_MAX];
+  CHECK_EQ(load(&config, (char *[]){"--lissten", "1", NULL}, (char *[]){NULL}, error), GW_CONFIG_BAD);
+  CHECK(strstr(error, "did you mean 'listen'") != NULL);
+  CHECK_EQ(load(&config, (char *[]){NULL}, (char *[]){"XZ_WORKER=1", NULL}, error), GW_CONFIG_BAD);
+  CHECK(strstr(error, "XZ_WORKER") && strstr(error, "'workers'"));
+  char file[] = "\n\nmax_sesions = 1\n";
+  CHECK(!gw_config_read_text(&config, "x.conf", file, error));
+  CHECK(strstr(error, "x.conf line 3") && strstr(error, "'max-sessions'"));
+}
+
+TEST(config_says_what_is_allowed) {
+  gw_config config;
+  char error[GW_CONFIG_ERROR_MAX];
+  static const struct {
+    const char *key, *value, *said;
+  } bad[] = {{"workers", "many", "from 0 to 63"},
+             {"workers", "64", "from 0 to 63"},
+             {"log-level", "loud", "debug|info|warn"},
+             {"log-level", "deb", "none of"},
+             {"public-ip", "example.org", "not an IP"},
+             {"no-auth", "perhaps", "neither true nor false"},
+             {"auth-token-file", "/nonexistent", "cannot read"}};
+  for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    gw_config_default(&config);
+    CHECK(!gw_config_set(&config, bad[i].key, bad[i].value, error));
+    CHECK(strstr(error, bad[i].said) != NULL);
+  }
+}
+
+TEST(config_refuses_an_open_relay) {
+  gw_config config;
+  char error[GW_CONFIG_ERROR_MAX];
+  char *open[] = {"--listen", "0.0.0.0:8000", NULL};
+  CHECK_EQ(load(&config, open, (char *[]){NULL}, error), GW_CONFIG_BAD);
+  CHECK(strstr(error, "--auth-token") && strstr(error, "--no-auth"));
+  char *said[] = {"--listen", "0.0.0.0:8000", "--no-auth", NULL};
+  CHECK_EQ(load(&config, said, (char *[]){NULL}, error), GW_CONFIG_OK);
+  char *token[] = {"--listen=[::]:8000", "--auth-token=x", NULL};
+  CHECK_EQ(load(&config, token, (char *[]){NULL}, error), GW_CONFIG_OK);
+}
+
+TEST(config_backends) {
+  gw_config config;
+  char error[GW_CONFIG_ERROR_MAX];
+  CHECK_EQ(load(&config, (char *[]){"--backend", "ws:ws://127.0.0.1:1/x", NULL}, NULL, error), GW_CONFIG_OK);
+  CHECK_EQ(load(&config, (char *[]){"--backend", "ota:official", NULL}, NULL, error), GW_CONFIG_BAD);
+  CHECK(strstr(error, "not supported yet") != NULL);
+  CHECK_EQ(load(&config, (char *[]){"--backend", "nonsense", NULL}, NULL, error), GW_CONFIG_BAD);
+  CHECK_EQ(load(&config, (char *[]){"--workers", NULL}, NULL, error), GW_CONFIG_BAD);
+  CHECK(strstr(error, "needs a value") != NULL);
+}
+
+TEST(config_host_port_forms) {
+  wr_addr addr;
+  CHECK(gw_host_port("localhost:80", &addr) && addr.family == 4 && addr.port == 80);
+  CHECK(gw_host_port("[::1]:443", &addr) && addr.family == 6 && gw_addr_is_loopback(&addr));
+  CHECK(gw_host_port("0.0.0.0:0", &addr) && gw_addr_is_any(&addr));
+  CHECK(!gw_host_port("example.org:80", &addr));
+  CHECK(!gw_host_port("127.0.0.1", &addr));
+  CHECK(!gw_host_port("127.0.0.1:70000", &addr));
+  CHECK(!gw_host_port("127.0.0.1:8x", &addr));
+}

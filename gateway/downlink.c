@@ -1,0 +1,161 @@
+/* gateway/downlink.c - split, queue, pace. The invariant: |next_at| only moves by whole frame durations inside a
+ * spurt, so the caller gets exactly as many packets as time passes, whatever the server's rhythm. */
+#include "gateway/downlink.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SPLIT_SAMPLES 960  /* 20 ms */
+#define LATE_US WR_MS(100) /* we were not called for so long: start a new spurt instead of a burst */
+#define SAMPLES_US(samples) ((wr_time)(samples)*125 / 6) /* 48 kHz */
+
+void gw_downlink_init(gw_downlink *down, gw_stock *stock, OpusRepacketizer *repacketizer, uint32_t timestamp,
+                      wr_time now) {
+  memset(down, 0, offsetof(gw_downlink, frame));
+  gw_fifo_init(&down->fifo, stock, GW_DOWNLINK_BLOCKS);
+  down->repacketizer = repacketizer;
+  down->timestamp = timestamp;
+  down->timestamp_at = now;
+}
+
+void gw_downlink_wipe(gw_downlink *down) { gw_downlink_flush(down); }
+
+static void queue_frame(gw_downlink *down, wr_bytes opus, uint32_t samples) {
+  bool fits = opus.len <= GW_RECORD_MAX && down->queued_samples + samples <= GW_DOWNLINK_MAX_MS * 48u;
+  gw_record record = {.kind = GW_DOWNLINK_AUDIO, .len = (uint16_t)opus.len, .value = samples};
+  if (!fits || !gw_fifo_push(&down->fifo, &record, opus.data)) {
+    down->n_refused++;
+    return;
+  }
+  down->queued_samples += samples;
+}
+
+/* Several frames in one packet: out again in groups of at most 20 ms. */
+static void queue_split(gw_downlink *down, wr_bytes opus, int n_frames, uint32_t frame_samples) {
+  uint8_t part[GW_RECORD_MAX];
+  int group = frame_samples < SPLIT_SAMPLES ? (int)(SPLIT_SAMPLES / frame_samples) : 1;
+  opus_repacketizer_init(down->repacketizer);
+  if (opus_repacketizer_cat(down->repacketizer, opus.data, (opus_int32)opus.len) != OPUS_OK) {
+    down->n_bad++;
+    return;
+  }
+  for (int at = 0; at < n_frames; at += group) {
+    int end = at + group < n_frames ? at + group : n_frames;
+    opus_int32 len = opus_repacketizer_out_range(down->repacketizer, at, end, part, (opus_int32)sizeof(part));
+    if (len > 0)
+      queue_frame(down, wr_bytes_of(part, (size_t)len), (uint32_t)(end - at) * frame_samples);
+    else
+      down->n_bad++;
+  }
+}
+
+void gw_downlink_push_audio(gw_downlink *down, wr_bytes opus, wr_time now) {
+  int n_frames = opus.len && opus.len < 8192 ? opus_packet_get_nb_frames(opus.data, (opus_int32)opus.len) : 0;
+  if (n_frames <= 0 || opus_packet_get_nb_samples(opus.data, (opus_int32)opus.len, 48000) <= 0) {
+    down->n_bad++;
+    return;
+  }
+  down->n_in++;
+  if (!down->queued_samples) {
+    /* The queue had run dry: if what was handed out is over too, a new spurt begins and collects first. */
+    if (down->playing && now > down->next_at) down->playing = false;
+    if (!down->playing) down->first_at = now;
+  }
+  uint32_t frame_samples = (uint32_t)opus_packet_get_samples_per_frame(opus.data, 48000);
+  if (n_frames == 1)
+    queue_frame(down, opus, frame_samples);
+  else
+    queue_split(down, opus, n_frames, frame_samples);
+}
+
+void gw_downlink_push_text(gw_downlink *down, char *text, wr_time now) {
+  (void)now;
+  if (gw_fifo_push(&down->fifo, &(gw_record){.kind = GW_DOWNLINK_TEXT, .owned = text}, NULL)) return;
+  down->n_refused++;
+  free(text);
+}
+
+void gw_downlink_push_end(gw_downlink *down, wr_time now) {
+  (void)now;
+  if (gw_fifo_push(&down->fifo, &(gw_record){.kind = GW_DOWNLINK_END}, NULL))
+    down->n_ends++;
+  else
+    down->n_refused++;
+}
+
+void gw_downlink_flush(gw_downlink *down) {
+  gw_fifo_clear(&down->fifo);
+  down->queued_samples = 0;
+  down->n_ends = 0;
+  down->playing = false;
+}
+
+void gw_downlink_pause(gw_downlink *down, bool paused, wr_time now) {
+  if (down->paused == paused) return;
+  down->paused = paused;
+  down->playing = false;
+  down->first_at = now;
+}
+
+bool gw_downlink_is_empty(const gw_downlink *down) { return !down->fifo.n_records; }
+
+static wr_time audio_due(const gw_downlink *down) {
+  if (down->playing) return down->next_at;
+  bool enough = SAMPLES_US(down->queued_samples) >= GW_DOWNLINK_START_US || down->n_ends;
+  return down->first_at + (enough ? 0 : GW_DOWNLINK_START_US);
+}
+
+/* When what was handed out is over: 0 is long ago. */
+static wr_time played_at(const gw_downlink *down) { return down->playing ? down->next_at : 0; }
+
+wr_time gw_downlink_deadline(const gw_downlink *down) {
+  const uint8_t *bytes;
+  const gw_record *front = gw_fifo_front(&down->fifo, &bytes);
+  if (!front || down->paused) return WR_NEVER;
+  switch ((gw_downlink_kind)front->kind) {
+    case GW_DOWNLINK_AUDIO: return audio_due(down);
+    case GW_DOWNLINK_TEXT: /* with its first frame; if none will come, when the speech before it is over */
+      if (down->queued_samples) return audio_due(down);
+      return down->n_ends ? played_at(down) : WR_NEVER;
+    case GW_DOWNLINK_END: return played_at(down);
+  }
+  return WR_NEVER;
+}
+
+static void take_audio(gw_downlink *down, const gw_record *record, const uint8_t *bytes, gw_downlink_item *item,
+                       wr_time now) {
+  bool starts = !down->playing || now - down->next_at > LATE_US;
+  if (starts) {
+    /* The RTP clock runs on through silence (RFC 7587 4.1), and never back. */
+    wr_time passed = now - down->timestamp_at;
+    if (passed > 0) down->timestamp += (uint32_t)(passed * 6 / 125);
+    down->timestamp_at = now;
+    down->next_at = now;
+  }
+  memcpy(down->frame, bytes, record->len);
+  *item = (gw_downlink_item){.kind = GW_DOWNLINK_AUDIO, .timestamp = down->timestamp, .marker = starts};
+  item->opus = wr_bytes_of(down->frame, record->len);
+  down->playing = true;
+  down->next_at += SAMPLES_US(record->value);
+  down->timestamp += record->value;
+  down->timestamp_at = down->next_at;
+  down->queued_samples -= record->value;
+  down->n_out++;
+}
+
+bool gw_downlink_poll(gw_downlink *down, gw_downlink_item *item, wr_time now) {
+  if (gw_downlink_deadline(down) > now) return false;
+  const uint8_t *bytes;
+  const gw_record *front = gw_fifo_front(&down->fifo, &bytes);
+  switch ((gw_downlink_kind)front->kind) {
+    case GW_DOWNLINK_AUDIO: take_audio(down, front, bytes, item, now); break;
+    case GW_DOWNLINK_TEXT: *item = (gw_downlink_item){.kind = GW_DOWNLINK_TEXT, .text = front->owned}; break;
+    case GW_DOWNLINK_END:
+      *item = (gw_downlink_item){.kind = GW_DOWNLINK_END};
+      down->n_ends--;
+      down->playing = false;
+      break;
+  }
+  gw_fifo_pop(&down->fifo);
+  return true;
+}

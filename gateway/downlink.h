@@ -1,0 +1,62 @@
+/* gateway/downlink.h - the assistant's speech on its way to the caller, never decoded.
+ *
+ * Servers send packets in bursts; a caller's jitter buffer wants one at a time. Packets are split into frames of at
+ * most 20 ms where they hold several (RFC 6716 3.2), queued, and handed out one per frame duration with 48 kHz
+ * timestamps. A spurt starts after 60 ms are there, or after waiting 60 ms, and its first packet is marked.
+ * Captions stand in the queue between the frames and come out with the first frame of their sentence; the end of
+ * speech comes out when the last frame has been played.
+ *
+ * Bound: |GW_DOWNLINK_MAX_MS| of speech; more is refused and counted. Time is an argument. One thread. */
+#ifndef GATEWAY_DOWNLINK_H
+#define GATEWAY_DOWNLINK_H
+
+#include <opus/opus.h>
+
+#include "gateway/fifo.h"
+
+#define GW_DOWNLINK_START_US WR_MS(60)
+#define GW_DOWNLINK_MAX_MS 60000
+#define GW_DOWNLINK_BLOCKS 128
+
+typedef enum gw_downlink_kind { GW_DOWNLINK_AUDIO, GW_DOWNLINK_TEXT, GW_DOWNLINK_END } gw_downlink_kind;
+
+typedef struct gw_downlink_item {
+  gw_downlink_kind kind;
+  wr_bytes opus;      /* AUDIO: borrowed until the next call */
+  uint32_t timestamp; /* AUDIO: 48 kHz */
+  bool marker;        /* AUDIO: first of a spurt */
+  char *text;         /* TEXT: the caller frees it */
+} gw_downlink_item;
+
+typedef struct gw_downlink {
+  gw_fifo fifo;
+  OpusRepacketizer *repacketizer; /* borrowed */
+  uint32_t queued_samples;        /* 48 kHz */
+  uint32_t n_ends;                /* END marks in the queue */
+  bool playing, paused;
+  wr_time first_at; /* oldest speech of a spurt that has not begun */
+  wr_time next_at;  /* playing: when the last frame handed out is over */
+  uint32_t timestamp;
+  wr_time timestamp_at; /* instant |timestamp| stands for */
+  uint64_t n_in, n_out, n_refused, n_bad;
+  uint8_t frame[GW_RECORD_MAX]; /* what poll handed out */
+} gw_downlink;
+
+/* |timestamp|: where the RTP clock starts; random. */
+void gw_downlink_init(gw_downlink *down, gw_stock *stock, OpusRepacketizer *repacketizer, uint32_t timestamp,
+                      wr_time now);
+void gw_downlink_wipe(gw_downlink *down);
+void gw_downlink_push_audio(gw_downlink *down, wr_bytes opus, wr_time now);
+/* |text| malloc'ed, owned. */
+void gw_downlink_push_text(gw_downlink *down, char *text, wr_time now);
+void gw_downlink_push_end(gw_downlink *down, wr_time now);
+/* Barge-in: nothing queued leaves any more, texts and ends included. */
+void gw_downlink_flush(gw_downlink *down);
+/* While the peer is away the conversation stands still. */
+void gw_downlink_pause(gw_downlink *down, bool paused, wr_time now);
+bool gw_downlink_is_empty(const gw_downlink *down);
+/* What is due; false: nothing now. */
+bool gw_downlink_poll(gw_downlink *down, gw_downlink_item *item, wr_time now);
+wr_time gw_downlink_deadline(const gw_downlink *down);
+
+#endif

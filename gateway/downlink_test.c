@@ -1,0 +1,188 @@
+#include "gateway/downlink.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+
+typedef struct rig {
+  gw_stock stock;
+  gw_downlink down;
+} rig;
+
+static rig *rig_open(void) {
+  rig *r = calloc(1, sizeof(*r));
+  gw_stock_init(&r->stock, 256);
+  gw_downlink_init(&r->down, &r->stock, opus_repacketizer_create(), 1000, 0);
+  return r;
+}
+
+static void rig_close(rig *r) {
+  gw_downlink_wipe(&r->down);
+  opus_repacketizer_destroy(r->down.repacketizer);
+  gw_stock_wipe(&r->stock);
+  free(r);
+}
+
+/* 60 ms in one packet of three 20 ms frames, each one recognisable. */
+static void push_60(rig *r, uint8_t id, wr_time now) {
+  uint8_t packet[] = {0xFB, 0x03, id, 1, id, 2, id, 3};
+  gw_downlink_push_audio(&r->down, wr_bytes_of(packet, sizeof(packet)), now);
+}
+
+static char *text_of(const char *text) { return strdup(text); }
+
+TEST(downlink_paces_a_burst_one_frame_per_20_ms) {
+  rig *r = rig_open();
+  for (int i = 0; i < 10; i++) push_60(r, (uint8_t)(10 + i), 0); /* 600 ms at once */
+  wr_time now = 0;
+  uint32_t last = 0;
+  for (int i = 0; i < 30; i++) {
+    gw_downlink_item item;
+    now = gw_downlink_deadline(&r->down);
+    CHECK_EQ(now, WR_MS(20 * i));
+    REQUIRE(gw_downlink_poll(&r->down, &item, now));
+    CHECK_EQ(item.marker, i == 0);
+    uint8_t want[] = {0xF8, (uint8_t)(10 + i / 3), (uint8_t)(1 + i % 3)};
+    CHECK_BYTES(item.opus.data, item.opus.len, want, 3);
+    if (i) CHECK_EQ(item.timestamp - last, 960);
+    last = item.timestamp;
+    CHECK(!gw_downlink_poll(&r->down, &item, now));
+  }
+  CHECK(gw_downlink_is_empty(&r->down));
+  rig_close(r);
+}
+
+TEST(downlink_start_waits_for_60_ms_but_not_longer) {
+  rig *r = rig_open();
+  static const uint8_t one[] = {0xF8, 9, 9};
+  gw_downlink_item item;
+  gw_downlink_push_audio(&r->down, wr_bytes_of(one, 3), WR_MS(5));
+  CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(65));
+  gw_downlink_push_audio(&r->down, wr_bytes_of(one, 3), WR_MS(10));
+  CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(10)));
+  gw_downlink_push_audio(&r->down, wr_bytes_of(one, 3), WR_MS(15));
+  CHECK(gw_downlink_poll(&r->down, &item, WR_MS(15)));
+  rig_close(r);
+}
+
+TEST(downlink_short_answer_starts_at_once_when_complete) {
+  rig *r = rig_open();
+  static const uint8_t one[] = {0xF8, 9, 9};
+  gw_downlink_item item;
+  gw_downlink_push_audio(&r->down, wr_bytes_of(one, 3), 0);
+  gw_downlink_push_end(&r->down, WR_MS(1));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(1)));
+  CHECK_EQ(item.kind, GW_DOWNLINK_AUDIO);
+  CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(20))); /* the end comes when it has been heard */
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(21)));
+  CHECK_EQ(item.kind, GW_DOWNLINK_END);
+  rig_close(r);
+}
+
+TEST(downlink_caption_leaves_with_its_first_frame) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  push_60(r, 1, 0);
+  gw_downlink_push_text(&r->down, text_of("second"), 0);
+  push_60(r, 2, 0);
+  for (int i = 0; i < 3; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+  CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(59)));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(60)));
+  CHECK_EQ(item.kind, GW_DOWNLINK_TEXT);
+  CHECK_TEXT(item.text, "second");
+  free(item.text);
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(60)));
+  CHECK_EQ(item.opus.data[1], 2);
+  rig_close(r);
+}
+
+TEST(downlink_caption_without_sound_comes_with_the_end) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  gw_downlink_push_text(&r->down, text_of("mute"), 0);
+  CHECK(gw_downlink_deadline(&r->down) == WR_NEVER);
+  gw_downlink_push_end(&r->down, WR_MS(5));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(5)));
+  CHECK_EQ(item.kind, GW_DOWNLINK_TEXT);
+  free(item.text);
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(5)));
+  CHECK_EQ(item.kind, GW_DOWNLINK_END);
+  rig_close(r);
+}
+
+TEST(downlink_flush_lets_nothing_old_out) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  for (int i = 0; i < 20; i++) push_60(r, 7, 0);
+  gw_downlink_push_text(&r->down, text_of("old"), 0);
+  gw_downlink_push_end(&r->down, 0);
+  CHECK(gw_downlink_poll(&r->down, &item, 0));
+  uint32_t before = item.timestamp;
+  gw_downlink_flush(&r->down);
+  CHECK(gw_downlink_deadline(&r->down) == WR_NEVER);
+  CHECK(!gw_downlink_poll(&r->down, &item, WR_S(10)));
+  push_60(r, 8, WR_MS(500));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(500)));
+  CHECK(item.marker);
+  CHECK_EQ(item.opus.data[1], 8);
+  CHECK_EQ(item.timestamp - before, 500 * 48);
+  rig_close(r);
+}
+
+TEST(downlink_dry_queue_begins_a_new_spurt) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  push_60(r, 1, 0);
+  for (int i = 0; i < 3; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+  uint32_t last = item.timestamp;
+  static const uint8_t one[] = {0xF8, 9, 9};
+  gw_downlink_push_audio(&r->down, wr_bytes_of(one, 3), WR_MS(90)); /* 30 ms late */
+  CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(150));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(150)));
+  CHECK(item.marker);
+  CHECK_EQ(item.timestamp - last, 960 + 90 * 48);
+  rig_close(r);
+}
+
+TEST(downlink_pause_keeps_the_speech) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  push_60(r, 1, 0);
+  gw_downlink_pause(&r->down, true, WR_MS(1));
+  CHECK(!gw_downlink_poll(&r->down, &item, WR_S(5)));
+  gw_downlink_pause(&r->down, false, WR_S(6));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_S(6)));
+  CHECK_EQ(item.opus.data[2], 1);
+  rig_close(r);
+}
+
+TEST(downlink_is_bounded_and_survives_rubbish) {
+  rig *r = rig_open();
+  check_rng rng = {9};
+  for (int i = 0; i < 1200; i++) push_60(r, 1, 0);
+  CHECK_EQ(r->down.queued_samples, 60000 * 48);
+  CHECK_EQ(r->down.n_refused, 600);
+  gw_downlink_flush(&r->down);
+  for (int i = 0; i < 5000; i++) {
+    uint8_t bytes[100];
+    check_rng_fill(&rng, bytes, sizeof(bytes));
+    gw_downlink_push_audio(&r->down, wr_bytes_of(bytes, check_rng_u32(&rng) % 100), i);
+    gw_downlink_item item;
+    while (gw_downlink_poll(&r->down, &item, i)) continue;
+  }
+  CHECK(r->down.n_bad > 0);
+  rig_close(r);
+}
+
+/* Long SILK frames hold one frame: they go as they are, at their own pace. */
+TEST(downlink_single_60_ms_frame_is_not_split) {
+  rig *r = rig_open();
+  static const uint8_t silk[] = {0x58, 1, 2, 3}; /* configuration 11: SILK wide-band, 60 ms */
+  gw_downlink_item item;
+  gw_downlink_push_audio(&r->down, wr_bytes_of(silk, 4), 0);
+  gw_downlink_push_audio(&r->down, wr_bytes_of(silk, 4), 0);
+  CHECK(gw_downlink_poll(&r->down, &item, 0));
+  CHECK_BYTES(item.opus.data, item.opus.len, silk, 4);
+  CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(60));
+  rig_close(r);
+}

@@ -1,0 +1,46 @@
+/* gateway/uplink.h - the caller's speech on its way to the assistant, never decoded.
+ *
+ * Browsers send Opus packets of 10 to 60 ms as they please; XiaoZhi servers want 60 ms (some clip the beginning of
+ * speech otherwise). Packets of one mode are merged by rewriting their framing (RFC 6716 3.2); where they cannot be
+ * merged, what is there goes out shorter. While the server must find the end of speech, silence is filled in for a
+ * caller who sends nothing (muted, DTX): a server that hears nothing at all never ends the turn.
+ *
+ * Time is an argument; packets leave through |emit|, which must not call back. */
+#ifndef GATEWAY_UPLINK_H
+#define GATEWAY_UPLINK_H
+
+#include <opus/opus.h>
+
+#include "wr/types.h"
+
+#define GW_UPLINK_PACKET_MS 60
+#define GW_UPLINK_QUIET_US WR_MS(120) /* nothing heard so long: silence begins */
+#define GW_UPLINK_BYTES 4096
+
+typedef struct gw_uplink {
+  OpusRepacketizer *repacketizer; /* borrowed; may be shared by all uplinks of a thread */
+  void (*emit)(void *ctx, wr_bytes opus);
+  void *ctx;
+  bool active, fill;
+  uint8_t n, toc;
+  uint16_t samples; /* at 48 kHz, in |held| */
+  uint16_t len[8];
+  uint16_t used;
+  wr_time silence_at;
+  uint64_t n_in, n_out, n_silent, n_bad; /* bad: not an Opus packet; ignored */
+  uint8_t held[GW_UPLINK_BYTES];
+} gw_uplink;
+
+void gw_uplink_init(gw_uplink *up, OpusRepacketizer *repacketizer, void (*emit)(void *ctx, wr_bytes opus),
+                    void *ctx);
+/* From now on packets are wanted. |fill|: with silence where there are none. */
+void gw_uplink_start(gw_uplink *up, bool fill, wr_time now);
+/* No more; what is held goes out first if |flush|. */
+void gw_uplink_stop(gw_uplink *up, bool flush);
+void gw_uplink_push(gw_uplink *up, wr_bytes opus, wr_time now); /* ignored while stopped */
+void gw_uplink_tick(gw_uplink *up, wr_time now);
+wr_time gw_uplink_deadline(const gw_uplink *up);
+/* 60 ms of silence as one Opus packet. Static. */
+wr_bytes gw_opus_silence(void);
+
+#endif
