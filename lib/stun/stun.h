@@ -14,8 +14,9 @@
 #define WR_STUN_ID_BYTES 12
 #define WR_STUN_MAC_BYTES 20
 #define WR_STUN_COOKIE 0x2112a442u
-#define WR_STUN_MAX_UNKNOWN 8 /* unknown comprehension-required attributes remembered; more are as good as these \
-                               */
+#define WR_STUN_MAX_UNKNOWN                                                            \
+  8 /* unknown comprehension-required attributes remembered; more are as good as these \
+     */
 
 typedef enum wr_stun_class {
   WR_STUN_REQUEST,

@@ -1,0 +1,250 @@
+#include "jitter/reorder.h"
+
+#include "base/seq.h"
+#include "check.h"
+
+enum { WAIT = 60000 };
+
+static wr_reorder reorder;
+static wr_reorder_frame frame;
+
+/* The payload of a packet tells its number. */
+static void insert(uint16_t seq, wr_time now) {
+  static uint8_t payload[2];
+  payload[0] = (uint8_t)(seq >> 8);
+  payload[1] = (uint8_t)seq;
+  wr_reorder_insert(&reorder, seq, seq * 960u, wr_bytes_of(payload, 2), now);
+}
+
+static void insert_large(uint16_t seq, wr_time now) {
+  static uint8_t payload[WR_REORDER_FRAME_BYTES + 1];
+  wr_reorder_insert(&reorder, seq, seq * 960u, wr_bytes_of(payload, sizeof payload), now);
+}
+
+/* Expects |seq| next, with |n_lost| given up before it. */
+static void expect(uint16_t seq, uint16_t n_lost, wr_time now) {
+  REQUIRE(wr_reorder_next(&reorder, &frame, now));
+  CHECK_EQ(frame.seq, seq);
+  CHECK_EQ(frame.timestamp, seq * 960u);
+  CHECK_EQ(frame.n_lost, n_lost);
+  CHECK_EQ(frame.after_loss, n_lost > 0);
+  if (frame.payload.len == 2) CHECK_EQ(frame.payload.data[0] << 8 | frame.payload.data[1], seq);
+}
+
+static void expect_nothing(wr_time now) { CHECK(!wr_reorder_next(&reorder, &frame, now)); }
+
+TEST(reorder_passes_ordered_packets_without_a_copy) {
+  static const uint8_t payload[500] = {1};
+  wr_reorder_init(&reorder, WAIT);
+  for (uint16_t i = 0; i < 10; i++) {
+    wr_reorder_insert(&reorder, (uint16_t)(65530 + i), i, wr_bytes_of(payload, sizeof payload), i);
+    REQUIRE(wr_reorder_next(&reorder, &frame, i));
+    CHECK(frame.payload.data == payload && frame.payload.len == sizeof payload);
+    CHECK_EQ(frame.seq, (uint16_t)(65530 + i));
+    CHECK(!frame.after_loss);
+    expect_nothing(i);
+    CHECK(wr_reorder_deadline(&reorder) == WR_NEVER);
+  }
+  CHECK_EQ(reorder.n_lost + reorder.n_late + reorder.n_reordered + reorder.n_duplicate, 0);
+}
+
+TEST(reorder_restores_order_across_the_wrap) {
+  wr_reorder_init(&reorder, WAIT);
+  insert(65534, 0);
+  expect(65534, 0, 0);
+  insert(1, 10);
+  expect_nothing(10);
+  insert(0, 20);
+  expect_nothing(20);
+  CHECK_EQ(wr_reorder_deadline(&reorder), 10 + WAIT);
+  insert(65535, 30);
+  expect(65535, 0, 30);
+  expect(0, 0, 30);
+  expect(1, 0, 30);
+  expect_nothing(30);
+  CHECK_EQ(reorder.n_reordered, 2);
+  CHECK_EQ(reorder.n_lost, 0);
+}
+
+TEST(reorder_gives_a_hole_up_exactly_at_the_deadline) {
+  wr_reorder_init(&reorder, WAIT);
+  insert(10, 0);
+  expect(10, 0, 0);
+  insert(13, 100);
+  insert(14, 200);
+  CHECK_EQ(wr_reorder_deadline(&reorder), 100 + WAIT);
+  expect_nothing(100 + WAIT - 1);
+  expect(13, 2, 100 + WAIT);
+  expect(14, 0, 100 + WAIT);
+  expect_nothing(100 + WAIT);
+  CHECK_EQ(reorder.n_lost, 2);
+  insert(12, 100 + WAIT);
+  expect_nothing(100 + WAIT);
+  CHECK_EQ(reorder.n_late, 1);
+}
+
+/* A packet that waited long enough takes with it everything before it, however young. */
+TEST(reorder_old_packet_behind_a_young_one_gives_both_holes_up) {
+  wr_reorder_init(&reorder, WAIT);
+  insert(10, 0);
+  expect(10, 0, 0);
+  insert(14, 100);
+  insert(12, 50000);
+  insert(16, 50001);
+  expect_nothing(100 + WAIT - 1);
+  expect(12, 1, 100 + WAIT);
+  expect(14, 1, 100 + WAIT);
+  expect_nothing(100 + WAIT);
+  CHECK_EQ(wr_reorder_deadline(&reorder), 50001 + WAIT);
+}
+
+TEST(reorder_tells_duplicates_from_late_packets) {
+  wr_reorder_init(&reorder, WAIT);
+  insert(10, 0);
+  expect(10, 0, 0);
+  insert(10, 1); /* delivered */
+  insert(12, 2);
+  insert(12, 3); /* held */
+  CHECK_EQ(reorder.n_duplicate, 2);
+  expect(12, 1, WAIT + 2);
+  insert(11, WAIT + 3);
+  CHECK_EQ(reorder.n_late, 1);
+  insert(12, WAIT + 3);
+  CHECK_EQ(reorder.n_duplicate, 3);
+  expect_nothing(WAIT + 3);
+}
+
+TEST(reorder_full_buffer_gives_the_first_hole_up) {
+  wr_reorder_init(&reorder, WAIT);
+  insert(0, 0);
+  expect(0, 0, 0);
+  for (uint16_t i = 0; i < WR_REORDER_SLOTS - 1; i++) {
+    insert((uint16_t)(2 + 2 * i), 1);
+    expect_nothing(1);
+  }
+  insert(2 * WR_REORDER_SLOTS, 1);
+  expect(2, 1, 1);
+  expect_nothing(1); /* one slot is free again: the next hole may wait */
+  CHECK_EQ(reorder.n_held, WR_REORDER_SLOTS - 1);
+}
+
+TEST(reorder_packet_too_large_to_hold_closes_the_holes_before_it) {
+  wr_reorder_init(&reorder, WAIT);
+  insert(0, 0);
+  expect(0, 0, 0);
+  insert(2, 1);
+  insert(7, 1);
+  insert_large(5, 1);
+  expect(2, 1, 1);
+  expect(5, 2, 1);
+  CHECK_EQ(frame.payload.len, WR_REORDER_FRAME_BYTES + 1);
+  expect_nothing(1);
+  insert(6, 2);
+  expect(6, 0, 2);
+  expect(7, 0, 2);
+}
+
+TEST(reorder_starts_again_after_a_jump) {
+  wr_reorder_init(&reorder, WAIT);
+  insert(100, 0);
+  expect(100, 0, 0);
+  insert(1101, 1); /* 1000 ahead of 101: still a hole */
+  expect_nothing(1);
+  insert(30000, 2);
+  expect(30000, 1, 2); /* the held one is lost with the old sequence */
+  expect_nothing(2);
+  insert(28000, 3);
+  expect(28000, 0, 3);
+  insert(28001, 4);
+  expect(28001, 0, 4);
+  CHECK_EQ(reorder.n_lost, 1);
+  CHECK_EQ(reorder.n_late, 0);
+}
+
+TEST(reorder_without_waiting_hands_out_what_arrives) {
+  wr_reorder_init(&reorder, 0);
+  insert(1, 5);
+  expect(1, 0, 5);
+  insert(3, 5);
+  expect(3, 1, 5);
+  insert(2, 5);
+  expect_nothing(5);
+  CHECK_EQ(reorder.n_late, 1);
+}
+
+/* ---- against an oracle ---- */
+
+enum { N_PACKETS = 600 };
+
+/* What the buffer should do, in the simplest words: a list of waiting packets as extended numbers. */
+typedef struct oracle {
+  int64_t next, waiting[64];
+  wr_time arrived[64];
+  size_t n;
+  uint64_t n_lost;
+} oracle;
+
+static bool oracle_has(const oracle *o, int64_t index) {
+  for (size_t i = 0; i < o->n; i++)
+    if (o->waiting[i] == index) return true;
+  return false;
+}
+
+/* The index that must come out now; -1: none. */
+static int64_t oracle_next(oracle *o, wr_time now) {
+  size_t first = 0;
+  bool expired = o->n == WR_REORDER_SLOTS;
+  if (o->n == 0) return -1;
+  for (size_t i = 0; i < o->n; i++) {
+    if (o->waiting[i] < o->waiting[first]) first = i;
+    expired = expired || o->arrived[i] + WAIT <= now;
+  }
+  int64_t index = o->waiting[first];
+  if (index != o->next && !expired) return -1;
+  o->n_lost += (uint64_t)(index - o->next);
+  o->next = index + 1;
+  o->n--;
+  o->waiting[first] = o->waiting[o->n];
+  o->arrived[first] = o->arrived[o->n];
+  return index;
+}
+
+static bool drain_like(oracle *o, uint16_t first, wr_time now) {
+  for (;;) {
+    int64_t before = o->next, want = oracle_next(o, now);
+    bool got = wr_reorder_next(&reorder, &frame, now);
+    if (got != (want >= 0)) return false;
+    if (!got) return true;
+    if (frame.seq != (uint16_t)(first + want) || frame.n_lost != want - before) return false;
+    if ((frame.payload.data[0] << 8 | frame.payload.data[1]) != frame.seq) return false;
+  }
+}
+
+TEST(reorder_does_what_a_sorted_list_does) {
+  for (uint64_t seed = 1; seed <= 300; seed++) {
+    check_rng rng = {.state = seed};
+    uint16_t first = (uint16_t)check_rng_u32(&rng);
+    uint32_t loss = check_rng_u32(&rng) % 40, disorder = 1 + check_rng_u32(&rng) % 30;
+    oracle o = {.next = 0};
+    wr_time now = 0;
+    wr_reorder_init(&reorder, WAIT);
+    insert(first, now);
+    o.waiting[o.n++] = 0;
+    bool same = drain_like(&o, first, now);
+    for (int64_t i = 1; i < N_PACKETS && same; i++) {
+      now += check_rng_u32(&rng) % 20000;
+      same = drain_like(&o, first, now);
+      if (check_rng_u32(&rng) % 100 < loss) continue;
+      int64_t index = i + check_rng_u32(&rng) % disorder;
+      bool useful = index >= o.next && !oracle_has(&o, index);
+      insert((uint16_t)(first + index), now);
+      if (useful) o.waiting[o.n] = index;
+      if (useful) o.arrived[o.n++] = now;
+      same = same && drain_like(&o, first, now);
+      wr_time earliest = WR_NEVER;
+      for (size_t j = 0; j < o.n; j++) earliest = wr_time_min(earliest, o.arrived[j] + WAIT);
+      same = same && wr_reorder_deadline(&reorder) == earliest && reorder.n_lost == o.n_lost;
+    }
+    REQUIRE(same);
+  }
+}
