@@ -59,6 +59,8 @@ struct wr_dtls_session {
   wr_bytes incoming;     /* borrowed while recv runs */
   struct timeval *timer; /* inside |ssl|; NULL before the first flight */
   packet_queue out, in;
+  packet *open_packet; /* last of |out| if this call made it: more may join it */
+  size_t mtu;
   wr_dtls_status status;
   unsigned n_future;
 };
@@ -70,15 +72,17 @@ static void queue_init(packet_queue *queue) {
   queue->tail = &queue->head;
 }
 
-static void queue_push(packet_queue *queue, const void *bytes, size_t len) {
-  packet *p = queue->n < MAX_QUEUED ? malloc(sizeof *p + len) : NULL;
-  if (!p) return; /* lost, as on a full link */
+/* |cap| >= |len|: room that may be filled later. NULL: full; it is lost, as on a full link. */
+static packet *queue_push(packet_queue *queue, const void *bytes, size_t len, size_t cap) {
+  packet *p = queue->n < MAX_QUEUED ? malloc(sizeof *p + cap) : NULL;
+  if (!p) return NULL;
   p->next = NULL;
   p->len = len;
   memcpy(p->bytes, bytes, len);
   *queue->tail = p;
   queue->tail = &p->next;
   queue->n++;
+  return p;
 }
 
 /* The first packet that fits; larger ones are lost. */
@@ -124,9 +128,19 @@ static int bio_read(BIO *bio, char *out, int cap) {
   return (int)len;
 }
 
+/* What one call produces is packed into as few datagrams as possible: OpenSSL packs a flight the first time, but
+ * repeats it message by message. */
 static int bio_write(BIO *bio, const char *bytes, int len) {
   wr_dtls_session *session = BIO_get_data(bio);
-  if (len > 0) queue_push(&session->out, bytes, (size_t)len);
+  if (len <= 0) return len;
+  size_t n = (size_t)len;
+  packet *open = session->open_packet;
+  if (open && open->len + n <= session->mtu) {
+    memcpy(open->bytes + open->len, bytes, n);
+    open->len += n;
+  } else {
+    session->open_packet = queue_push(&session->out, bytes, n, n < session->mtu ? session->mtu : n);
+  }
   return len;
 }
 
@@ -270,12 +284,19 @@ static wr_dtls_session *session_open(void *ctx, bool is_client, size_t mtu) {
   wr_dtls_session *session = calloc(1, sizeof *session);
   if (!session) return NULL;
   session->backend = ctx;
+  session->mtu = mtu;
   queue_init(&session->out);
   queue_init(&session->in);
   ERR_clear_error();
   if (make_ssl(session, is_client, mtu)) return session;
   session_close(ctx, session);
   return NULL;
+}
+
+/* Before every call into OpenSSL: its error queue is the thread's and may hold a stranger's. */
+static void enter(wr_dtls_session *session) {
+  ERR_clear_error();
+  session->open_packet = NULL;
 }
 
 static wr_err fail(wr_dtls_session *session) {
@@ -296,7 +317,8 @@ static wr_err handshake(wr_dtls_session *session) {
 static wr_err read_records(wr_dtls_session *session) {
   uint8_t record[MAX_DATAGRAM_BYTES];
   int n = 0;
-  while ((n = SSL_read(session->ssl, record, sizeof record)) > 0) queue_push(&session->in, record, (size_t)n);
+  while ((n = SSL_read(session->ssl, record, sizeof record)) > 0)
+    queue_push(&session->in, record, (size_t)n, (size_t)n);
   int error = SSL_get_error(session->ssl, n);
   if (error == SSL_ERROR_ZERO_RETURN) session->status = WR_DTLS_CLOSED;
   if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN) return fail(session);
@@ -306,7 +328,7 @@ static wr_err read_records(wr_dtls_session *session) {
 
 static wr_err session_start(wr_dtls_session *session) {
   if (SSL_is_server(session->ssl)) return WR_OK;
-  ERR_clear_error();
+  enter(session);
   return handshake(session);
 }
 
@@ -325,7 +347,7 @@ static wr_err session_recv(wr_dtls_session *session, wr_bytes datagram) {
   if (!handshaking && session->status != WR_DTLS_CONNECTED) return WR_OK;
   if (datagram.len == 0 || datagram.len > MAX_DATAGRAM_BYTES) return WR_OK;
   if (handshaking && is_of_next_epoch(datagram) && session->n_future++ >= MAX_FUTURE) return WR_OK;
-  ERR_clear_error();
+  enter(session);
   session->incoming = datagram;
   wr_err err = handshaking ? handshake(session) : WR_OK;
   if (!err && session->status == WR_DTLS_CONNECTED) err = read_records(session);
@@ -344,7 +366,7 @@ static bool session_awaits_peer(const wr_dtls_session *session) {
 
 static wr_err session_retransmit(wr_dtls_session *session) {
   if (!session_awaits_peer(session)) return WR_ERR_STATE;
-  ERR_clear_error();
+  enter(session);
   *session->timer = (struct timeval){.tv_sec = 1};
   return DTLSv1_handle_timeout(session->ssl) >= 0 ? WR_OK : fail(session);
 }
@@ -395,7 +417,7 @@ static bool session_export_srtp(wr_dtls_session *session, wr_srtp_keys *out) {
 static wr_err session_send(wr_dtls_session *session, wr_bytes data) {
   if (session->status != WR_DTLS_CONNECTED) return WR_ERR_STATE;
   if (session->out.n >= MAX_QUEUED || data.len == 0 || data.len > MAX_DATAGRAM_BYTES) return WR_ERR_LIMIT;
-  ERR_clear_error();
+  enter(session);
   if (SSL_alloc_buffers(session->ssl) != 1 || SSL_write(session->ssl, data.data, (int)data.len) <= 0)
     return fail(session);
   SSL_free_buffers(session->ssl);
@@ -408,7 +430,7 @@ static size_t session_read(wr_dtls_session *session, uint8_t *out, size_t cap) {
 
 static void session_shutdown(wr_dtls_session *session) {
   if (session->status != WR_DTLS_CONNECTED || SSL_alloc_buffers(session->ssl) != 1) return;
-  ERR_clear_error();
+  enter(session);
   SSL_shutdown(session->ssl);
   SSL_free_buffers(session->ssl);
 }
