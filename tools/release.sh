@@ -23,7 +23,8 @@ size=$(stat -c %s "$stripped")
 judge "$([ "$size" -lt $max_bytes ] && echo yes)" "$size bytes stripped, less than $max_bytes"
 
 elf=$(readelf -Wld "$binary")
-judge "$(grep -q 'GNU_RELRO' <<<"$elf" && grep -q 'BIND_NOW\|Flags:.*NOW' <<<"$elf" && echo yes)" "relocations read-only"
+judge "$(grep -q 'GNU_RELRO' <<<"$elf" && grep -q 'BIND_NOW\|Flags:.*NOW' <<<"$elf" && echo yes)" \
+  "relocations read-only"
 judge "$(readelf -Wh "$binary" | grep -q 'DYN' && echo yes)" "position independent"
 judge "$(grep -q 'GNU_STACK.* RW ' <<<"$elf" && echo yes)" "stack not executable"
 judge "$(nm -D "$binary" | grep -q '__stack_chk_fail' && echo yes)" "stack protector"

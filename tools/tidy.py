@@ -15,7 +15,8 @@ BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|gets|all
 MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(work|home|root|Users)/[\w.]")
 TASK = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b(?!.*#\d+)")
 RULES = ("file-length", "line-length", "function-length", "header-comment", "task-marks", "machine-paths",
-         "trailing-blanks", "banned-calls", "dead-code", "has-test", "fuzz-corpus", "glossary", "limits", "allow-list")
+         "trailing-blanks", "banned-calls", "dead-code", "has-test", "fuzz-corpus", "glossary", "limits",
+         "allow-list")
 UNIT_TESTED = ("lib/", "crypto/", "xiaozhi/", "manager/", "sim/")
 
 
@@ -162,9 +163,10 @@ def check_limits(rules, files):
         if path.endswith((".h", ".c")):
             for name, value in re.findall(r"^#define (\w+)[ \\\n]+(.*?)\s*(?:/\*|$)", read(path), re.M):
                 defines[name] = value.strip("() ")
-    for name, value in re.findall(r"^\| `(\w+)` \| ([^|]*?) \|", read("ARCHITECTURE.md"), re.M):
+    for name, value in re.findall(r"^\| `([A-Z0-9_]+)` \| ([^|]*?) \|", read("ARCHITECTURE.md"), re.M):
         if value.replace(" ", "") != defines.get(name, "nothing").replace(" ", ""):
-            rules.report("limits", name, f"ARCHITECTURE.md: {name} is {defines.get(name, 'not defined')}, not {value}")
+            found = defines.get(name, "not defined")
+            rules.report("limits", name, f"ARCHITECTURE.md: {name} is {found}, not {value}")
 
 
 def main():
