@@ -19,7 +19,7 @@ compile() {
   mkdir -p "$out"
   for file in "$@"; do
     n=$((n + 1))
-    gcc -std=gnu17 -O1 -fno-common -Iinclude -Ilib -I. -c "$file" -o "$out/$n.o"
+    gcc -std=gnu17 -O1 -fno-pie -fno-common -Iinclude -Ilib -I. -c "$file" -o "$out/$n.o"
   done
 }
 
