@@ -118,7 +118,8 @@ typedef struct wr_agreement {
   wr_fingerprint remote_fingerprint;
   wr_setup remote_setup; /* ACTPASS if the remote said nothing */
   bool remote_ice_lite;
-  uint8_t transport_index; /* the section whose candidates and credentials carry the bundle; may be a refused one */
+  /* The section whose candidates and credentials carry the bundle: accepted, or the offer's first of the bundle. */
+  uint8_t transport_index;
 } wr_agreement;
 
 /* Chooses the first usable audio section (Opus) and the first data section of the remote |sdp|, which may be an
@@ -140,7 +141,7 @@ typedef struct wr_sdp_local {
   const wr_fingerprint *fingerprint;
   wr_setup setup; /* ACTPASS in an offer; in an answer our preference, see wr_sdp_answer_setup */
   bool ice_lite, end_of_candidates;
-  const wr_candidate *candidates; /* written under the first accepted section (the bundle's owner) */
+  const wr_candidate *candidates; /* written under the section that owns the bundle */
   size_t n_candidates;
   uint32_t audio_ssrc;
   const char *cname;          /* also the msid stream name */
@@ -150,8 +151,9 @@ typedef struct wr_sdp_local {
   wr_direction audio_direction;
 } wr_sdp_local;
 
-/* Mirrors every section of |offer|; accepts those of |agreement|, refuses the rest with port 0. NUL-terminated text
- * in |out|; returns its length, 0 if |cap| is too small. */
+/* Mirrors every section of |offer|; accepts those of |agreement|, refuses the rest with port 0 (except one that
+ * owns the bundle's transport: that stays, inactive). NUL-terminated text in |out|; returns its length, 0 if |cap|
+ * is too small. */
 size_t wr_sdp_write_answer(const wr_sdp *offer, const wr_agreement *agreement, const wr_sdp_local *local, char *out,
                            size_t cap);
 size_t wr_sdp_write_offer(const wr_sdp_local *local, char *out, size_t cap);

@@ -4,6 +4,7 @@
  * dropping the data channel silently would be worse. Refused: video, codecs other than Opus, further sections. */
 #include <string.h>
 
+#include "sdp/model.h"
 #include "sdp/text.h"
 #include "wr/sdp.h"
 
@@ -29,6 +30,12 @@ static bool is_rtp_profile(wr_bytes protocol) {
   if (!wr_text_skip(&protocol, "UDP/TLS/")) (void)wr_text_skip(&protocol, "TCP/TLS/");
   return wr_text_is(protocol, "RTP/SAVPF") || wr_text_is(protocol, "RTP/SAVP") ||
          wr_text_is(protocol, "RTP/AVPF") || wr_text_is(protocol, "RTP/AVP");
+}
+
+const wr_sdp_codec *wr_sdp_first_codec(const wr_sdp_media *media) {
+  for (size_t i = 0; i < media->n_codecs; i++)
+    if (media->codec[i].name.len) return &media->codec[i];
+  return NULL;
 }
 
 static const wr_sdp_codec *find_opus(const wr_sdp_media *media) {
@@ -140,22 +147,31 @@ static int find_mid(const wr_sdp *sdp, wr_bytes mid) {
   return -1;
 }
 
-/* RFC 8843 7.3.1: the first section of the group that we accept is the one whose transport is used. One that lives
- * from its bundle has no transport of its own: then it is the first of the group that has, even if refused. */
+static bool is_accepted(const wr_agreement *agreement, int index) {
+  return (agreement->audio && index == agreement->audio_index) ||
+         (agreement->data && index == agreement->data_index);
+}
+
+/* Whether the answer can keep a section we have no use for, as inactive. */
+static bool can_be_inactive(const wr_sdp_media *media) {
+  bool rtp = media->kind == WR_MEDIA_AUDIO || media->kind == WR_MEDIA_VIDEO;
+  return rtp && media->rtcp_mux && is_rtp_profile(media->protocol) && wr_sdp_first_codec(media);
+}
+
+/* RFC 8843 7.3.1: the section of the transport is the first of the group. If that is one we have no use for, it is
+ * kept all the same: with max-bundle the others have no transport, and Chromium cannot give them one afterwards. */
 static uint8_t choose_transport(const wr_sdp *sdp, const wr_agreement *agreement) {
-  int fallback = -1;
+  uint8_t own = agreement->audio ? agreement->audio_index : agreement->data_index;
+  if (!sdp->media[own].bundled) return own;
+  bool may_keep = true;
   wr_bytes mids = sdp->bundle;
   for (wr_bytes mid = wr_text_word(&mids); mid.len; mid = wr_text_word(&mids)) {
     int i = find_mid(sdp, mid);
-    if (i < 0 || sdp->media[i].bundle_only || !sdp->media[i].ufrag.len) continue;
-    bool accepted =
-        (agreement->audio && i == agreement->audio_index) || (agreement->data && i == agreement->data_index);
-    if (accepted) return (uint8_t)i;
-    if (fallback < 0 && sdp->media[i].port != 0) fallback = i;
+    if (i < 0 || sdp->media[i].port == 0) continue; /* refused before, or without a transport of its own */
+    if (is_accepted(agreement, i) || (may_keep && can_be_inactive(&sdp->media[i]))) return (uint8_t)i;
+    may_keep = false;
   }
-  uint8_t own = agreement->audio ? agreement->audio_index : agreement->data_index;
-  bool own_is_bundled = sdp->media[own].bundled;
-  return fallback >= 0 && own_is_bundled ? (uint8_t)fallback : own;
+  return own;
 }
 
 static wr_bytes first_of(wr_bytes a, wr_bytes b) { return a.len ? a : b; }

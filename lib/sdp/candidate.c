@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "sdp/candidate.h"
+#include "sdp/model.h"
 #include "sdp/text.h"
 #include "wr/sdp.h"
 

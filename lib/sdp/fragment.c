@@ -4,7 +4,7 @@
  * credentials count. Lines that are no candidates are skipped when walking. */
 #include <string.h>
 
-#include "sdp/candidate.h"
+#include "sdp/model.h"
 #include "sdp/text.h"
 #include "wr/sdp.h"
 

@@ -8,7 +8,7 @@
  * Left out: c=, b=, t=, k= and z= lines, a=rtcp (we require a=rtcp-mux), a=simulcast, a=rid, a=crypto. */
 #include <string.h>
 
-#include "sdp/candidate.h"
+#include "sdp/model.h"
 #include "sdp/text.h"
 #include "wr/sdp.h"
 

@@ -5,6 +5,7 @@
  * the words of the m= line, a=mid and the numbers that were agreed. Port 9 and 0.0.0.0 stand for "see the
  * candidates" (RFC 8840 4.1.1). */
 #include "base/io.h"
+#include "sdp/model.h"
 #include "sdp/text.h"
 #include "wr/sdp.h"
 
@@ -168,20 +169,19 @@ static bool is_accepted(const wr_agreement *agreement, size_t index) {
          (agreement->data && index == agreement->data_index);
 }
 
-/* RFC 8843 7.3.1: the section whose transport was chosen leads the group; else the first accepted one. */
-static size_t bundle_owner(const wr_sdp *offer, const wr_agreement *agreement) {
-  if (is_accepted(agreement, agreement->transport_index)) return agreement->transport_index;
-  size_t owner = 0;
-  while (owner + 1 < offer->n_media && !is_accepted(agreement, owner)) owner++;
-  return owner;
+/* A section without use for us, kept because it owns the transport (see choose_transport). */
+static bool is_kept(const wr_agreement *agreement, size_t index) {
+  return index == agreement->transport_index && !is_accepted(agreement, index);
 }
 
-static void write_group(wr_writer *w, const wr_sdp *offer, const wr_agreement *agreement, size_t owner) {
-  if (!offer->media[owner].bundled) return;
+/* RFC 8843 7.3.1: the section whose transport is used leads the group. */
+static void write_group(wr_writer *w, const wr_sdp *offer, const wr_agreement *agreement) {
+  const wr_sdp_media *owner = &offer->media[agreement->transport_index];
+  if (!owner->bundled) return;
   wr_write_text(w, "a=group:BUNDLE ");
-  wr_write_bytes(w, offer->media[owner].mid);
+  wr_write_bytes(w, owner->mid);
   for (size_t i = 0; i < offer->n_media; i++) {
-    if (i == owner || !is_accepted(agreement, i) || !offer->media[i].bundled) continue;
+    if (i == agreement->transport_index || !is_accepted(agreement, i) || !offer->media[i].bundled) continue;
     wr_write_u8(w, ' ');
     wr_write_bytes(w, offer->media[i].mid);
   }
@@ -216,34 +216,59 @@ static void write_answered_data(wr_writer *w, const wr_sdp_media *offered, const
   write_max_message_size(w, local->max_message_bytes);
 }
 
-static void write_section(wr_writer *w, const wr_sdp *offer, size_t index, const wr_agreement *agreement,
-                          const wr_sdp_local *local, bool is_owner) {
-  const wr_sdp_media *offered = &offer->media[index];
-  bool is_audio = agreement->audio && index == agreement->audio_index;
-  bool accepted = is_accepted(agreement, index);
+/* "m=" and what follows on the line. */
+static void write_mirrored_m_line(wr_writer *w, const wr_sdp_media *offered, bool open, const wr_sdp_codec *codec,
+                                  uint8_t opus_payload_type) {
   wr_bytes formats = offered->formats;
-  wr_bytes format = wr_text_word(&formats);
   wr_write_text(w, "m=");
   wr_write_bytes(w, offered->type);
-  wr_write_text(w, accepted ? " 9 " : " 0 ");
+  wr_write_text(w, open ? " 9 " : " 0 ");
   wr_write_bytes(w, offered->protocol);
   wr_write_u8(w, ' ');
-  if (is_audio)
-    write_line_number(w, "", agreement->opus_payload_type);
+  if (opus_payload_type)
+    write_line_number(w, "", opus_payload_type);
+  else if (codec)
+    write_line_number(w, "", codec->payload_type);
   else
-    write_line_bytes(w, "", format);
+    write_line_bytes(w, "", wr_text_word(&formats));
+}
+
+/* A refused or merely kept section. The codec is described because aiortc looks for one even there. */
+static void write_unused(wr_writer *w, const wr_sdp_media *offered, const wr_sdp_codec *codec) {
+  wr_write_text(w, "a=inactive\r\n");
+  if (offered->rtcp_mux) wr_write_text(w, "a=rtcp-mux\r\n");
+  if (!codec) return;
+  wr_write_text(w, "a=rtpmap:");
+  wr_write_decimal(w, codec->payload_type);
+  wr_write_u8(w, ' ');
+  wr_write_bytes(w, codec->name);
+  wr_write_u8(w, '/');
+  wr_write_decimal(w, codec->clock_hz);
+  if (codec->channels > 1) {
+    wr_write_u8(w, '/');
+    wr_write_decimal(w, codec->channels);
+  }
+  wr_write_text(w, "\r\n");
+}
+
+static void write_section(wr_writer *w, const wr_sdp *offer, size_t index, const wr_agreement *agreement,
+                          const wr_sdp_local *local) {
+  const wr_sdp_media *offered = &offer->media[index];
+  bool is_audio = agreement->audio && index == agreement->audio_index;
+  bool accepted = is_accepted(agreement, index), kept = is_kept(agreement, index);
+  const wr_sdp_codec *codec = accepted ? NULL : wr_sdp_first_codec(offered);
+  write_mirrored_m_line(w, offered, accepted || kept, codec, is_audio ? agreement->opus_payload_type : 0);
   wr_write_text(w, "c=IN IP4 0.0.0.0\r\n");
-  if (is_owner) write_candidates(w, local->candidates, local->n_candidates, local->end_of_candidates);
+  if (index == agreement->transport_index)
+    write_candidates(w, local->candidates, local->n_candidates, local->end_of_candidates);
   write_transport(w, local, wr_sdp_answer_setup(agreement->remote_setup, local->setup), offer->ice_trickle);
   write_line_bytes(w, "a=mid:", offered->mid);
-  if (is_audio) {
+  if (is_audio)
     write_answered_audio(w, offered, agreement, local);
-  } else if (accepted) {
+  else if (accepted)
     write_answered_data(w, offered, local);
-  } else {
-    wr_write_text(w, "a=inactive\r\n");
-    if (offered->rtcp_mux) wr_write_text(w, "a=rtcp-mux\r\n");
-  }
+  else
+    write_unused(w, offered, codec);
 }
 
 static size_t finish(wr_writer *w, char *out) {
@@ -254,13 +279,12 @@ static size_t finish(wr_writer *w, char *out) {
 
 size_t wr_sdp_write_answer(const wr_sdp *offer, const wr_agreement *agreement, const wr_sdp_local *local, char *out,
                            size_t cap) {
-  WR_ASSERT(agreement->audio || agreement->data);
+  WR_ASSERT((agreement->audio || agreement->data) && agreement->transport_index < offer->n_media);
   if (cap == 0) return 0;
   wr_writer w = wr_writer_of((uint8_t *)out, cap - 1);
-  size_t owner = bundle_owner(offer, agreement);
   write_session(&w, local);
-  write_group(&w, offer, agreement, owner);
-  for (size_t i = 0; i < offer->n_media; i++) write_section(&w, offer, i, agreement, local, i == owner);
+  write_group(&w, offer, agreement);
+  for (size_t i = 0; i < offer->n_media; i++) write_section(&w, offer, i, agreement, local);
   return finish(&w, out);
 }
 
