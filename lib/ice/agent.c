@@ -130,7 +130,7 @@ void wr_ice_set_role(wr_ice *ice, bool controlling) {
   for (size_t i = 0; i < WR_ICE_MAX_PAIRS; i++) { /* checks under way name the old role */
     wr_ice_pair *p = &ice->pairs.slot[i];
     if (!p->used) continue;
-    p->nominating = false;
+    p->nominating = p->offered = false;
     if (p->state != WR_ICE_PAIR_IN_PROGRESS) continue;
     wr_ice_checks_stop(&ice->checks, i);
     p->state = WR_ICE_PAIR_WAITING;
@@ -269,7 +269,8 @@ static void fail(wr_ice *ice) {
 static bool is_exhausted(const wr_ice *ice) {
   if (!ice->session[0].remote_ended) return false;
   for (size_t i = 0; i < WR_ICE_MAX_PAIRS; i++) {
-    if (ice->pairs.slot[i].used && ice->pairs.slot[i].state != WR_ICE_PAIR_FAILED) return false;
+    const wr_ice_pair *p = &ice->pairs.slot[i];
+    if (p->used && p->state != WR_ICE_PAIR_FAILED && !p->spent) return false;
   }
   return true;
 }
@@ -309,8 +310,9 @@ void wr_ice_refresh_state(wr_ice *ice, wr_time now) {
   if (state == WR_ICE_FAILED) fail(ice);
 }
 
-/* All transmissions of a check went unanswered. As long as the peer may still open a path (trickle) the pair is
- * tried again, within the bound on unverified checks. */
+/* All transmissions of a check went unanswered. As long as nothing works the pair is tried again, within the bound
+ * on unverified checks: the peer may still trickle or open its firewall, and a lite peer sends no checks of its
+ * own. */
 static void expire_check(wr_ice *ice, wr_ice_check *check) {
   wr_ice_pair *p = &ice->pairs.slot[check->pair];
   if (check->pair == ice->selected) { /* its fate is decided by consent */
@@ -318,10 +320,10 @@ static void expire_check(wr_ice *ice, wr_ice_check *check) {
     p->state = WR_ICE_PAIR_SUCCEEDED;
     return;
   }
-  bool again = ice->selected < 0 && !ice->session[0].remote_ended;
   check->used = false;
   wr_ice_fail_pair(ice, check->pair);
-  if (again) p->state = WR_ICE_PAIR_WAITING;
+  p->spent = true;
+  if (ice->selected < 0) p->state = WR_ICE_PAIR_WAITING;
 }
 
 void wr_ice_tick(wr_ice *ice, wr_time now) {

@@ -52,7 +52,7 @@ void wr_ice_consent_ask_now(wr_ice_consent *consent, wr_time now) {
 }
 
 static wr_time lost_at(const wr_ice_consent *c) {
-  if (c->lite) return c->alive_at + WR_ICE_LITE_DISCONNECTED_US;
+  if (c->lite) return c->alive_at + WR_ICE_SILENT_US;
   if (c->n_unanswered == 0) return WR_NEVER;
   return (c->asked_at > c->alive_at ? c->asked_at : c->alive_at) + WR_ICE_DISCONNECTED_US;
 }

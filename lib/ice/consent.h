@@ -4,9 +4,9 @@
 
 #include "wr/types.h"
 
-#define WR_ICE_CONSENT_SHAKY 4               /* unanswered checks in a row after which another pair may take over */
-#define WR_ICE_DISCONNECTED_US 5000000       /* of failing checks until DISCONNECTED */
-#define WR_ICE_LITE_DISCONNECTED_US 12000000 /* a lite agent only listens: two intervals of the peer's at 1.2 */
+#define WR_ICE_CONSENT_SHAKY 6         /* unanswered checks in a row after which another pair may take over */
+#define WR_ICE_DISCONNECTED_US 5000000 /* of failing checks until DISCONNECTED */
+#define WR_ICE_SILENT_US 12000000      /* two intervals of the peer's at 1.2: it checks this path no longer */
 
 typedef struct wr_ice_consent {
   wr_time alive_at; /* last proof that the peer wants what we send */

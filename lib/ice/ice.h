@@ -20,8 +20,8 @@
   100000 /* first retransmission of a check before any RTT is known; later max(50 ms, 2 x RTT) */
 #define WR_ICE_CONSENT_US 5000000 /* interval, randomised 0.8..1.2 (RFC 7675 5.1) */
 #define WR_ICE_CONSENT_TIMEOUT_US 30000000
-#define WR_ICE_EXHAUSTED_US                                                             \
-  15000000 /* FAILED, counted from set_remote, if by then every pair has failed and the \
+#define WR_ICE_EXHAUSTED_US                                                                      \
+  15000000 /* FAILED, counted from set_remote, if by then every pair was checked in vain and the \
               remote ended its candidates */
 #define WR_ICE_CONNECT_TIMEOUT_US 30000000 /* FAILED if nothing worked until then, counted from set_remote */
 #define WR_ICE_UFRAG_BYTES 8               /* characters we generate */

@@ -30,7 +30,8 @@ static bool is_allowed(const wr_ice *ice, const wr_ice_pair *p) {
 static bool carries_use_candidate(const wr_ice *ice, size_t i) {
   const wr_ice_pair *p = &ice->pairs.slot[i];
   if (!ice->controlling) return false;
-  if (p->nominating || (int)i == ice->selected) return true;
+  /* |offered|: the peer may count the pair as nominated already, so its answer has to count here too. */
+  if (p->nominating || p->offered || (int)i == ice->selected) return true;
   bool chosen = ice->selected >= 0 && !ice->pairs.slot[ice->selected].previous;
   return !chosen && !ice->session[0].remote_lite;
 }
@@ -50,6 +51,7 @@ static size_t transmit(wr_ice *ice, wr_ice_check *check, wr_path *path, uint8_t 
     ice->n_unverified++;
     p->n_unverified++;
   }
+  if (check->use_candidate) p->offered = true;
   p->sent_at = now;
   ice->stats.checks_sent++;
   *path = (wr_path){ice->locals.base[p->local], ice->remotes.slot[p->remote].addr};

@@ -14,6 +14,7 @@ typedef enum wr_ice_pair_state {
 typedef struct wr_ice_pair {
   uint64_t priority;
   wr_time answered_at; /* last answer to a check of ours */
+  wr_time heard_at;    /* last authenticated check of the peer */
   wr_time sent_at;     /* last check sent */
   wr_time trigger_at;  /* when the triggered check may leave */
   uint32_t rtt_us;     /* smoothed; 0: not measured */
@@ -21,10 +22,12 @@ typedef struct wr_ice_pair {
   uint8_t local, remote;
   uint16_t n_unverified; /* checks sent that count against WR_ICE_MAX_UNVERIFIED */
   bool used;
+  bool spent;               /* a whole check went unanswered */
   bool previous;            /* belongs to the session before the restart */
   bool valid;               /* a check of ours succeeded (lite: one of the peer's) */
   bool triggered;           /* in the triggered-check queue */
   bool nominated;           /* controlled: by the peer; controlling: by a check of ours that succeeded */
+  bool offered;             /* controlling: a check with USE-CANDIDATE was sent; later ones carry it too */
   bool nominating;          /* controlling: checks carry USE-CANDIDATE; the answer selects the pair */
   bool peer_checked;        /* an authenticated check came from there */
   bool peer_used_candidate; /* and the last one carried USE-CANDIDATE */

@@ -13,7 +13,7 @@
  *
  * Controlled: the first pair whose own check succeeded, before any nomination; then what the peer nominates. A pair
  * that was checked without USE-CANDIDATE before and has it now was chosen deliberately and wins; one that had it
- * from its first check wins only over a pair of lower priority or one that stopped answering. */
+ * from its first check wins over a pair of lower priority, one that stopped answering and one the peer has left. */
 #include "ice/ice_agent.h"
 
 static wr_ice_pair *selected_of_this_session(wr_ice *ice) {
@@ -75,6 +75,11 @@ static void choose_as_controlling(wr_ice *ice, size_t i, wr_time now) {
   }
 }
 
+/* The peer has stopped checking a pair it used to check: it is on another one. */
+static bool is_left(const wr_ice_pair *p, wr_time now) {
+  return p->peer_checked && now - p->heard_at >= WR_ICE_SILENT_US;
+}
+
 static void choose_as_controlled(wr_ice *ice, size_t i, wr_time now) {
   wr_ice_pair *p = &ice->pairs.slot[i], *selected = selected_of_this_session(ice);
   if (p->nominated && p->peer_chose) {
@@ -86,7 +91,7 @@ static void choose_as_controlled(wr_ice *ice, size_t i, wr_time now) {
   if (p == selected) return;
   if (!selected || may_take_over(ice, p, selected, now)) {
     select_pair(ice, i, now);
-  } else if (p->nominated && (!selected->nominated || p->priority > selected->priority)) {
+  } else if (p->nominated && (!selected->nominated || p->priority > selected->priority || is_left(selected, now))) {
     select_pair(ice, i, now);
   }
 }
@@ -113,6 +118,7 @@ void wr_ice_consider_request(wr_ice *ice, size_t pair, bool use_candidate, bool 
   bool chosen = use_candidate && p->peer_checked && !p->peer_used_candidate;
   p->peer_checked = true;
   p->peer_used_candidate = use_candidate;
+  p->heard_at = now;
   if ((int)pair == ice->selected) wr_ice_consent_heard(&ice->consent, now);
   if (p->previous) return;
   if (!ice->controlling) {
