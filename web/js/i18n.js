@@ -69,7 +69,6 @@ const TABLE = {
   try2: ["Tell me a joke", "讲个笑话", "Kể chuyện cười đi"],
   try3: ["Who are you?", "你是谁？", "Bạn là ai?"],
   try4: ["Take a photo", "拍张照片", "Chụp một tấm ảnh"],
-  home: ["Start page", "首页", "Trang đầu"],
   avatar: ["The assistant", "助手", "Trợ lý"],
   close: ["Dismiss", "关闭", "Đóng"],
   // cards

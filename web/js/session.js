@@ -10,7 +10,7 @@
 /**
  * @typedef {"idle"|"connecting"|"ready"|"listening"|"thinking"|"speaking"|"reconnecting"|"offline"|"ended"} State
  * @typedef {"auto"|"manual"} Mode
- * @typedef {"joining"|"unreachable"|"serverFull"|"notAllowed"|"refused"|"lost"|"assistantLost"|"draining"|
+ * @typedef {"unreachable"|"serverFull"|"notAllowed"|"refused"|"lost"|"assistantLost"|"draining"|
  *   "heardNothing"|"holdLonger"} NoticeKey
  *
  * @typedef {{type:"start", mode:Mode}

@@ -1,0 +1,72 @@
+// Real browsers. Nothing is downloaded: both come from the system.
+
+import fs from "node:fs";
+import path from "node:path";
+import puppeteer from "puppeteer-core";
+import { installProbe } from "./probe.js";
+
+const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+const FIREFOX = process.env["FIREFOX"] ?? "/usr/bin/firefox-esr";
+
+/** @param {string} folder @param {string} microphone the file it speaks; read anew whenever a page opens the microphone */
+export async function launchChromium(folder, microphone) {
+  return puppeteer.launch({
+    executablePath: CHROMIUM,
+    headless: true,
+    userDataDir: fs.mkdtempSync(path.join(folder, "chromium-")),
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--disable-background-timer-throttling",
+      "--use-fake-ui-for-media-stream",
+      "--use-fake-device-for-media-stream",
+      `--use-file-for-fake-audio-capture=${microphone}%noloop`,
+      "--autoplay-policy=no-user-gesture-required",
+    ],
+  });
+}
+
+/** @param {string} folder @param {Record<string, string>} env of the sound server */
+export async function launchFirefox(folder, env) {
+  return puppeteer.launch({
+    browser: "firefox",
+    executablePath: FIREFOX,
+    headless: true,
+    userDataDir: fs.mkdtempSync(path.join(folder, "firefox-")),
+    env: { ...process.env, ...env, MOZ_DISABLE_CONTENT_SANDBOX: "1" },
+    extraPrefsFirefox: {
+      "media.navigator.permission.disabled": true,
+      "media.autoplay.default": 0,
+      "media.cubeb.sandbox": false,
+      "app.update.enabled": false,
+      "datareporting.policy.dataSubmissionEnabled": false,
+    },
+  });
+}
+
+/**
+ * @typedef {import("puppeteer-core").Page & {faults:string[], foreign:string[]}} WatchedPage
+ */
+
+/** A page that notes every console error and every request that leaves the gateway.
+ * @param {import("puppeteer-core").Browser} browser @param {string} origin @returns {Promise<WatchedPage>} */
+export async function openPage(browser, origin) {
+  const page = /** @type {WatchedPage} */ (await browser.newPage());
+  page.faults = [];
+  page.foreign = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warn") page.faults.push(message.text());
+  });
+  page.on("pageerror", (error) => page.faults.push(String(error)));
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(`${origin}/`) && /^(https?|wss?):/.test(url)) page.foreign.push(url);
+  });
+  await page.evaluateOnNewDocument(installProbe);
+  return page;
+}

@@ -1,0 +1,87 @@
+// The gateway under test, on free loopback ports of its own.
+
+import { spawn } from "node:child_process";
+import dgram from "node:dgram";
+import net from "node:net";
+
+/** @returns {Promise<number>} */
+async function freeTcpPort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer().on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = /** @type {net.AddressInfo} */ (server.address());
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** @returns {Promise<number>} */
+async function freeUdpPort() {
+  return new Promise((resolve, reject) => {
+    const socket = dgram.createSocket("udp4").on("error", reject);
+    socket.bind(0, "127.0.0.1", () => {
+      const { port } = socket.address();
+      socket.close(() => resolve(port));
+    });
+  });
+}
+
+export class Gateway {
+  /** @type {import("node:child_process").ChildProcess|null} */
+  #process = null;
+  #binary;
+  #ports = { http: 0, udp: 0 };
+  log = "";
+
+  /** @param {string} binary */
+  constructor(binary) {
+    this.#binary = binary;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#ports.http}`;
+  }
+
+  /** Starts, or starts again on the same ports. @returns {Promise<void>} */
+  async start() {
+    if (!this.#ports.http) this.#ports = { http: await freeTcpPort(), udp: await freeUdpPort() };
+    const args = ["serve", "--listen", `127.0.0.1:${this.#ports.http}`, "--udp", `127.0.0.1:${this.#ports.udp}`];
+    const child = spawn(this.#binary, args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = child;
+    await new Promise((resolve, reject) => {
+      const limit = setTimeout(() => reject(new Error(`the gateway did not say it was ready:\n${this.log}`)), 20_000);
+      const hear = (/** @type {Buffer} */ text) => {
+        this.log = (this.log + text).slice(-20_000);
+        if (!/https?:\/\//.test(String(text))) return;
+        clearTimeout(limit);
+        resolve(undefined);
+      };
+      child.stdout.on("data", hear);
+      child.stderr.on("data", (text) => {
+        this.log = (this.log + text).slice(-20_000);
+      });
+      child.on("error", reject);
+      child.on("exit", (code) => reject(new Error(`the gateway ended with ${code}:\n${this.log}`)));
+    });
+  }
+
+  /** @param {NodeJS.Signals} signal @returns {Promise<void>} */
+  async stop(signal = "SIGTERM") {
+    const child = this.#process;
+    this.#process = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const over = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    const hard = setTimeout(() => child.kill("SIGKILL"), 3000);
+    await over;
+    clearTimeout(hard);
+  }
+
+  /** Live sessions, from the metrics. @returns {Promise<number>} */
+  async sessions() {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    const rows = [...text.matchAll(/^xiaozhi_rtc_sessions(?:\{([^}]*)\})? (\d+)/gm)];
+    if (!rows.length) throw new Error("no xiaozhi_rtc_sessions in /metrics");
+    return rows.filter((row) => !/closed/.test(row[1] ?? "")).reduce((sum, row) => sum + Number(row[2]), 0);
+  }
+}

@@ -1,0 +1,411 @@
+// The page and the gateway as a person meets them, in real browsers. `./run` prepares everything and starts this.
+
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { auditInPage } from "./audit.js";
+import { launchChromium, launchFirefox, openPage } from "./browsers.js";
+import { Gateway } from "./gateway.js";
+import { check, note, runAll, same, test, until } from "./harness.js";
+import { PHRASES, plain, SoundCard, speak } from "./speech.js";
+import { bargeInTail, call, captions, holdWhile, nextAnswer, nextHeard, reach, state, type } from "./talk.js";
+
+/** @typedef {import("puppeteer-core").Browser} Browser */
+/** @typedef {import("./browsers.js").WatchedPage} Page */
+
+const BARGE_IN_MOST_MS = 80;
+const screens = process.env["SCREENS"] ?? fileURLToPath(new URL("../../build/screens", import.meta.url));
+const binary = process.env["GATEWAY"] ?? "";
+check(fs.existsSync(binary), `GATEWAY must name the gateway's program (it is "${binary}")`);
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "xiaozhi-browser-"));
+fs.mkdirSync(screens, { recursive: true });
+const gateway = new Gateway(binary);
+const microphone = path.join(folder, "microphone.wav");
+/** @type {Browser} */
+let chromium;
+/** @type {Browser|null} */
+let firefox = null;
+/** @type {SoundCard|null} */
+let card = null;
+
+/** What Chromium's microphone will say to the next page that opens it. @param {string} phrase @param {number} [lead_s] */
+function nextWords(phrase, lead_s) {
+  const { file, end_s } = speak(folder, phrase, lead_s);
+  fs.copyFileSync(file, microphone);
+  return end_s;
+}
+
+/** A page for one test, closed afterwards; the gateway has forgotten its session before the next one begins.
+ * @param {Browser} browser @param {(page:Page) => Promise<void>} use */
+async function withPage(browser, use) {
+  const page = await openPage(browser, gateway.url);
+  try {
+    await use(page);
+  } finally {
+    await page.evaluate(() => document.getElementById("hangup")?.click()).catch(() => undefined);
+    await page.close();
+  }
+}
+
+/** @param {Page} page @param {{ignore?:RegExp}} [options] */
+function checkQuiet(page, options = {}) {
+  same(page.faults.filter((line) => !options.ignore?.test(line)), [], "console errors");
+  same(page.foreign, [], "requests to other places");
+}
+
+const spaceDown = (/** @type {Page} */ page) => page.keyboard.down(" ");
+const spaceUp = (/** @type {Page} */ page) => page.keyboard.up(" ");
+
+test("chromium: pages load without an error, a foreign request or a breach of the policy", () =>
+  withPage(chromium, async (page) => {
+    for (const route of ["/", "/chat", "/chatv2"]) {
+      const response = await page.goto(gateway.url + route, { waitUntil: "networkidle0" });
+      same(response?.status(), 200, route);
+      const policy = response?.headers()["content-security-policy"] ?? "";
+      check(/default-src 'self'/.test(policy) && !/unsafe/.test(policy), `${route}: the policy is "${policy}"`);
+      same(await page.evaluate(() => /** @type {any} */ (window).probe.violations), [], `${route} violations`);
+    }
+    checkQuiet(page);
+  }));
+
+test("chromium: the start page keeps language and way of talking, and leads on", () =>
+  withPage(chromium, async (page) => {
+    await page.goto(`${gateway.url}/`);
+    await page.select("#lang", "vi");
+    same(await page.$eval("#go", (link) => link.textContent), "Trò chuyện", "the button in Vietnamese");
+    await page.click(".choices label:last-child");
+    await Promise.all([page.waitForNavigation(), page.click("#go")]);
+    same(new URL(page.url()).pathname, "/chat", "path");
+    same(await page.$eval("html", (root) => [root.lang, root.dataset["mode"]]), ["vi", "auto"], "language and mode");
+    await page.evaluate(() => localStorage.clear());
+  }));
+
+const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
+
+for (const [name, size] of Object.entries(SIZES)) {
+  for (const theme of ["light", "dark"]) {
+    test(`chromium: names, contrast and sizes on a ${theme} ${name}`, () =>
+      withPage(chromium, async (page) => {
+        await page.setViewport({ ...size, isMobile: name === "phone", hasTouch: name === "phone" });
+        await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
+        const shot = (/** @type {string} */ what) => page.screenshot({ path: `${screens}/${name}-${theme}-${what}.png` });
+        for (const lang of ["en", "zh", "vi"]) {
+          for (const route of ["/", "/chat"]) {
+            await page.goto(gateway.url + route);
+            await page.select("#lang", lang);
+            same(await page.evaluate(auditInPage), [], `${route} in ${lang}`);
+            await shot(`${route === "/" ? "start" : "chat"}-${lang}`);
+          }
+        }
+        await page.select("#lang", "en");
+        await call(page, gateway.url);
+        await type(page, "tell me a joke");
+        await reach(page, ["speaking"]);
+        await until("a sentence", async () => (await captions(page, "assistant")).length);
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        await shot("speaking");
+        same(await page.evaluate(auditInPage), [], "/chat while speaking");
+        await page.keyboard.press("Escape");
+        await reach(page, ["ready"]);
+        await spaceUp(page);
+        await page.focus("#talk");
+        await spaceDown(page);
+        await reach(page, ["listening"]);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        await shot("listening");
+        same(await page.evaluate(auditInPage), [], "/chat while listening");
+        await page.keyboard.press("Escape");
+        await spaceUp(page);
+      }));
+  }
+}
+
+test("chromium: 9 of 10 spoken phrases are understood, answered in words and in sound (Space held)", async () => {
+  let right = 0;
+  for (const phrase of PHRASES) {
+    const end_s = nextWords(phrase);
+    await withPage(chromium, async (page) => {
+      let heard = "(nothing)";
+      try {
+        await call(page, gateway.url);
+        await holdWhile(page, end_s, () => spaceDown(page), () => spaceUp(page));
+        heard = await nextHeard(page);
+        const answer = await nextAnswer(page);
+        note(`"${phrase}" -> "${heard}" -> "${answer.text}" (${answer.speech_ms} ms of speech)`);
+        if (plain(heard) === plain(phrase)) right++;
+      } catch (error) {
+        note(`"${phrase}" -> "${heard}": ${error instanceof Error ? error.message : error}`);
+      }
+      checkQuiet(page);
+    });
+  }
+  check(right >= 9, `${right} of ${PHRASES.length} phrases right`);
+  note(`${right} of ${PHRASES.length}`);
+});
+
+test("chromium: hold-to-talk with the pointer", async () => {
+  const end_s = nextWords("what time is it");
+  await withPage(chromium, async (page) => {
+    await call(page, gateway.url);
+    await page.hover("#talk");
+    await holdWhile(page, end_s, () => page.mouse.down(), () => page.mouse.up());
+    same(plain(await nextHeard(page)), "what time is it", "heard");
+    await nextAnswer(page);
+    const sent = await page.evaluate(() => /** @type {any} */ (window).probe.sent.map((/** @type {any} */ entry) => entry.message));
+    same(sent.slice(0, 2), [{ type: "listen", state: "start", mode: "manual" }, { type: "listen", state: "stop" }], "sent");
+  });
+});
+
+test("chromium: the microphone is off unless the key is held; Esc discards; losing focus lets go", () =>
+  withPage(chromium, async (page) => {
+    nextWords("hello", 20);
+    await call(page, gateway.url);
+    const live = () =>
+      page.evaluate(() => {
+        const { peers } = /** @type {any} */ (window).probe;
+        return peers.at(-1).getSenders().some((/** @type {RTCRtpSender} */ sender) => sender.track?.enabled);
+      });
+    await until("the microphone", () => page.evaluate(() => /** @type {any} */ (window).probe.microphoneAt));
+    same(await live(), false, "microphone at rest");
+    await spaceDown(page);
+    await reach(page, ["listening"]);
+    await until("a live microphone", live);
+    await page.keyboard.press("Escape");
+    await reach(page, ["ready"]);
+    same(await live(), false, "microphone after Esc");
+    await spaceUp(page);
+    await spaceDown(page);
+    await reach(page, ["listening"]);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await page.evaluate(() => window.dispatchEvent(new Event("blur")));
+    await reach(page, ["thinking", "ready"]);
+    same(await live(), false, "microphone after losing focus");
+    await spaceUp(page);
+  }));
+
+test("chromium: hands-free, twice in a row, without a key", async () => {
+  nextWords("tell me a joke", 2.5);
+  await withPage(chromium, async (page) => {
+    await call(page, gateway.url, "auto");
+    same(plain(await nextHeard(page)), "tell me a joke", "heard");
+    await nextAnswer(page);
+    await reach(page, ["listening"], 30_000);
+    await type(page, "who are you");
+    await nextHeard(page, 1);
+    await nextAnswer(page, 1);
+  });
+});
+
+test("chromium: typed text is answered, and stands there once", () =>
+  withPage(chromium, async (page) => {
+    await call(page, gateway.url);
+    await type(page, "what time is it");
+    await nextAnswer(page);
+    same(await captions(page, "person"), ["what time is it"], "captions of the person");
+    await reach(page, ["ready"], 30_000);
+    checkQuiet(page);
+  }));
+
+/** @param {Page} page @param {string} browser */
+async function bargeIn(page, browser) {
+  const tails = [];
+  for (let round = 0; round < 5; round++) {
+    await type(page, "tell me a joke");
+    await reach(page, ["speaking"]);
+    tails.push(await bargeInTail(page));
+    await reach(page, ["ready"]);
+  }
+  note(`${browser}: old speech after abort, ms: ${tails.map((tail) => tail.toFixed(0)).join(", ")}`);
+  const worst_ms = Math.max(...tails);
+  check(worst_ms <= BARGE_IN_MOST_MS, `${worst_ms.toFixed(0)} ms of old speech after abort, at most ${BARGE_IN_MOST_MS}`);
+}
+
+test("chromium: at most 80 ms of old speech after an interruption", () =>
+  withPage(chromium, async (page) => {
+    await call(page, gateway.url);
+    await bargeIn(page, "chromium");
+  }));
+
+test("chromium: the assistant sets the volume", () =>
+  withPage(chromium, async (page) => {
+    await call(page, gateway.url);
+    await type(page, "set the volume to fifty percent");
+    await until("the slider at 50", () => page.$eval("#volume", (slider) => /** @type {any} */ (slider).value === "50"));
+    await nextAnswer(page);
+    await page.evaluate(() => localStorage.clear());
+  }));
+
+test("chromium: the assistant takes a photo in full view, and all of it arrives", () =>
+  withPage(chromium, async (page) => {
+    await call(page, gateway.url);
+    await type(page, "take a photo");
+    await page.waitForSelector("#camera[open]");
+    await page.screenshot({ path: `${screens}/desktop-light-camera.png` });
+    await page.waitForSelector(".card canvas");
+    const result = await until("the tool's result", () =>
+      page.evaluate(() => {
+        const { sent, binaryBytes } = /** @type {any} */ (window).probe;
+        const find = (/** @type {string} */ kind) => sent.map((/** @type {any} */ entry) => entry.message).find((/** @type {any} */ m) => m.type === kind);
+        const result = find("tool_result");
+        return result ? { result, photo: find("photo"), binaryBytes } : null;
+      }));
+    same([result.result.ok, result.binaryBytes], [true, result.photo.size], "result and bytes");
+    await until("a description", async () => (await captions(page, "assistant")).length);
+    note(`the assistant says: ${(await captions(page, "assistant")).join(" ")}`);
+  }));
+
+test("chromium: hanging up removes the session, leaving the page does too", () =>
+  withPage(chromium, async (page) => {
+    await until("no session left over", async () => (await gateway.sessions()) === 0, 40_000);
+    await call(page, gateway.url);
+    same(await gateway.sessions(), 1, "sessions while talking");
+    await page.click("#hangup");
+    await reach(page, ["ended"]);
+    await until("no session after hanging up", async () => (await gateway.sessions()) === 0, 3000);
+    await page.click("#start");
+    await reach(page, ["ready"]);
+    await page.goto("about:blank");
+    await until("no session after leaving", async () => (await gateway.sessions()) === 0, 3000);
+  }));
+
+test("chromium: without a microphone the page says why, and typing still works", async () => {
+  const context = await chromium.createBrowserContext();
+  await withPage(/** @type {any} */ (context), async (page) => {
+    await page.evaluateOnNewDocument(() => {
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+    });
+    await call(page, gateway.url);
+    same(await page.$eval("#notice", (box) => /** @type {HTMLElement} */ (box).dataset["key"]), "micDenied", "notice");
+    await type(page, "who are you");
+    await nextAnswer(page);
+  });
+  await context.close();
+});
+
+test("chromium: a full gateway is asked again after the time it names", () =>
+  withPage(chromium, async (page) => {
+    await page.setRequestInterception(true);
+    let refusals = 0;
+    page.on("request", (request) => {
+      if (!request.url().endsWith("/api/offer") || refusals++) return void request.continue();
+      const body = JSON.stringify({ error: { code: "full", message: "full" } });
+      return void request.respond({ status: 503, headers: { "Retry-After": "2" }, contentType: "application/json", body });
+    });
+    await page.goto(`${gateway.url}/chat`);
+    await page.click("#start");
+    await reach(page, ["reconnecting"]);
+    check(/ [12] s/.test(await page.$eval("#state-text", (line) => line.textContent ?? "")), "the countdown is shown");
+    await reach(page, ["ready"]);
+    checkQuiet(page, { ignore: /503/ });
+  }));
+
+test("chromium: the gateway is killed and comes back; so does the page", () =>
+  withPage(chromium, async (page) => {
+    await call(page, gateway.url);
+    await gateway.stop("SIGKILL");
+    await reach(page, ["reconnecting", "offline"], 40_000);
+    await gateway.start();
+    if ((await state(page)) === "offline") await page.click("#start");
+    await reach(page, ["ready"], 20_000);
+    await type(page, "hello");
+    await nextAnswer(page);
+  }));
+
+// ---- Firefox ----
+
+/** @param {(page:Page) => Promise<void>} use */
+async function inFirefox(use) {
+  check(firefox, "Firefox did not start");
+  await withPage(firefox, use);
+}
+
+/** Firefox hears a sound card: the words are played while the key is held. @param {Page} page @param {string} phrase */
+async function sayInFirefox(page, phrase) {
+  const before = (await captions(page, "person")).length;
+  await spaceDown(page);
+  await reach(page, ["listening"]);
+  await card?.play(speak(folder, phrase, 0.3).file);
+  await spaceUp(page);
+  return nextHeard(page, before);
+}
+
+test("firefox: connects, hears spoken words through a capture device, and answers in words and sound", () =>
+  inFirefox(async (page) => {
+    await call(page, gateway.url);
+    let right = 0;
+    const phrases = ["what time is it", "who are you", "good morning", "thank you"];
+    for (const [index, phrase] of phrases.entries()) {
+      const heard = await sayInFirefox(page, phrase).catch((error) => String(error));
+      const answer = await nextAnswer(page, index).catch((error) => ({ text: String(error), speech_ms: 0 }));
+      note(`"${phrase}" -> "${heard}" -> "${answer.text}" (${answer.speech_ms} ms of speech)`);
+      if (plain(heard) === plain(phrase) && answer.speech_ms) right++;
+      await page.keyboard.press("Escape");
+      await reach(page, ["ready"], 30_000);
+    }
+    check(right >= 3, `${right} of ${phrases.length} phrases right`);
+    checkQuiet(page);
+  }));
+
+test("firefox: hands-free", () =>
+  inFirefox(async (page) => {
+    await call(page, gateway.url, "auto");
+    await card?.play(speak(folder, "tell me a joke", 0.5).file);
+    same(plain(await nextHeard(page)), "tell me a joke", "heard");
+    await nextAnswer(page);
+  }));
+
+test("firefox: typed text, and at most 80 ms of old speech after an interruption", () =>
+  inFirefox(async (page) => {
+    await call(page, gateway.url);
+    await bargeIn(page, "firefox");
+    same(await captions(page, "person"), Array(5).fill("tell me a joke"), "captions of the person");
+  }));
+
+test("firefox: hanging up removes the session", () =>
+  inFirefox(async (page) => {
+    await until("no session left over", async () => (await gateway.sessions()) === 0, 40_000);
+    await call(page, gateway.url);
+    same(await gateway.sessions(), 1, "sessions while talking");
+    await page.click("#hangup");
+    await until("no session after hanging up", async () => (await gateway.sessions()) === 0, 3000);
+    checkQuiet(page);
+  }));
+
+async function main() {
+  nextWords("hello");
+  await gateway.start();
+  chromium = await launchChromium(folder, microphone);
+  try {
+    card = new SoundCard(folder);
+    await until("the sound server", () => card?.choose() ?? false, 5000);
+    firefox = await launchFirefox(folder, card.env);
+  } catch (error) {
+    console.log(`       Firefox or its sound server: ${error instanceof Error ? error.message : error}`);
+  }
+  console.log(`chromium ${await chromium.version()}, firefox ${firefox ? await firefox.version() : "none"}, ${gateway.url}`);
+  const well = await runAll(process.argv[2] ?? "");
+  if (!well && gateway.log) fs.writeFileSync(path.join(screens, "gateway.log"), gateway.log);
+  return well;
+}
+
+/** @returns {Promise<void>} */
+async function cleanUp() {
+  await Promise.allSettled([chromium?.close(), firefox?.close(), gateway.stop()]);
+  card?.close();
+  fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+}
+
+for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {
+  process.on(signal, () => cleanUp().finally(() => process.exit(1)));
+}
+main()
+  .catch((error) => {
+    console.error(error);
+    return false;
+  })
+  .then(async (well) => {
+    await cleanUp();
+    process.exit(well ? 0 : 1);
+  });
