@@ -1,0 +1,91 @@
+/* conn/conn_state.h - the inside of a connection, for the files of this room only.
+ *
+ * conn.c    life, demultiplexing, poll, deadlines
+ * describe.c offers, answers, fragments: what was agreed
+ * media.c   RTP and RTCP of the one audio stream
+ * text.c    names of ends and drops */
+#ifndef WR_CONN_CONN_STATE_H
+#define WR_CONN_CONN_STATE_H
+
+#include "dtls/dtls.h"
+#include "ice/ice.h"
+#include "jitter/reorder.h"
+#include "rtp/rtcp.h"
+#include "rtp/rtp.h"
+#include "sctp/sctp.h"
+#include "srtp/srtp.h"
+#include "wr/conn.h"
+
+#define N_NOTICES 16 /* state and path events waiting for poll: more means the caller does not drain */
+
+typedef struct local_address {
+  wr_addr base, shown;
+} local_address;
+
+/* What we send of audio. */
+typedef struct media_sender {
+  uint32_t ssrc, timestamp_offset, last_timestamp, packets, bytes;
+  wr_time last_at;
+  uint16_t seq;
+} media_sender;
+
+/* One datagram of media made and not yet polled. */
+typedef struct media_pending {
+  uint16_t len;
+  uint8_t bytes[WR_CONN_MTU];
+} media_pending;
+
+typedef struct media {
+  media_sender sender;
+  wr_rtp_source_stats source;
+  wr_reorder reorder;
+  media_pending pending;
+  wr_time rtcp_at; /* next report; WR_NEVER before the keys */
+  uint8_t level_dbov;
+  bool ended; /* BYE was told */
+} media;
+
+struct wr_conn {
+  wr_conn_settings settings;
+  char cname[33];
+  wr_conn_state state;
+  wr_end end;
+  bool is_offerer, described, agreed, is_dtls_client, has_path, keyed, sctp_connected;
+  wr_path path;
+  wr_agreement agreement;
+  uint64_t session_id;
+  uint32_t session_version;
+  uint8_t n_locals;
+  local_address local[WR_ICE_MAX_LOCAL];
+  wr_ice *ice;   /* NULL before a description */
+  wr_sctp *sctp; /* NULL before the agreement, or without data */
+  wr_dtls dtls;
+  wr_srtp srtp;
+  media media;
+  uint8_t n_notices, first_notice;
+  wr_event notice[N_NOTICES];
+  wr_conn_stats stats;
+};
+
+/* conn.c */
+void conn_notice(wr_conn *conn, const wr_event *event);
+void conn_set_state(wr_conn *conn, wr_conn_state state);
+void conn_end(wr_conn *conn, wr_end end);
+/* Begins whatever has become possible: DTLS once there is a path and an agreement. */
+void conn_progress(wr_conn *conn, wr_time now);
+/* Carves the ICE agent (role known) and, after the agreement, the SCTP association out of the conn's memory. */
+void conn_begin_ice(wr_conn *conn, bool controlling, wr_time now);
+void conn_begin_sctp(wr_conn *conn);
+
+/* media.c */
+void media_init(wr_conn *conn);
+void media_keyed(wr_conn *conn, wr_time now);
+bool media_recv(wr_conn *conn, wr_span datagram, wr_time now);
+bool media_poll_event(wr_conn *conn, wr_event *event, wr_time now);
+size_t media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now);
+wr_time media_deadline(const wr_conn *conn);
+void media_bye(wr_conn *conn);
+
+static inline void conn_drop(wr_conn *conn, wr_drop why) { conn->stats.drop[why]++; }
+
+#endif

@@ -1,0 +1,229 @@
+/* conn/describe.c - descriptions in and out (RFC 9429, 8840).
+ *
+ * One audio and one data section on one transport (max-bundle, rtcp-mux). A second description on a running conn
+ * may restart ICE and change the audio direction; fingerprint, sections and DTLS roles stay. */
+#include <string.h>
+
+#include "conn/conn_state.h"
+
+static wr_sdp_local local_description(const wr_conn *conn) {
+  wr_sdp_local local = {.session_id = conn->session_id,
+                        .session_version = conn->session_version,
+                        .ufrag = wr_ice_local_ufrag(conn->ice),
+                        .pwd = wr_ice_local_pwd(conn->ice),
+                        .fingerprint = &conn->settings.crypto->local_fingerprint,
+                        .ice_lite = conn->settings.ice_lite,
+                        .end_of_candidates = true,
+                        .audio_ssrc = conn->media.sender.ssrc,
+                        .cname = conn->cname,
+                        .max_message_bytes = conn->settings.max_message_bytes,
+                        .offer_audio = conn->settings.audio,
+                        .offer_data = conn->settings.data,
+                        .audio_direction = conn->settings.audio_direction};
+  local.n_candidates = wr_ice_local_candidates(conn->ice, &local.candidates);
+  return local;
+}
+
+wr_err wr_conn_create_offer(wr_conn *conn, char *out, size_t cap, size_t *len, wr_time now) {
+  *len = 0;
+  if (conn->described || conn->state == WR_CONN_CLOSED) return WR_ERR_STATE;
+  if (!conn->ice) conn_begin_ice(conn, true, now);
+  wr_sdp_local local = local_description(conn);
+  local.setup = WR_SETUP_ACTPASS;
+  *len = wr_sdp_write_offer(&local, out, cap);
+  if (!*len) return WR_ERR_LIMIT;
+  conn->described = conn->is_offerer = true;
+  conn_set_state(conn, WR_CONN_CONNECTING);
+  return WR_OK;
+}
+
+static wr_err parse_and_agree(wr_conn *conn, wr_bytes text, wr_sdp *scratch, wr_agreement *agreement,
+                              wr_sdp_error *error) {
+  wr_err err = wr_sdp_parse(scratch, text, error);
+  if (err) return err;
+  return wr_sdp_agree(scratch, conn->settings.audio, conn->settings.data, agreement, error);
+}
+
+/* The agreement says what the remote can do; our own wish narrows it. */
+static wr_direction narrowed(wr_direction agreed, wr_direction wanted) {
+  return (wr_direction)((unsigned)agreed & (unsigned)wanted);
+}
+
+static void add_candidates(wr_conn *conn, const wr_sdp *sdp, wr_time now) {
+  for (unsigned i = 0; i < sdp->n_media; i++) {
+    const wr_sdp_media *section = &sdp->media[i];
+    wr_candidate candidate;
+    size_t at = 0;
+    while (wr_sdp_next_candidate(section, &at, &candidate)) (void)wr_ice_add_remote(conn->ice, &candidate, now);
+    if (section->end_of_candidates) wr_ice_end_of_remote(conn->ice, now);
+  }
+}
+
+static void begin(wr_conn *conn, const wr_agreement *agreement, wr_time now) {
+  conn->agreement = *agreement;
+  conn->agreement.audio_direction = narrowed(agreement->audio_direction, conn->settings.audio_direction);
+  conn->agreed = conn->described = true;
+  conn->stats.agreed_at = now;
+  if (agreement->data) conn_begin_sctp(conn);
+  wr_dtls_init(&conn->dtls, conn->settings.crypto, conn->settings.pool, agreement->audio);
+  conn_set_state(conn, WR_CONN_CONNECTING);
+}
+
+wr_err wr_conn_accept_answer(wr_conn *conn, wr_bytes answer, wr_sdp *scratch, wr_sdp_error *error, wr_time now) {
+  *error = (wr_sdp_error){0, ""};
+  if (!conn->is_offerer || conn->agreed || conn->state == WR_CONN_CLOSED) {
+    error->what = "no answer is expected now";
+    return WR_ERR_STATE;
+  }
+  wr_agreement agreement;
+  wr_err err = parse_and_agree(conn, answer, scratch, &agreement, error);
+  if (err) return err;
+  if (agreement.remote_setup == WR_SETUP_ACTPASS) {
+    error->what = "an answer must choose a=setup:active or passive";
+    return WR_ERR_SYNTAX;
+  }
+  conn->is_dtls_client = agreement.remote_setup == WR_SETUP_PASSIVE;
+  begin(conn, &agreement, now);
+  (void)wr_ice_set_remote(conn->ice, agreement.remote_ufrag, agreement.remote_pwd, agreement.remote_ice_lite, now);
+  add_candidates(conn, scratch, now);
+  conn_progress(conn, now);
+  return WR_OK;
+}
+
+static bool same_but_ice(const wr_agreement *a, const wr_agreement *b) {
+  return a->audio == b->audio && a->data == b->data && a->remote_fingerprint.hash == b->remote_fingerprint.hash &&
+         memcmp(a->remote_fingerprint.bytes, b->remote_fingerprint.bytes, sizeof a->remote_fingerprint.bytes) == 0;
+}
+
+static bool same_credentials(const wr_agreement *a, const wr_agreement *b) {
+  return strcmp(a->remote_ufrag, b->remote_ufrag) == 0 && strcmp(a->remote_pwd, b->remote_pwd) == 0;
+}
+
+/* New remote credentials: ours change too (RFC 8445 9). */
+static void restart_ice(wr_conn *conn, const char *ufrag, const char *pwd, bool lite, wr_time now) {
+  wr_ice_restart(conn->ice, now);
+  memcpy(conn->agreement.remote_ufrag, ufrag, strlen(ufrag) + 1);
+  memcpy(conn->agreement.remote_pwd, pwd, strlen(pwd) + 1);
+  (void)wr_ice_set_remote(conn->ice, ufrag, pwd, lite, now);
+}
+
+static wr_err renegotiate(wr_conn *conn, const wr_agreement *agreement, wr_sdp_error *error, wr_time now) {
+  if (!same_but_ice(&conn->agreement, agreement)) {
+    error->what = "a running connection keeps its sections and fingerprint; make a new one";
+    return WR_ERR_UNSUPPORTED;
+  }
+  if (!same_credentials(&conn->agreement, agreement))
+    restart_ice(conn, agreement->remote_ufrag, agreement->remote_pwd, agreement->remote_ice_lite, now);
+  conn->agreement.audio_direction = narrowed(agreement->audio_direction, conn->settings.audio_direction);
+  conn->session_version++;
+  return WR_OK;
+}
+
+static bool answers_as_client(const wr_conn *conn, const wr_agreement *agreement) {
+  if (agreement->remote_setup == WR_SETUP_ACTIVE) return false;
+  if (agreement->remote_setup == WR_SETUP_PASSIVE) return true;
+  return !conn->settings.dtls_passive;
+}
+
+wr_err wr_conn_accept_offer(wr_conn *conn, wr_bytes offer, wr_sdp *scratch, wr_sdp_error *error, char *out,
+                            size_t cap, size_t *len, wr_time now) {
+  *len = 0;
+  *error = (wr_sdp_error){0, ""};
+  if ((conn->described && !conn->agreed) || conn->state == WR_CONN_CLOSED) {
+    error->what = "no offer can be taken now";
+    return WR_ERR_STATE;
+  }
+  wr_agreement agreement;
+  wr_err err = parse_and_agree(conn, offer, scratch, &agreement, error);
+  if (err) return err;
+  bool first = !conn->agreed;
+  if (first) {
+    /* A full agent facing a lite one takes the controlling role, whoever offered (RFC 8445 6.1.1). */
+    if (!conn->ice) conn_begin_ice(conn, agreement.remote_ice_lite && !conn->settings.ice_lite, now);
+  } else {
+    err = renegotiate(conn, &agreement, error, now);
+    if (err) return err;
+  }
+  wr_sdp_local local = local_description(conn);
+  bool client = first ? answers_as_client(conn, &agreement) : conn->is_dtls_client;
+  local.setup = client ? WR_SETUP_ACTIVE : WR_SETUP_PASSIVE;
+  wr_agreement written = agreement;
+  written.audio_direction = narrowed(agreement.audio_direction, conn->settings.audio_direction);
+  *len = wr_sdp_write_answer(scratch, &written, &local, out, cap);
+  if (!*len) {
+    error->what = "the answer does not fit its buffer";
+    return WR_ERR_LIMIT;
+  }
+  if (first) {
+    conn->is_dtls_client = client;
+    begin(conn, &agreement, now);
+    (void)wr_ice_set_remote(conn->ice, agreement.remote_ufrag, agreement.remote_pwd, agreement.remote_ice_lite,
+                            now);
+  }
+  add_candidates(conn, scratch, now);
+  conn_progress(conn, now);
+  return WR_OK;
+}
+
+wr_err wr_conn_add_remote_candidate(wr_conn *conn, const wr_candidate *candidate, wr_time now) {
+  if (!conn->agreed || conn->state == WR_CONN_CLOSED) return WR_ERR_STATE;
+  wr_err err = wr_ice_add_remote(conn->ice, candidate, now);
+  conn_progress(conn, now);
+  return err;
+}
+
+void wr_conn_end_of_remote_candidates(wr_conn *conn, wr_time now) {
+  if (!conn->agreed || conn->state == WR_CONN_CLOSED) return;
+  wr_ice_end_of_remote(conn->ice, now);
+  conn_progress(conn, now);
+}
+
+static bool copy_credential(char *out, size_t cap, wr_bytes text) {
+  if (text.len == 0 || text.len >= cap) return false;
+  memcpy(out, text.data, text.len);
+  out[text.len] = 0;
+  return true;
+}
+
+static wr_err fragment_restart(wr_conn *conn, const wr_sdpfrag *fragment, wr_sdp_error *error, char *out,
+                               size_t cap, size_t *len, wr_time now) {
+  char ufrag[WR_UFRAG_MAX + 1], pwd[WR_PWD_MAX + 1];
+  if (!copy_credential(ufrag, sizeof ufrag, fragment->ufrag) || !copy_credential(pwd, sizeof pwd, fragment->pwd)) {
+    error->what = "a restart needs both a=ice-ufrag and a=ice-pwd";
+    return WR_ERR_SYNTAX;
+  }
+  if (cap < 1024) return WR_ERR_LIMIT;
+  restart_ice(conn, ufrag, pwd, conn->agreement.remote_ice_lite, now);
+  const wr_candidate *candidates;
+  size_t n = wr_ice_local_candidates(conn->ice, &candidates);
+  const char *mid = conn->agreement.audio ? conn->agreement.audio_mid : conn->agreement.data_mid;
+  *len = wr_sdpfrag_write(wr_ice_local_ufrag(conn->ice), wr_ice_local_pwd(conn->ice), mid, candidates, n, true, out,
+                          cap);
+  return *len ? WR_OK : WR_ERR_LIMIT;
+}
+
+wr_err wr_conn_accept_fragment(wr_conn *conn, wr_bytes text, wr_sdp_error *error, char *out, size_t cap,
+                               size_t *len, wr_time now) {
+  *len = 0;
+  *error = (wr_sdp_error){0, ""};
+  if (!conn->agreed || conn->state == WR_CONN_CLOSED) {
+    error->what = "the connection is not in use";
+    return WR_ERR_STATE;
+  }
+  wr_sdpfrag fragment;
+  wr_err err = wr_sdpfrag_parse(&fragment, text, error);
+  if (err) return err;
+  wr_bytes known = wr_bytes_of(conn->agreement.remote_ufrag, strlen(conn->agreement.remote_ufrag));
+  if (fragment.ufrag.len && !wr_bytes_equal(fragment.ufrag, known)) {
+    err = fragment_restart(conn, &fragment, error, out, cap, len, now);
+    if (err) return err;
+  }
+  wr_candidate candidate;
+  size_t at = 0;
+  while (wr_sdpfrag_next_candidate(&fragment, &at, &candidate)) (void)wr_ice_add_remote(conn->ice, &candidate, now);
+  if (fragment.end_of_candidates) wr_ice_end_of_remote(conn->ice, now);
+  conn_progress(conn, now);
+  return WR_OK;
+}
+
+const char *wr_conn_local_ufrag(const wr_conn *conn) { return conn->ice ? wr_ice_local_ufrag(conn->ice) : ""; }

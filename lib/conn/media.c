@@ -1,0 +1,219 @@
+/* conn/media.c - the audio stream of a connection: SRTP in and out, reports (RFC 3550, 3711, 7587).
+ *
+ * Incoming packets are decrypted in place, counted, put in order and handed out as events. Outgoing packets are
+ * built and encrypted at once and wait in one slot for the next poll. Left out here: repair (NACK, RED) and
+ * feedback for congestion control. */
+#include <string.h>
+
+#include "conn/conn_state.h"
+
+#define RTCP_INTERVAL_US WR_S(1)
+#define RTCP_FIRST_US WR_MS(300)
+#define OPUS_CLOCK_HZ 48000
+
+void media_init(wr_conn *conn) {
+  media *m = &conn->media;
+  memset(m, 0, sizeof *m);
+  const wr_rng *rng = &conn->settings.rng;
+  m->sender.ssrc = wr_rng_u32(rng) | 1;                 /* never 0 */
+  m->sender.seq = (uint16_t)(wr_rng_u32(rng) & 0x7fff); /* RFC 3711 3.3.1: start low, so the ROC guess is safe */
+  m->sender.timestamp_offset = wr_rng_u32(rng);
+  m->rtcp_at = WR_NEVER;
+  m->level_dbov = 127;
+  wr_reorder_init(&m->reorder, conn->settings.reorder_wait_us);
+}
+
+void media_keyed(wr_conn *conn, wr_time now) { conn->media.rtcp_at = now + RTCP_FIRST_US; }
+
+static void schedule_report(wr_conn *conn, wr_time now) {
+  wr_time spread = (wr_time)(wr_rng_u32(&conn->settings.rng) % (uint32_t)RTCP_INTERVAL_US);
+  conn->media.rtcp_at = now + RTCP_INTERVAL_US / 2 + spread; /* RFC 3550 6.2: 0.5 .. 1.5 of the interval */
+}
+
+/* ---- in ---- */
+
+static bool drop_srtp(wr_conn *conn, wr_srtp_result result) {
+  switch (result) {
+    case WR_SRTP_OK: break;
+    case WR_SRTP_MALFORMED: conn_drop(conn, WR_DROP_SRTP_MALFORMED); break;
+    case WR_SRTP_REPLAYED: conn_drop(conn, WR_DROP_SRTP_REPLAYED); break;
+    case WR_SRTP_BAD_TAG: conn_drop(conn, WR_DROP_SRTP_TAG); break;
+  }
+  return false;
+}
+
+static void follow_source(wr_conn *conn, uint32_t ssrc) {
+  media *m = &conn->media;
+  if (m->source.started && m->source.ssrc == ssrc) return;
+  wr_rtp_source_init(&m->source, ssrc, OPUS_CLOCK_HZ);
+  wr_reorder_init(&m->reorder, conn->settings.reorder_wait_us);
+  m->ended = false;
+}
+
+static bool recv_rtp(wr_conn *conn, wr_span datagram, wr_time now) {
+  media *m = &conn->media;
+  size_t len = datagram.len;
+  wr_srtp_result result = wr_srtp_unprotect_rtp(&conn->srtp, datagram.data, &len);
+  if (result != WR_SRTP_OK) return drop_srtp(conn, result);
+  wr_rtp_packet packet;
+  if (wr_rtp_read(&packet, wr_bytes_of(datagram.data, len)) != WR_OK) {
+    conn_drop(conn, WR_DROP_RTP_MALFORMED);
+    return true; /* authenticated all the same */
+  }
+  if (!conn->agreement.audio || packet.payload_type != conn->agreement.opus_payload_type) {
+    conn_drop(conn, WR_DROP_RTP_PAYLOAD_TYPE);
+    return true;
+  }
+  conn->stats.consumed++;
+  conn->stats.rtp_packets_in++;
+  conn->stats.rtp_bytes_in += packet.payload.len;
+  if (!conn->stats.first_audio_at) conn->stats.first_audio_at = now;
+  follow_source(conn, packet.ssrc);
+  wr_rtp_source_received(&m->source, packet.seq, packet.timestamp, packet.payload.len, now);
+  bool voice;
+  if (!wr_rtp_audio_level(&packet, conn->agreement.level_extension, &m->level_dbov, &voice)) m->level_dbov = 127;
+  wr_reorder_insert(&m->reorder, packet.seq, packet.timestamp, packet.payload, now);
+  return true;
+}
+
+static void take_reports(wr_conn *conn, const wr_rtcp_packet *packet, wr_time now) {
+  for (unsigned i = 0; i < packet->n_reports; i++) {
+    const wr_rtcp_report *report = &packet->report[i];
+    if (report->ssrc != conn->media.sender.ssrc) continue;
+    conn->stats.remote_fraction_lost = report->fraction_lost;
+    conn->stats.remote_jitter_us = (uint32_t)((uint64_t)report->jitter * 1000000 / OPUS_CLOCK_HZ);
+    uint32_t rtt_us = wr_rtcp_rtt_us(report, wr_ntp_of(now));
+    if (rtt_us) conn->stats.rtt_us = rtt_us;
+  }
+}
+
+static bool recv_rtcp(wr_conn *conn, wr_span datagram, wr_time now) {
+  media *m = &conn->media;
+  size_t len = datagram.len;
+  wr_srtp_result result = wr_srtp_unprotect_rtcp(&conn->srtp, datagram.data, &len);
+  if (result != WR_SRTP_OK) return drop_srtp(conn, result);
+  wr_reader r = wr_reader_of(wr_bytes_of(datagram.data, len));
+  wr_rtcp_packet packet;
+  while (wr_rtcp_read(&packet, &r)) {
+    if (packet.kind == WR_RTCP_SR || packet.kind == WR_RTCP_RR) take_reports(conn, &packet, now);
+    if (packet.kind == WR_RTCP_SR && m->source.started && packet.ssrc == m->source.ssrc)
+      wr_rtp_source_sr(&m->source, packet.ntp, now);
+    if (packet.kind == WR_RTCP_BYE && m->source.started && !m->ended) {
+      m->ended = true;
+      conn_notice(conn, &(wr_event){.kind = WR_EVENT_AUDIO_ENDED});
+    }
+  }
+  if (wr_reader_ok(&r))
+    conn->stats.consumed++;
+  else
+    conn_drop(conn, WR_DROP_RTCP_MALFORMED);
+  return true;
+}
+
+bool media_recv(wr_conn *conn, wr_span datagram, wr_time now) {
+  if (!conn->keyed) {
+    conn_drop(conn, WR_DROP_TOO_EARLY);
+    return false;
+  }
+  return wr_rtcp_is(wr_span_bytes(datagram)) ? recv_rtcp(conn, datagram, now) : recv_rtp(conn, datagram, now);
+}
+
+bool media_poll_event(wr_conn *conn, wr_event *event, wr_time now) {
+  wr_reorder_frame frame;
+  while (wr_reorder_next(&conn->media.reorder, &frame, now)) {
+    if (!frame.payload.len) continue; /* padding only: it just keeps the numbers going */
+    *event = (wr_event){.kind = WR_EVENT_AUDIO,
+                        .audio = {.payload = frame.payload,
+                                  .timestamp = frame.timestamp,
+                                  .seq = frame.seq,
+                                  .n_lost = frame.n_lost,
+                                  .level_dbov = conn->media.level_dbov}};
+    return true;
+  }
+  return false;
+}
+
+/* ---- out ---- */
+
+wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool marker, wr_time now) {
+  media_sender *sender = &conn->media.sender;
+  media_pending *pending = &conn->media.pending;
+  if (opus.len > WR_CONN_AUDIO_MAX || pending->len) return WR_ERR_LIMIT;
+  if (!conn->keyed || conn->state == WR_CONN_CLOSED || !((unsigned)conn->agreement.audio_direction & WR_SENDONLY))
+    return WR_ERR_STATE;
+  wr_rtp_outgoing header = {.marker = marker,
+                            .payload_type = conn->agreement.opus_payload_type,
+                            .seq = sender->seq,
+                            .timestamp = timestamp + sender->timestamp_offset,
+                            .ssrc = sender->ssrc,
+                            .mid_id = sender->packets < 50 ? conn->agreement.mid_extension : 0,
+                            .mid = conn->agreement.audio_mid};
+  size_t header_len = wr_rtp_write_header(&header, pending->bytes, sizeof pending->bytes);
+  if (opus.len) memcpy(pending->bytes + header_len, opus.data, opus.len);
+  size_t len = wr_srtp_protect_rtp(&conn->srtp, pending->bytes, header_len + opus.len, sizeof pending->bytes);
+  if (!len) return WR_ERR_CRYPTO;
+  pending->len = (uint16_t)len;
+  sender->seq++;
+  sender->packets++;
+  sender->bytes += (uint32_t)opus.len;
+  sender->last_timestamp = header.timestamp;
+  sender->last_at = now;
+  conn->stats.rtp_packets_out++;
+  conn->stats.rtp_bytes_out += opus.len;
+  return WR_OK;
+}
+
+static size_t write_report(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
+  media *m = &conn->media;
+  wr_writer w = wr_writer_of(out, cap - WR_SRTP_MAX_EXPANSION);
+  wr_rtcp_report report;
+  size_t n = 0;
+  if (m->source.started) {
+    wr_rtp_source_report(&m->source, &report, now);
+    n = 1;
+  }
+  if (m->sender.packets) {
+    uint64_t since = (uint64_t)(now - m->sender.last_at);
+    wr_rtcp_sender_info info = {
+        .ntp = wr_ntp_of(now),
+        .rtp_timestamp = m->sender.last_timestamp + (uint32_t)(since * (OPUS_CLOCK_HZ / 1000) / 1000),
+        .packets = m->sender.packets,
+        .bytes = m->sender.bytes};
+    wr_rtcp_write_sr(&w, m->sender.ssrc, &info, &report, n);
+  } else {
+    wr_rtcp_write_rr(&w, m->sender.ssrc, &report, n);
+  }
+  wr_rtcp_write_sdes_cname(&w, m->sender.ssrc, wr_bytes_of(conn->cname, strlen(conn->cname)));
+  if (!wr_writer_ok(&w)) return 0;
+  return wr_srtp_protect_rtcp(&conn->srtp, out, wr_writer_len(&w), cap);
+}
+
+size_t media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
+  media *m = &conn->media;
+  if (m->pending.len) {
+    size_t len = m->pending.len;
+    memcpy(out, m->pending.bytes, len);
+    m->pending.len = 0;
+    return len;
+  }
+  if (now < m->rtcp_at) return 0;
+  schedule_report(conn, now);
+  return write_report(conn, out, cap, now);
+}
+
+void media_bye(wr_conn *conn) {
+  media *m = &conn->media;
+  m->rtcp_at = WR_NEVER;
+  if (!conn->keyed || !conn->agreement.audio || m->pending.len) return;
+  wr_writer w = wr_writer_of(m->pending.bytes, sizeof m->pending.bytes - WR_SRTP_MAX_EXPANSION);
+  wr_rtcp_write_rr(&w, m->sender.ssrc, NULL, 0); /* a compound begins with a report (RFC 3550 6.1) */
+  wr_rtcp_write_bye(&w, m->sender.ssrc);
+  if (wr_writer_ok(&w))
+    m->pending.len =
+        (uint16_t)wr_srtp_protect_rtcp(&conn->srtp, m->pending.bytes, wr_writer_len(&w), sizeof m->pending.bytes);
+}
+
+wr_time media_deadline(const wr_conn *conn) {
+  const media *m = &conn->media;
+  return wr_time_min(m->rtcp_at, wr_reorder_deadline(&m->reorder));
+}
