@@ -1,0 +1,106 @@
+/* client/talk.c - see talk.h. Tools a page would have are answered as far as a terminal can. */
+#include "client/talk.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SETTLE_US WR_MS(700) /* after tts stop: the last frames are on their way, or another turn begins */
+
+void talk_print(const call *c, const char *name, const char *key, const char *value) {
+  const client_options *options = c->world->options;
+  if (options->quiet || client_is_load(options)) return;
+  if (options->json) {
+    json_t *line = json_pack("{s:s, s:s?}", "event", name, key, value);
+    char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+    if (text) puts(text);
+    free(text);
+    json_decref(line);
+  } else {
+    printf("%s: %s\n", name, value ? value : "");
+  }
+  fflush(stdout);
+}
+
+static void send_json(call *c, json_t *message, wr_time now) {
+  char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+  if (text) (void)wr_conn_send_message(c->conn, c->channel, true, wr_bytes_of(text, strlen(text)), now);
+  free(text);
+  json_decref(message);
+}
+
+void talk_on_open(call *c, wr_time now) {
+  const client_options *options = c->world->options;
+  if (client_is_load(options)) return;
+  if (options->in_path || !options->text)
+    send_json(c, json_pack("{s:s, s:s, s:s}", "type", "listen", "state", "start", "mode", options->mode), now);
+  if (options->text)
+    send_json(c, json_pack("{s:s, s:s, s:s}", "type", "listen", "state", "detect", "text", options->text), now);
+}
+
+void talk_on_spoken(call *c, wr_time now) {
+  if (!strcmp(c->world->options->mode, "manual"))
+    send_json(c, json_pack("{s:s, s:s}", "type", "listen", "state", "stop"), now);
+}
+
+static void on_tts(call *c, const json_t *message, wr_time now) {
+  const char *state = json_string_value(json_object_get(message, "state"));
+  const char *text = json_string_value(json_object_get(message, "text"));
+  if (!state) return;
+  if (!strcmp(state, "start")) {
+    c->speaking = true;
+    c->finish_at = WR_NEVER;
+  } else if (!strcmp(state, "sentence_start") && text) {
+    talk_print(c, "assistant", "text", text);
+  } else if (!strcmp(state, "stop")) {
+    c->speaking = false;
+    c->answered = true;
+    if (c->world->options->duration_s <= 0) c->finish_at = now + SETTLE_US;
+  }
+}
+
+static void on_tool(call *c, const json_t *message, wr_time now) {
+  const char *name = json_string_value(json_object_get(message, "text"));
+  json_t *id = json_object_get(message, "id");
+  if (!name || !id) return;
+  talk_print(c, "tool", "name", name);
+  bool known = !strcmp(name, "set_volume") || !strcmp(name, "stop_music");
+  if (!strcmp(name, "get_device_status"))
+    send_json(c,
+              json_pack("{s:s, s:O, s:b, s:{s:{s:i}}}", "type", "tool_result", "id", id, "ok", 1, "value",
+                        "audio_speaker", "volume", 50),
+              now);
+  else if (known)
+    send_json(c, json_pack("{s:s, s:O, s:b}", "type", "tool_result", "id", id, "ok", 1), now);
+  else
+    send_json(c,
+              json_pack("{s:s, s:O, s:b, s:s}", "type", "tool_result", "id", id, "ok", 0, "error",
+                        "a terminal has no such device"),
+              now);
+}
+
+void talk_on_message(call *c, wr_bytes text, wr_time now) {
+  json_t *message = json_loadb((const char *)text.data, text.len, 0, NULL);
+  const char *type = json_string_value(json_object_get(message, "type"));
+  if (!type) {
+    json_decref(message);
+    return;
+  }
+  const char *said = json_string_value(json_object_get(message, "text"));
+  const char *reason = json_string_value(json_object_get(message, "message"));
+  if (!strcmp(type, "stt") && said)
+    talk_print(c, "you", "text", said);
+  else if (!strcmp(type, "tts"))
+    on_tts(c, message, now);
+  else if (!strcmp(type, "llm"))
+    talk_print(c, "emotion", "name", json_string_value(json_object_get(message, "emotion")));
+  else if (!strcmp(type, "tool"))
+    on_tool(c, message, now);
+  else if (!strcmp(type, "ready"))
+    talk_print(c, "ready", "session", json_string_value(json_object_get(message, "sessionId")));
+  else if (!strcmp(type, "backend"))
+    talk_print(c, "backend", "state", json_string_value(json_object_get(message, "state")));
+  else if (!strcmp(type, "error"))
+    talk_print(c, "error", "message", reason);
+  json_decref(message);
+}
