@@ -1,0 +1,429 @@
+#include "wr/conn.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+#include "wr/crypto_openssl.h"
+
+/* Two peers joined by a wire that delivers in order, at once, and lets a test drop or change what passes. */
+typedef struct peer {
+  wr_conn *conn;
+  wr_addr addr;
+  unsigned n_audio, n_messages, n_channels, n_closed, n_paths;
+  wr_conn_state state;
+  wr_end end;
+  bool data_ready, ended;
+  uint16_t channel;
+  size_t message_len;
+  uint8_t message[70000];
+  wr_audio audio;
+  uint8_t audio_bytes[1200];
+} peer;
+
+typedef struct wire {
+  peer a, b;
+  wr_time now;
+  uint32_t n_datagrams;
+  bool (*lets_pass)(struct wire *wire, peer *from, uint8_t *bytes, size_t len);
+} wire;
+
+#define N_BLOCKS 300
+static _Alignas(16) uint8_t pool_memory[(WR_CONN_POOL_BLOCK + 16) * (N_BLOCKS + 1)];
+static uint8_t message_buffer[70000];
+static wr_sdp scratch;
+static wr_pool *pool;
+static const wr_crypto *crypto;
+
+static void make_peer(peer *p, uint16_t port, void (*adjust)(wr_conn_settings *)) {
+  wr_conn_settings settings;
+  wr_conn_settings_default(&settings);
+  settings.crypto = crypto;
+  settings.rng = wr_crypto_openssl_rng();
+  settings.pool = pool;
+  settings.message_buffer = message_buffer;
+  settings.message_buffer_bytes = sizeof message_buffer;
+  if (adjust) adjust(&settings);
+  *p = (peer){0};
+  CHECK(wr_addr_parse(&p->addr, WR_BYTES_LITERAL("127.0.0.1"), port));
+  p->conn = wr_conn_init(aligned_alloc(16, (wr_conn_size() + 15) / 16 * 16), &settings, 0);
+  CHECK_EQ(wr_conn_add_local(p->conn, &p->addr, &p->addr, 0), WR_OK);
+}
+
+static void begin(wire *w, void (*adjust_a)(wr_conn_settings *), void (*adjust_b)(wr_conn_settings *)) {
+  *w = (wire){.now = WR_S(1)};
+  pool = wr_pool_init(pool_memory, WR_CONN_POOL_BLOCK, N_BLOCKS);
+  if (!crypto) CHECK_EQ(wr_crypto_openssl_open(&crypto), WR_OK);
+  make_peer(&w->a, 1000, adjust_a);
+  make_peer(&w->b, 2000, adjust_b);
+}
+
+static void check_conservation(const wr_conn *conn) {
+  wr_conn_stats stats;
+  wr_conn_get_stats(conn, &stats);
+  uint64_t dropped = 0;
+  for (int i = 0; i < WR_DROP_COUNT; i++) dropped += stats.drop[i];
+  CHECK_EQ(stats.datagrams_in, stats.consumed + dropped);
+}
+
+static void finish(wire *w) {
+  peer *peers[] = {&w->a, &w->b};
+  for (int i = 0; i < 2; i++) {
+    check_conservation(peers[i]->conn);
+    wr_conn_wipe(peers[i]->conn);
+    free(peers[i]->conn);
+  }
+  CHECK_EQ(wr_pool_n_free(pool), N_BLOCKS);
+}
+
+static void on_event(peer *p, const wr_event *event) {
+  switch (event->kind) {
+    case WR_EVENT_STATE:
+      p->state = event->state;
+      p->end = event->end;
+      break;
+    case WR_EVENT_PATH: p->n_paths++; break;
+    case WR_EVENT_AUDIO:
+      p->n_audio++;
+      p->audio = event->audio;
+      memcpy(p->audio_bytes, event->audio.payload.data, event->audio.payload.len);
+      break;
+    case WR_EVENT_AUDIO_ENDED: p->ended = true; break;
+    case WR_EVENT_DATA_READY: p->data_ready = true; break;
+    case WR_EVENT_CHANNEL_OPEN:
+      p->n_channels++;
+      p->channel = event->channel;
+      break;
+    case WR_EVENT_MESSAGE:
+      p->n_messages++;
+      p->message_len = event->message.len;
+      if (event->message.len) memcpy(p->message, event->message.data, event->message.len);
+      break;
+    case WR_EVENT_CHANNEL_CLOSED: p->n_closed++; break;
+    case WR_EVENT_MESSAGE_TOO_BIG:
+    case WR_EVENT_BUFFERED_LOW: break;
+  }
+}
+
+/* Drains |from| into |to|; true if anything happened. */
+static bool pump(wire *w, peer *from, peer *to) {
+  uint8_t bytes[WR_CONN_MTU];
+  wr_out out;
+  bool busy = false;
+  for (;;) {
+    wr_conn_poll(from->conn, bytes, sizeof bytes, &out, w->now);
+    if (out.kind == WR_OUT_IDLE) return busy;
+    busy = true;
+    if (out.kind == WR_OUT_EVENT) {
+      on_event(from, &out.event);
+      continue;
+    }
+    CHECK(out.len <= WR_CONN_MTU);
+    w->n_datagrams++;
+    if (w->lets_pass && !w->lets_pass(w, from, bytes, out.len)) continue;
+    wr_path path = {.local = to->addr, .remote = from->addr};
+    (void)wr_conn_recv(to->conn, &path, (wr_span){bytes, out.len}, w->now);
+  }
+}
+
+static void settle(wire *w) {
+  for (int i = 0; i < 1000; i++) {
+    bool busy = pump(w, &w->a, &w->b);
+    busy = pump(w, &w->b, &w->a) || busy;
+    if (!busy) return;
+  }
+  CHECK(!"the peers never fall silent");
+}
+
+static void run_until(wire *w, wr_time end) {
+  settle(w);
+  for (int i = 0; i < 100000; i++) {
+    wr_time at = wr_time_min(wr_conn_deadline(w->a.conn), wr_conn_deadline(w->b.conn));
+    if (at > end) break;
+    w->now = at > w->now ? at : w->now + 1;
+    wr_conn_tick(w->a.conn, w->now);
+    wr_conn_tick(w->b.conn, w->now);
+    settle(w);
+  }
+  w->now = end;
+}
+
+static void negotiate(wire *w) {
+  char offer[8192], answer[8192];
+  size_t offer_len, answer_len;
+  wr_sdp_error error;
+  CHECK_EQ(wr_conn_create_offer(w->a.conn, offer, sizeof offer, &offer_len, w->now), WR_OK);
+  wr_err err = wr_conn_accept_offer(w->b.conn, wr_bytes_of(offer, offer_len), &scratch, &error, answer,
+                                    sizeof answer, &answer_len, w->now);
+  CHECK_EQ(err, WR_OK);
+  CHECK_TEXT(error.what, "");
+  CHECK_EQ(wr_conn_accept_answer(w->a.conn, wr_bytes_of(answer, answer_len), &scratch, &error, w->now), WR_OK);
+}
+
+static void connect(wire *w, void (*adjust_a)(wr_conn_settings *), void (*adjust_b)(wr_conn_settings *)) {
+  begin(w, adjust_a, adjust_b);
+  negotiate(w);
+  wr_channel_settings chat = {.label = "chat"};
+  uint16_t channel;
+  CHECK_EQ(wr_conn_open_channel(w->a.conn, &chat, &channel, w->now), WR_OK);
+  settle(w);
+}
+
+TEST(conn_connects_without_the_clock_moving) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  CHECK_EQ(w->a.state, WR_CONN_CONNECTED);
+  CHECK_EQ(w->b.state, WR_CONN_CONNECTED);
+  CHECK(w->a.data_ready && w->b.data_ready);
+  CHECK_EQ(w->a.n_channels, 1);
+  CHECK_EQ(w->b.n_channels, 1);
+  CHECK(w->n_datagrams < 40);
+  finish(w);
+  free(w);
+}
+
+static void passive(wr_conn_settings *settings) { settings->dtls_passive = true; }
+static void lite(wr_conn_settings *settings) { settings->ice_lite = true; }
+static void data_only(wr_conn_settings *settings) { settings->audio = false; }
+static void audio_only(wr_conn_settings *settings) { settings->data = false; }
+
+static void check_connects(void (*adjust_a)(wr_conn_settings *), void (*adjust_b)(wr_conn_settings *), bool data) {
+  wire *w = calloc(1, sizeof *w);
+  begin(w, adjust_a, adjust_b);
+  negotiate(w);
+  run_until(w, w->now + WR_S(2));
+  CHECK_EQ(w->a.state, WR_CONN_CONNECTED);
+  CHECK_EQ(w->b.state, WR_CONN_CONNECTED);
+  CHECK_EQ(w->a.data_ready, data);
+  finish(w);
+  free(w);
+}
+
+TEST(conn_connects_in_every_role) {
+  check_connects(NULL, passive, true);
+  check_connects(lite, NULL, true);
+  check_connects(NULL, lite, true);
+  check_connects(data_only, NULL, true);
+  check_connects(NULL, data_only, true);
+  check_connects(audio_only, NULL, false);
+}
+
+TEST(conn_carries_audio_both_ways) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  uint8_t frame[120];
+  for (unsigned i = 0; i < 50; i++) {
+    memset(frame, (int)i, sizeof frame);
+    CHECK_EQ(wr_conn_send_audio(w->a.conn, wr_bytes_of(frame, sizeof frame), i * 960, i == 0, w->now), WR_OK);
+    CHECK_EQ(wr_conn_send_audio(w->b.conn, wr_bytes_of(frame, 60), i * 960, i == 0, w->now), WR_OK);
+    run_until(w, w->now + WR_MS(20));
+    CHECK_EQ(w->b.n_audio, i + 1);
+    CHECK_EQ(w->a.n_audio, i + 1);
+    CHECK_BYTES(w->b.audio_bytes, w->b.audio.payload.len, frame, sizeof frame);
+    CHECK_BYTES(w->a.audio_bytes, w->a.audio.payload.len, frame, 60);
+  }
+  wr_conn_stats stats;
+  wr_conn_get_stats(w->a.conn, &stats);
+  CHECK_EQ(stats.rtp_packets_in, 50);
+  CHECK_EQ(stats.rtp_lost, 0);
+  CHECK_EQ(stats.srtp_profile, WR_SRTP_AEAD_AES_128_GCM);
+  CHECK_EQ(wr_conn_send_audio(w->a.conn, wr_bytes_of(message_buffer, WR_CONN_AUDIO_MAX + 1), 0, false, w->now),
+           WR_ERR_LIMIT);
+  finish(w);
+  free(w);
+}
+
+static bool drop_every_fifth_rtp(wire *w, peer *from, uint8_t *bytes, size_t len) {
+  if (from != &w->a || bytes[0] < 128 || (bytes[1] >= 192 && bytes[1] <= 223)) return true;
+  (void)len;
+  return bytes[3] % 5 != 0; /* low byte of the sequence number */
+}
+
+TEST(conn_tells_of_lost_audio) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  w->lets_pass = drop_every_fifth_rtp;
+  for (unsigned i = 0; i < 100; i++) {
+    CHECK_EQ(wr_conn_send_audio(w->a.conn, WR_BYTES_LITERAL("\x78opus"), i * 960, i == 0, w->now), WR_OK);
+    run_until(w, w->now + WR_MS(20));
+  }
+  run_until(w, w->now + WR_S(3));
+  wr_conn_stats stats;
+  wr_conn_get_stats(w->b.conn, &stats);
+  CHECK_EQ(w->b.n_audio, stats.rtp_packets_in);
+  CHECK(stats.rtp_packets_in >= 78 && stats.rtp_packets_in <= 82);
+  CHECK(stats.rtp_lost >= 18 && stats.rtp_lost <= 21);
+  wr_conn_get_stats(w->a.conn, &stats);
+  CHECK(stats.rtt_us < 1000);
+  finish(w);
+  free(w);
+}
+
+TEST(conn_carries_messages_up_to_its_limit) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  static uint8_t big[65536];
+  for (size_t i = 0; i < sizeof big; i++) big[i] = (uint8_t)(i * 7 + i / 251);
+  CHECK_EQ(wr_conn_send_message(w->a.conn, w->b.channel, false, wr_bytes_of(big, sizeof big), w->now), WR_OK);
+  run_until(w, w->now + WR_S(1));
+  CHECK_EQ(w->b.n_messages, 1);
+  CHECK_BYTES(w->b.message, w->b.message_len, big, sizeof big);
+  CHECK_EQ(wr_conn_send_message(w->a.conn, w->b.channel, false, wr_bytes_of(message_buffer, 65537), w->now),
+           WR_ERR_LIMIT);
+  CHECK_EQ(wr_conn_send_message(w->b.conn, w->b.channel, true, WR_BYTES_LITERAL("{}"), w->now), WR_OK);
+  CHECK_EQ(wr_conn_send_message(w->b.conn, w->b.channel, true, wr_bytes_of("", 0), w->now), WR_OK);
+  run_until(w, w->now + WR_S(1));
+  CHECK_EQ(w->a.n_messages, 2);
+  CHECK_EQ(w->a.message_len, 0);
+  CHECK_EQ(wr_conn_close_channel(w->a.conn, w->b.channel, w->now), WR_OK);
+  run_until(w, w->now + WR_S(1));
+  CHECK_EQ(w->a.n_closed, 1);
+  CHECK_EQ(w->b.n_closed, 1);
+  finish(w);
+  free(w);
+}
+
+TEST(conn_says_goodbye) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  wr_conn_close(w->a.conn, w->now);
+  settle(w);
+  CHECK_EQ(w->a.state, WR_CONN_CLOSED);
+  CHECK_EQ(w->a.end, WR_END_LOCAL);
+  CHECK_EQ(w->b.state, WR_CONN_CLOSED);
+  CHECK_EQ(w->b.end, WR_END_REMOTE);
+  CHECK_EQ(wr_conn_deadline(w->a.conn), WR_NEVER);
+  CHECK_EQ(wr_conn_send_audio(w->b.conn, WR_BYTES_LITERAL("x"), 0, false, w->now), WR_ERR_STATE);
+  finish(w);
+  free(w);
+}
+
+static bool break_every_byte(wire *w, peer *from, uint8_t *bytes, size_t len) {
+  static uint32_t n;
+  (void)w;
+  (void)from;
+  bytes[n++ % len] ^= 0x40;
+  return true;
+}
+
+TEST(conn_counts_what_it_drops_and_lives) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  w->lets_pass = break_every_byte;
+  for (unsigned i = 0; i < 200; i++) {
+    CHECK_EQ(wr_conn_send_audio(w->a.conn, WR_BYTES_LITERAL("\x78opus frame"), i * 960, false, w->now), WR_OK);
+    run_until(w, w->now + WR_MS(20));
+  }
+  wr_conn_stats stats;
+  wr_conn_get_stats(w->b.conn, &stats);
+  CHECK(stats.drop[WR_DROP_SRTP_TAG] > 50);
+  static const uint8_t rubbish[] = {0, 20, 70, 127, 128, 192, 255};
+  for (size_t i = 0; i < sizeof rubbish; i++) {
+    uint8_t bytes[40] = {rubbish[i]};
+    wr_path elsewhere = {.local = w->b.addr, .remote = w->a.addr};
+    elsewhere.remote.port = 7777;
+    CHECK(!wr_conn_recv(w->b.conn, &elsewhere, (wr_span){bytes, sizeof bytes}, w->now));
+    CHECK(!wr_conn_recv(w->b.conn, &elsewhere, (wr_span){bytes, 0}, w->now));
+    settle(w);
+  }
+  w->lets_pass = NULL;
+  unsigned before = w->b.n_audio;
+  CHECK_EQ(wr_conn_send_audio(w->a.conn, WR_BYTES_LITERAL("\x78opus frame"), 0, false, w->now), WR_OK);
+  run_until(w, w->now + WR_S(1));
+  CHECK(w->b.n_audio > before);
+  finish(w);
+  free(w);
+}
+
+static bool blackhole(wire *w, peer *from, uint8_t *bytes, size_t len) {
+  (void)w;
+  (void)from;
+  (void)bytes;
+  (void)len;
+  return false;
+}
+
+TEST(conn_notices_a_dead_path_and_recovers) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  run_until(w, w->now + WR_S(20));
+  CHECK_EQ(w->a.state, WR_CONN_CONNECTED);
+  w->lets_pass = blackhole;
+  run_until(w, w->now + WR_S(15));
+  CHECK_EQ(w->a.state, WR_CONN_DISCONNECTED);
+  w->lets_pass = NULL;
+  run_until(w, w->now + WR_S(8));
+  CHECK_EQ(w->a.state, WR_CONN_CONNECTED);
+  CHECK_EQ(w->b.state, WR_CONN_CONNECTED);
+  w->lets_pass = blackhole;
+  run_until(w, w->now + WR_S(40));
+  CHECK_EQ(w->a.state, WR_CONN_CLOSED);
+  CHECK_EQ(w->a.end, WR_END_ICE_FAILED);
+  finish(w);
+  free(w);
+}
+
+TEST(conn_refuses_a_wrong_certificate) {
+  wire *w = calloc(1, sizeof *w);
+  begin(w, NULL, NULL);
+  char offer[8192], answer[8192];
+  size_t len;
+  wr_sdp_error error;
+  CHECK_EQ(wr_conn_create_offer(w->a.conn, offer, sizeof offer, &len, w->now), WR_OK);
+  char *fingerprint = strstr(offer, "sha-256 ");
+  REQUIRE(fingerprint != NULL);
+  for (; fingerprint; fingerprint = strstr(fingerprint + 9, "sha-256 "))
+    fingerprint[8] = fingerprint[8] == '0' ? '1' : '0';
+  CHECK_EQ(wr_conn_accept_offer(w->b.conn, wr_bytes_of(offer, len), &scratch, &error, answer, sizeof answer, &len,
+                                w->now),
+           WR_OK);
+  CHECK_EQ(wr_conn_accept_answer(w->a.conn, wr_bytes_of(answer, len), &scratch, &error, w->now), WR_OK);
+  settle(w);
+  CHECK_EQ(w->b.state, WR_CONN_CLOSED);
+  CHECK_EQ(w->b.end, WR_END_FINGERPRINT);
+  CHECK_EQ(w->a.n_audio, 0);
+  finish(w);
+  free(w);
+}
+
+TEST(conn_restarts_ice_by_fragment) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  char reply[2048], before[64];
+  size_t len;
+  wr_sdp_error error;
+  strcpy(before, wr_conn_local_ufrag(w->b.conn));
+  CHECK_EQ(wr_conn_accept_fragment(w->b.conn, WR_BYTES_LITERAL("a=ice-ufrag:newufrag\r\n"), &error, reply,
+                                   sizeof reply, &len, w->now),
+           WR_ERR_SYNTAX);
+  CHECK_EQ(wr_conn_accept_fragment(
+               w->b.conn, WR_BYTES_LITERAL("a=ice-ufrag:newufrag\r\na=ice-pwd:newpasswordnewpasswordxx\r\n"),
+               &error, reply, sizeof reply, &len, w->now),
+           WR_OK);
+  CHECK(len > 0);
+  CHECK(strcmp(before, wr_conn_local_ufrag(w->b.conn)) != 0);
+  settle(w);
+  finish(w);
+  free(w);
+}
+
+TEST(conn_refuses_descriptions_out_of_turn) {
+  wire *w = calloc(1, sizeof *w);
+  begin(w, NULL, NULL);
+  char text[8192];
+  size_t len;
+  wr_sdp_error error;
+  wr_bytes garbage = WR_BYTES_LITERAL("v=0\r\nthis is not sdp\r\n");
+  CHECK_EQ(wr_conn_accept_answer(w->a.conn, garbage, &scratch, &error, w->now), WR_ERR_STATE);
+  CHECK_EQ(wr_conn_accept_offer(w->a.conn, garbage, &scratch, &error, text, sizeof text, &len, w->now),
+           WR_ERR_SYNTAX);
+  CHECK(error.line > 0);
+  CHECK_EQ(wr_conn_create_offer(w->a.conn, text, 100, &len, w->now), WR_ERR_LIMIT);
+  CHECK_EQ(wr_conn_create_offer(w->a.conn, text, sizeof text, &len, w->now), WR_OK);
+  CHECK_EQ(wr_conn_create_offer(w->a.conn, text, sizeof text, &len, w->now), WR_ERR_STATE);
+  wr_channel_settings chat = {.label = "chat"};
+  uint16_t channel;
+  CHECK_EQ(wr_conn_open_channel(w->a.conn, &chat, &channel, w->now), WR_ERR_STATE);
+  CHECK(wr_conn_agreement(w->a.conn) == NULL);
+  finish(w);
+  free(w);
+}
