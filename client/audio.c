@@ -147,6 +147,16 @@ bool client_track_read(client_track *track, const char *path, const char **why) 
   return ok;
 }
 
+bool client_track_tone(client_track *track, unsigned seconds) {
+  samples s = {.n = (size_t)seconds * RATE_HZ, .rate_hz = RATE_HZ};
+  s.data = malloc(s.n * sizeof *s.data);
+  for (size_t i = 0; s.data && i < s.n; i++)
+    s.data[i] = (int16_t)(8000 * sin(2 * M_PI * 440 * (double)i / RATE_HZ));
+  bool ok = s.data && encode(track, &s);
+  free(s.data);
+  return ok;
+}
+
 bool client_track_silence(client_packet *packet) {
   static const int16_t zeros[CLIENT_FRAME_SAMPLES];
   OpusEncoder *encoder = voice_encoder();

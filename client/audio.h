@@ -22,6 +22,8 @@ typedef struct client_track {
 
 /* Reads .wav (16-bit PCM, any rate and channels) or Ogg Opus; false: *why is a static text. */
 bool client_track_read(client_track *track, const char *path, const char **why);
+/* A 440 Hz tone. */
+bool client_track_tone(client_track *track, unsigned seconds);
 /* 20 ms of silence as the encoder makes it. */
 bool client_track_silence(client_packet *packet);
 void client_track_free(client_track *track);

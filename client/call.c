@@ -176,7 +176,10 @@ static void on_event(call *c, const wr_event *event, wr_time now) {
       if (event->channel == c->channel && c->state == CALL_CONNECTING) on_open(c, now);
       break;
     case WR_EVENT_MESSAGE:
-      if (event->is_text) talk_on_message(c, event->message, now);
+      if (c->world->options->echo_test)
+        talk_on_echo(c, event->is_text, event->message, now);
+      else if (event->is_text)
+        talk_on_message(c, event->message, now);
       break;
     case WR_EVENT_AUDIO: on_audio(c, &event->audio, now); break;
     case WR_EVENT_PATH:
@@ -244,6 +247,10 @@ void call_work(call *c, wr_time now) {
   if (c->state == CALL_ENDED) return;
   if (c->state != CALL_OPEN && now - c->offered_at > CONNECT_TIMEOUT_US) {
     call_end(c, "no connection within 10 s", now);
+    return;
+  }
+  if (c->world->options->echo_test && c->state == CALL_OPEN && echo_test_passed(&c->echo, c->world->recorder)) {
+    call_end(c, NULL, now);
     return;
   }
   if (now >= c->finish_at) {

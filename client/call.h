@@ -3,6 +3,7 @@
 #define CLIENT_CALL_H
 
 #include "client/audio.h"
+#include "client/echo_test.h"
 #include "client/figures.h"
 #include "client/options.h"
 #include "client/signalling.h"
@@ -39,7 +40,8 @@ typedef struct call {
   uint32_t timestamp;
   size_t next_packet;
   uint16_t channel;
-  bool was_open, greeted, speaking, answered, said_stop;
+  bool was_open, said_stop;
+  echo_test echo;
 } call;
 
 /* Opens a socket, makes the offer and posts it. false: no socket (why is said on stderr). */

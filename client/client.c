@@ -79,6 +79,7 @@ static int prepare(run *r) {
   w->options = &r->options;
   if (r->options.in_path && !client_track_read(&w->track, r->options.in_path, &why))
     return complain(r->options.in_path, why);
+  if (r->options.echo_test && !client_track_tone(&w->track, 4)) return complain("no Opus encoder", NULL);
   if (!client_track_silence(&w->silence)) return complain("no Opus encoder", NULL);
   if (!client_is_load(&r->options) && !(w->recorder = client_recorder_open(r->options.out_path, &why)))
     return complain(r->options.out_path ? r->options.out_path : "--out", why);
@@ -208,6 +209,7 @@ static bool succeeded(const run *r) {
   const client_options *o = &r->options;
   if (client_is_load(o)) return r->world.figures.n_failed == 0;
   if (!r->calls[0].was_open || r->calls[0].why) return false;
+  if (o->echo_test) return echo_test_passed(&r->calls[0].echo, r->world.recorder);
   bool wants_audio = o->in_path || o->out_path || o->text;
   return !wants_audio || client_recorder_loud_seconds(r->world.recorder) > 0.1;
 }

@@ -19,6 +19,7 @@ static const char usage[] =
     "  --mode MODE       auto (default), manual, realtime\n"
     "  --duration S      stay this long; default: until the answer was heard, at most 30\n"
     "  --token TOKEN     bearer token of the gateway\n"
+    "  --echo-test       the other side echoes: text, 64 KiB and 2 s of audio must come back\n"
     "  --json            one JSON object per event\n"
     "  --quiet           only the exit code\n"
     "\n"
@@ -41,17 +42,25 @@ typedef enum option_id {
   OPT_SESSIONS,
   OPT_RAMP,
   OPT_SEQUENTIAL,
-  OPT_NO_MEDIA
+  OPT_NO_MEDIA,
+  OPT_ECHO_TEST
 } option_id;
 
-static const struct option table[] = {
-    {"help", no_argument, NULL, OPT_HELP},         {"in", required_argument, NULL, OPT_IN},
-    {"out", required_argument, NULL, OPT_OUT},     {"text", required_argument, NULL, OPT_TEXT},
-    {"mode", required_argument, NULL, OPT_MODE},   {"duration", required_argument, NULL, OPT_DURATION},
-    {"token", required_argument, NULL, OPT_TOKEN}, {"json", no_argument, NULL, OPT_JSON},
-    {"quiet", no_argument, NULL, OPT_QUIET},       {"sessions", required_argument, NULL, OPT_SESSIONS},
-    {"ramp", required_argument, NULL, OPT_RAMP},   {"sequential", no_argument, NULL, OPT_SEQUENTIAL},
-    {"no-media", no_argument, NULL, OPT_NO_MEDIA}, {NULL, 0, NULL, 0}};
+static const struct option table[] = {{"help", no_argument, NULL, OPT_HELP},
+                                      {"in", required_argument, NULL, OPT_IN},
+                                      {"out", required_argument, NULL, OPT_OUT},
+                                      {"text", required_argument, NULL, OPT_TEXT},
+                                      {"mode", required_argument, NULL, OPT_MODE},
+                                      {"duration", required_argument, NULL, OPT_DURATION},
+                                      {"token", required_argument, NULL, OPT_TOKEN},
+                                      {"json", no_argument, NULL, OPT_JSON},
+                                      {"quiet", no_argument, NULL, OPT_QUIET},
+                                      {"sessions", required_argument, NULL, OPT_SESSIONS},
+                                      {"ramp", required_argument, NULL, OPT_RAMP},
+                                      {"sequential", no_argument, NULL, OPT_SEQUENTIAL},
+                                      {"no-media", no_argument, NULL, OPT_NO_MEDIA},
+                                      {"echo-test", no_argument, NULL, OPT_ECHO_TEST},
+                                      {NULL, 0, NULL, 0}};
 
 static bool number(const char *text, double least, double most, const char *suffix, double *out) {
   char *end;
@@ -81,7 +90,9 @@ static bool take(client_options *options, int id, const char *value) {
     case OPT_JSON: options->json = true; return true;
     case OPT_QUIET: options->quiet = true; return true;
     case OPT_SEQUENTIAL: options->sequential = true; return true;
+    case OPT_ECHO_TEST: options->echo_test = true; return true;
     case OPT_NO_MEDIA: options->media = false; return true;
+    case OPT_ECHO_TEST: options->echo_test = true; return true;
     case OPT_DURATION:
       if (!number(value, 0.1, 86400, "s", &options->duration_s))
         return refuse("duration", value, "seconds, 0.1 to 86400");

@@ -17,6 +17,7 @@ typedef struct client_options {
   unsigned n_sessions;
   double ramp_per_s; /* 0: all at once */
   bool sequential;   /* the next one begins when the one before hung up */
+  bool echo_test;    /* text, 64 KiB and two seconds of audio must come back */
   bool media;        /* load: send and time 50 packets/s per session */
   bool json, quiet;
 } client_options;

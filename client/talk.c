@@ -32,6 +32,10 @@ static void send_json(call *c, json_t *message, wr_time now) {
 void talk_on_open(call *c, wr_time now) {
   const client_options *options = c->world->options;
   if (client_is_load(options)) return;
+  if (options->echo_test) {
+    (void)wr_conn_send_message(c->conn, c->channel, true, echo_test_text(), now);
+    return;
+  }
   if (options->in_path || !options->text)
     send_json(c, json_pack("{s:s, s:s, s:s}", "type", "listen", "state", "start", "mode", options->mode), now);
   if (options->text)
@@ -48,13 +52,10 @@ static void on_tts(call *c, const json_t *message, wr_time now) {
   const char *text = json_string_value(json_object_get(message, "text"));
   if (!state) return;
   if (!strcmp(state, "start")) {
-    c->speaking = true;
     c->finish_at = WR_NEVER;
   } else if (!strcmp(state, "sentence_start") && text) {
     talk_print(c, "assistant", "text", text);
   } else if (!strcmp(state, "stop")) {
-    c->speaking = false;
-    c->answered = true;
     if (c->world->options->duration_s <= 0) c->finish_at = now + SETTLE_US;
   }
 }
@@ -77,6 +78,14 @@ static void on_tool(call *c, const json_t *message, wr_time now) {
               json_pack("{s:s, s:O, s:b, s:s}", "type", "tool_result", "id", id, "ok", 0, "error",
                         "a terminal has no such device"),
               now);
+}
+
+void talk_on_echo(call *c, bool is_text, wr_bytes message, wr_time now) {
+  if (!echo_test_take(&c->echo, is_text, message)) {
+    call_end(c, "a message came back changed", now);
+    return;
+  }
+  if (is_text) (void)wr_conn_send_message(c->conn, c->channel, false, echo_test_big(), now);
 }
 
 void talk_on_message(call *c, wr_bytes text, wr_time now) {
