@@ -90,7 +90,6 @@ static bool take(client_options *options, int id, const char *value) {
     case OPT_JSON: options->json = true; return true;
     case OPT_QUIET: options->quiet = true; return true;
     case OPT_SEQUENTIAL: options->sequential = true; return true;
-    case OPT_ECHO_TEST: options->echo_test = true; return true;
     case OPT_NO_MEDIA: options->media = false; return true;
     case OPT_ECHO_TEST: options->echo_test = true; return true;
     case OPT_DURATION:
