@@ -249,7 +249,7 @@ void call_work(call *c, wr_time now) {
     call_end(c, "no connection within 10 s", now);
     return;
   }
-  if (c->world->options->echo_test && c->state == CALL_OPEN && echo_test_passed(&c->echo, c->world->recorder)) {
+  if (c->world->options->echo_test && c->state == CALL_OPEN && echo_check_passed(&c->echo, c->world->recorder)) {
     call_end(c, NULL, now);
     return;
   }

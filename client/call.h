@@ -3,7 +3,7 @@
 #define CLIENT_CALL_H
 
 #include "client/audio.h"
-#include "client/echo_test.h"
+#include "client/echo_check.h"
 #include "client/figures.h"
 #include "client/options.h"
 #include "client/signalling.h"
@@ -41,7 +41,7 @@ typedef struct call {
   size_t next_packet;
   uint16_t channel;
   bool was_open, said_stop;
-  echo_test echo;
+  echo_check echo;
 } call;
 
 /* Opens a socket, makes the offer and posts it. false: no socket (why is said on stderr). */

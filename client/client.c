@@ -209,7 +209,7 @@ static bool succeeded(const run *r) {
   const client_options *o = &r->options;
   if (client_is_load(o)) return r->world.figures.n_failed == 0;
   if (!r->calls[0].was_open || r->calls[0].why) return false;
-  if (o->echo_test) return echo_test_passed(&r->calls[0].echo, r->world.recorder);
+  if (o->echo_test) return echo_check_passed(&r->calls[0].echo, r->world.recorder);
   bool wants_audio = o->in_path || o->out_path || o->text;
   return !wants_audio || client_recorder_loud_seconds(r->world.recorder) > 0.1;
 }

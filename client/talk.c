@@ -33,7 +33,7 @@ void talk_on_open(call *c, wr_time now) {
   const client_options *options = c->world->options;
   if (client_is_load(options)) return;
   if (options->echo_test) {
-    (void)wr_conn_send_message(c->conn, c->channel, true, echo_test_text(), now);
+    (void)wr_conn_send_message(c->conn, c->channel, true, echo_check_text(), now);
     return;
   }
   if (options->in_path || !options->text)
@@ -81,11 +81,11 @@ static void on_tool(call *c, const json_t *message, wr_time now) {
 }
 
 void talk_on_echo(call *c, bool is_text, wr_bytes message, wr_time now) {
-  if (!echo_test_take(&c->echo, is_text, message)) {
+  if (!echo_check_take(&c->echo, is_text, message)) {
     call_end(c, "a message came back changed", now);
     return;
   }
-  if (is_text) (void)wr_conn_send_message(c->conn, c->channel, false, echo_test_big(), now);
+  if (is_text) (void)wr_conn_send_message(c->conn, c->channel, false, echo_check_big(), now);
 }
 
 void talk_on_message(call *c, wr_bytes text, wr_time now) {

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""How many calls one core of the gateway carries, and what a call costs; beside it the floor of this machine.
+
+  bench/calls.py [--quick] [--build build/release]
+
+Gateway (echo backend, one worker) on CPU 0, load client on CPU 1; every call sends and receives 50 packets/s and has a
+data channel. Capacity: the most calls with at most 1 % of packets lost and an echo p95 of at most 20 ms."""
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def free_port(kind):
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def resident_kb(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+
+class Gateway:
+    """A gateway process of its own, pinned; `ready_ms` from exec to its ready line."""
+
+    def __init__(self, binary, *args):
+        self.http, udp = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
+        self.url = f"http://127.0.0.1:{self.http}"
+        command = ["taskset", "-c", "0", binary, "serve", "--listen", f"127.0.0.1:{self.http}", "--udp",
+                   f"127.0.0.1:{udp}", "--workers", "1", "--log-level", "error", *args]
+        begin = time.monotonic()
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process.stdout.readline()
+        self.ready_ms = (time.monotonic() - begin) * 1000
+        self.pid = self.process.pid
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        time.sleep(0.05)
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+
+def call(binary, url, *args):
+    command = ["taskset", "-c", "1", binary, "call", url, "--json", *args]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def capacity(name, first, most, carries):
+    """Doubles until it breaks, then halves the interval four times."""
+    good, n, bad = 0, first, None
+    while bad is None and n <= most:
+        good, bad = (n, None) if carries(n) else (good, n)
+        n *= 2
+    for _ in range(4):
+        if bad is None or bad - good < 50:
+            break
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if carries(middle) else (good, middle)
+    print(f"{name}: {good} calls per core{'' if bad else ' (not driven to its limit)'}", flush=True)
+    return good
+
+
+def within(result):
+    return result["loss_percent"] <= 1 and result["echo_ms_p95"] <= 20
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="short: for continuous integration")
+    parser.add_argument("--build", default=os.path.join(ROOT, "build/release"))
+    options = parser.parse_args()
+    binary, floor = f"{options.build}/cli/xiaozhi-rtc", f"{options.build}/bench/floor"
+    seconds = 4 if options.quick else 10
+
+    gateway = Gateway(binary, "--backend", "echo")
+    time.sleep(0.3)
+    idle = resident_kb(gateway.pid)
+    print(f"ready in {gateway.ready_ms:.0f} ms, idle {idle / 1024:.1f} MB resident")
+    n = 200 if options.quick else 1000
+    before = cpu_seconds(gateway.pid)
+    result = call(binary, gateway.url, "--sessions", str(n), "--sequential")
+    cost = (cpu_seconds(gateway.pid) - before) * 1000 / n
+    print(f"{n} connects in sequence: {result['failed']} failed, p50 {result['connect_ms_p50']:.1f} ms, "
+          f"p95 {result['connect_ms_p95']:.1f} ms, max {result['connect_ms_max']:.1f} ms, gateway CPU {cost:.2f} ms each")
+    failed = result["failed"]
+    result = call(binary, gateway.url, "--sessions", "200", "--no-media", "--duration", "2")
+    print(f"200 at once: {result['failed']} failed, max {result['connect_ms_max']:.1f} ms")
+    failed += result["failed"]
+    gateway.stop()
+
+    gateway = Gateway(binary, "--backend", "echo")
+    time.sleep(0.3)
+    idle = resident_kb(gateway.pid)
+    command = ["taskset", "-c", "1", binary, "call", gateway.url, "--sessions", "200", "--duration", "5", "--quiet"]
+    load = subprocess.Popen(command)
+    time.sleep(4)
+    print(f"{(resident_kb(gateway.pid) - idle) / 200:.0f} KB per connected call (200 calls with media)")
+    load.wait()
+    gateway.stop()
+
+    last = {}
+
+    def gateway_carries(calls):
+        gateway = Gateway(binary, "--backend", "echo", "--max-sessions", str(calls + 10))
+        ramp = 250
+        before = cpu_seconds(gateway.pid)
+        result = call(binary, gateway.url, "--sessions", str(calls), "--ramp", str(ramp), "--duration",
+                      str(seconds + calls / ramp))
+        used = cpu_seconds(gateway.pid) - before
+        gateway.stop()
+        last["us"] = used * 1e6 / max(1, result["packets_sent"])
+        print(f"  {calls} calls: {result['failed']} failed, {result['loss_percent']:.2f} % lost, echo p50 "
+              f"{result['echo_ms_p50']:.1f} ms, p95 {result['echo_ms_p95']:.1f} ms, "
+              f"{last['us']:.1f} us of gateway CPU per packet in + out", flush=True)
+        return within(result) and not result["failed"]
+
+    def floor_carries(flows):
+        port = free_port(socket.SOCK_DGRAM)
+        server = subprocess.Popen(["taskset", "-c", "0", floor, "serve", str(port)])
+        time.sleep(0.2)
+        done = subprocess.run(["taskset", "-c", "1", floor, "load", str(port), str(flows), str(seconds)],
+                              stdout=subprocess.PIPE, text=True, check=True)
+        server.kill()
+        server.wait()
+        result = json.loads(done.stdout)
+        print(f"  {flows} flows: {result['loss_percent']:.2f} % lost, echo p95 {result['echo_ms_p95']:.1f} ms", flush=True)
+        return within(result)
+
+    first, most = (250, 500) if options.quick else (500, 4000)
+    ours = capacity("gateway", first, most, gateway_carries)
+    least = capacity("floor", first, most * 2, floor_carries)
+    print(f"the gateway carries {100 * ours / max(1, least):.0f} % of the floor's calls")
+    print(f"{'1 passed, 0 failed' if not failed and ours else '0 passed, 1 failed'}")
+    return 1 if failed or not ours else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
