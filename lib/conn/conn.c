@@ -40,7 +40,7 @@ wr_conn *wr_conn_init(void *mem, const wr_conn_settings *settings, wr_time now) 
   conn->session_id = wr_rng_u64(&settings->rng) >> 2; /* RFC 9429 5.2.1: 63 bits, the highest zero */
   conn->session_version = 1;
   conn->stats.created_at = now;
-  media_init(conn);
+  wr_media_init(conn);
   return conn;
 }
 
@@ -62,7 +62,7 @@ wr_err wr_conn_add_local(wr_conn *conn, const wr_addr *base, const wr_addr *show
   return WR_OK;
 }
 
-void conn_begin_ice(wr_conn *conn, bool controlling, wr_time now) {
+void wr_conn_begin_ice(wr_conn *conn, bool controlling, wr_time now) {
   wr_ice_settings settings = {.rng = conn->settings.rng,
                               .crypto = conn->settings.crypto,
                               .controlling = controlling,
@@ -73,7 +73,7 @@ void conn_begin_ice(wr_conn *conn, bool controlling, wr_time now) {
     (void)wr_conn_add_local(conn, &conn->local[i].base, &conn->local[i].shown, now);
 }
 
-void conn_begin_sctp(wr_conn *conn) {
+void wr_conn_begin_sctp(wr_conn *conn) {
   wr_sctp_settings settings;
   wr_sctp_settings_default(&settings);
   settings.rng = conn->settings.rng;
@@ -88,21 +88,21 @@ void conn_begin_sctp(wr_conn *conn) {
 
 /* ---- notices and states ---- */
 
-void conn_notice(wr_conn *conn, const wr_event *event) {
+void wr_conn_notice(wr_conn *conn, const wr_event *event) {
   WR_ASSERT(conn->n_notices < N_NOTICES && "drain with wr_conn_poll after every call that mutates");
   conn->notice[(conn->first_notice + conn->n_notices++) % N_NOTICES] = *event;
 }
 
-void conn_set_state(wr_conn *conn, wr_conn_state state) {
+void wr_conn_set_state(wr_conn *conn, wr_conn_state state) {
   if (conn->state == state || conn->state == WR_CONN_CLOSED) return;
   conn->state = state;
-  conn_notice(conn, &(wr_event){.kind = WR_EVENT_STATE, .state = state, .end = conn->end});
+  wr_conn_notice(conn, &(wr_event){.kind = WR_EVENT_STATE, .state = state, .end = conn->end});
 }
 
-void conn_end(wr_conn *conn, wr_end end) {
+void wr_conn_end(wr_conn *conn, wr_end end) {
   if (conn->state == WR_CONN_CLOSED) return;
   conn->end = end;
-  conn_set_state(conn, WR_CONN_CLOSED);
+  wr_conn_set_state(conn, WR_CONN_CLOSED);
 }
 
 /* ---- progress ---- */
@@ -112,12 +112,12 @@ static void follow_ice_state(wr_conn *conn, wr_ice_state state) {
     case WR_ICE_NEW:
     case WR_ICE_CHECKING: break;
     case WR_ICE_CONNECTED:
-      if (conn->state == WR_CONN_DISCONNECTED) conn_set_state(conn, WR_CONN_CONNECTED);
+      if (conn->state == WR_CONN_DISCONNECTED) wr_conn_set_state(conn, WR_CONN_CONNECTED);
       break;
     case WR_ICE_DISCONNECTED:
-      if (conn->state == WR_CONN_CONNECTED) conn_set_state(conn, WR_CONN_DISCONNECTED);
+      if (conn->state == WR_CONN_CONNECTED) wr_conn_set_state(conn, WR_CONN_DISCONNECTED);
       break;
-    case WR_ICE_FAILED: conn_end(conn, WR_END_ICE_FAILED); break;
+    case WR_ICE_FAILED: wr_conn_end(conn, WR_END_ICE_FAILED); break;
   }
 }
 
@@ -130,7 +130,7 @@ static void follow_ice(wr_conn *conn, wr_time now) {
     if (event.rtt_us) conn->stats.rtt_us = event.rtt_us;
     conn->has_path = true;
     if (!conn->stats.ice_connected_at) conn->stats.ice_connected_at = now;
-    conn_notice(conn, &(wr_event){.kind = WR_EVENT_PATH, .path = event.path, .rtt_us = event.rtt_us});
+    wr_conn_notice(conn, &(wr_event){.kind = WR_EVENT_PATH, .path = event.path, .rtt_us = event.rtt_us});
   }
 }
 
@@ -140,10 +140,10 @@ static void take_keys(wr_conn *conn, wr_time now) {
   if (agreed && wr_srtp_init(&conn->srtp, conn->settings.crypto, &keys) == WR_OK) {
     conn->keyed = true;
     conn->stats.srtp_profile = keys.profile;
-    media_keyed(conn, now);
+    wr_media_keyed(conn, now);
   }
   wr_wipe(&keys, sizeof keys);
-  if (!conn->keyed && conn->agreement.audio) conn_end(conn, WR_END_NO_SRTP);
+  if (!conn->keyed && conn->agreement.audio) wr_conn_end(conn, WR_END_NO_SRTP);
 }
 
 static wr_end end_of_dtls(wr_dtls_end why) {
@@ -171,12 +171,12 @@ static void follow_dtls(wr_conn *conn, wr_time now) {
     wr_dtls_event event = wr_dtls_poll_event(&conn->dtls);
     if (event == WR_DTLS_EVENT_NONE) break;
     if (event == WR_DTLS_EVENT_ENDED) {
-      conn_end(conn, end_of_dtls(wr_dtls_why_ended(&conn->dtls)));
+      wr_conn_end(conn, end_of_dtls(wr_dtls_why_ended(&conn->dtls)));
       return;
     }
     conn->stats.dtls_connected_at = now;
     if (conn->agreement.audio) take_keys(conn, now);
-    conn_set_state(conn, WR_CONN_CONNECTED);
+    wr_conn_set_state(conn, WR_CONN_CONNECTED);
     if (conn->sctp && !conn->sctp_connected) {
       conn->sctp_connected = true;
       wr_sctp_connect(conn->sctp, now);
@@ -185,7 +185,7 @@ static void follow_dtls(wr_conn *conn, wr_time now) {
   if (conn->stats.dtls_connected_at) feed_sctp(conn, now);
 }
 
-void conn_progress(wr_conn *conn, wr_time now) {
+void wr_conn_progress(wr_conn *conn, wr_time now) {
   if (conn->state == WR_CONN_CLOSED || !conn->ice) return;
   follow_ice(conn, now);
   if (!conn->agreed || !conn->has_path || conn->state == WR_CONN_CLOSED) return;
@@ -193,7 +193,7 @@ void conn_progress(wr_conn *conn, wr_time now) {
     uint32_t rtt_us = conn->stats.rtt_us;
     if (wr_dtls_start(&conn->dtls, conn->is_dtls_client, &conn->agreement.remote_fingerprint, rtt_us, now) !=
         WR_OK) {
-      conn_end(conn, WR_END_DTLS_FAILED);
+      wr_conn_end(conn, WR_END_DTLS_FAILED);
       return;
     }
   }
@@ -215,7 +215,7 @@ static bool recv_stun(wr_conn *conn, const wr_path *path, wr_bytes datagram, wr_
     case WR_ICE_INPUT_UNEXPECTED: conn_drop(conn, WR_DROP_STUN_UNEXPECTED); return false;
   }
   conn->stats.consumed++;
-  conn_progress(conn, now);
+  wr_conn_progress(conn, now);
   return true;
 }
 
@@ -231,7 +231,7 @@ static bool recv_dtls(wr_conn *conn, bool valid_path, wr_bytes datagram, wr_time
   }
   conn->stats.consumed++;
   wr_dtls_recv(&conn->dtls, datagram, now);
-  conn_progress(conn, now);
+  wr_conn_progress(conn, now);
   return valid_path;
 }
 
@@ -254,7 +254,7 @@ bool wr_conn_recv(wr_conn *conn, const wr_path *path, wr_span datagram, wr_time 
     conn_drop(conn, WR_DROP_UNVERIFIED_PATH);
     return false;
   }
-  return media_recv(conn, datagram, now);
+  return wr_media_recv(conn, datagram, now);
 }
 
 wr_bytes wr_conn_peek_ufrag(wr_bytes datagram) { return wr_stun_peek_local_ufrag(datagram); }
@@ -264,12 +264,12 @@ void wr_conn_tick(wr_conn *conn, wr_time now) {
   wr_ice_tick(conn->ice, now);
   if (conn->agreed && conn->dtls.started) wr_dtls_tick(&conn->dtls, now);
   if (conn->sctp_connected) wr_sctp_tick(conn->sctp, now);
-  conn_progress(conn, now);
+  wr_conn_progress(conn, now);
 }
 
 wr_time wr_conn_deadline(const wr_conn *conn) {
   if (conn->state == WR_CONN_CLOSED || !conn->ice) return WR_NEVER;
-  wr_time at = wr_time_min(wr_ice_deadline(conn->ice), media_deadline(conn));
+  wr_time at = wr_time_min(wr_ice_deadline(conn->ice), wr_media_deadline(conn));
   if (conn->agreed && conn->dtls.started) at = wr_time_min(at, wr_dtls_deadline(&conn->dtls));
   if (conn->sctp_connected) at = wr_time_min(at, wr_sctp_deadline(conn->sctp));
   return at;
@@ -302,7 +302,7 @@ static bool poll_data_event(wr_conn *conn, wr_event *out, wr_time now) {
       case WR_SCTP_EVENT_CLOSED:
       case WR_SCTP_EVENT_ABORTED:
         /* Browsers take the association down with the connection. */
-        conn_end(conn, WR_END_REMOTE);
+        wr_conn_end(conn, WR_END_REMOTE);
         continue;
     }
   }
@@ -311,7 +311,7 @@ static bool poll_data_event(wr_conn *conn, wr_event *out, wr_time now) {
 
 static bool poll_event(wr_conn *conn, wr_event *event, wr_time now) {
   if (conn->n_notices == 0 && conn->state != WR_CONN_CLOSED) {
-    if (media_poll_event(conn, event, now)) return true;
+    if (wr_media_poll_event(conn, event, now)) return true;
     if (poll_data_event(conn, event, now)) return true;
   }
   if (conn->n_notices == 0) return false;
@@ -341,7 +341,7 @@ static size_t poll_datagram(wr_conn *conn, uint8_t *out, size_t cap, wr_path *pa
   if (!conn->has_path || !conn->agreed) return 0;
   *path = conn->path;
   if (conn->dtls.started && (len = wr_dtls_poll(&conn->dtls, out, cap, now)) > 0) return len;
-  if (conn->keyed && (len = media_poll(conn, out, cap, now)) > 0) return len;
+  if (conn->keyed && (len = wr_media_poll(conn, out, cap, now)) > 0) return len;
   return poll_sctp(conn, out, cap, now);
 }
 
@@ -364,7 +364,7 @@ void wr_conn_poll(wr_conn *conn, uint8_t *buffer, size_t cap, wr_out *out, wr_ti
 
 void wr_conn_close(wr_conn *conn, wr_time now) {
   if (conn->state == WR_CONN_CLOSED) return;
-  media_bye(conn);
+  wr_media_bye(conn);
   if (conn->stats.dtls_connected_at) {
     if (conn->sctp_connected) {
       wr_sctp_abort(conn->sctp, now);
@@ -374,7 +374,7 @@ void wr_conn_close(wr_conn *conn, wr_time now) {
     }
     wr_dtls_shutdown(&conn->dtls);
   }
-  conn_end(conn, WR_END_LOCAL);
+  wr_conn_end(conn, WR_END_LOCAL);
 }
 
 /* ---- data ---- */

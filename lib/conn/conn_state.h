@@ -68,23 +68,23 @@ struct wr_conn {
 };
 
 /* conn.c */
-void conn_notice(wr_conn *conn, const wr_event *event);
-void conn_set_state(wr_conn *conn, wr_conn_state state);
-void conn_end(wr_conn *conn, wr_end end);
+void wr_conn_notice(wr_conn *conn, const wr_event *event);
+void wr_conn_set_state(wr_conn *conn, wr_conn_state state);
+void wr_conn_end(wr_conn *conn, wr_end end);
 /* Begins whatever has become possible: DTLS once there is a path and an agreement. */
-void conn_progress(wr_conn *conn, wr_time now);
+void wr_conn_progress(wr_conn *conn, wr_time now);
 /* Carves the ICE agent (role known) and, after the agreement, the SCTP association out of the conn's memory. */
-void conn_begin_ice(wr_conn *conn, bool controlling, wr_time now);
-void conn_begin_sctp(wr_conn *conn);
+void wr_conn_begin_ice(wr_conn *conn, bool controlling, wr_time now);
+void wr_conn_begin_sctp(wr_conn *conn);
 
 /* media.c */
-void media_init(wr_conn *conn);
-void media_keyed(wr_conn *conn, wr_time now);
-bool media_recv(wr_conn *conn, wr_span datagram, wr_time now);
-bool media_poll_event(wr_conn *conn, wr_event *event, wr_time now);
-size_t media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now);
-wr_time media_deadline(const wr_conn *conn);
-void media_bye(wr_conn *conn);
+void wr_media_init(wr_conn *conn);
+void wr_media_keyed(wr_conn *conn, wr_time now);
+bool wr_media_recv(wr_conn *conn, wr_span datagram, wr_time now);
+bool wr_media_poll_event(wr_conn *conn, wr_event *event, wr_time now);
+size_t wr_media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now);
+wr_time wr_media_deadline(const wr_conn *conn);
+void wr_media_bye(wr_conn *conn);
 
 static inline void conn_drop(wr_conn *conn, wr_drop why) { conn->stats.drop[why]++; }
 

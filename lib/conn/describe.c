@@ -27,13 +27,13 @@ static wr_sdp_local local_description(const wr_conn *conn) {
 wr_err wr_conn_create_offer(wr_conn *conn, char *out, size_t cap, size_t *len, wr_time now) {
   *len = 0;
   if (conn->described || conn->state == WR_CONN_CLOSED) return WR_ERR_STATE;
-  if (!conn->ice) conn_begin_ice(conn, true, now);
+  if (!conn->ice) wr_conn_begin_ice(conn, true, now);
   wr_sdp_local local = local_description(conn);
   local.setup = WR_SETUP_ACTPASS;
   *len = wr_sdp_write_offer(&local, out, cap);
   if (!*len) return WR_ERR_LIMIT;
   conn->described = conn->is_offerer = true;
-  conn_set_state(conn, WR_CONN_CONNECTING);
+  wr_conn_set_state(conn, WR_CONN_CONNECTING);
   return WR_OK;
 }
 
@@ -64,9 +64,9 @@ static void begin(wr_conn *conn, const wr_agreement *agreement, wr_time now) {
   conn->agreement.audio_direction = narrowed(agreement->audio_direction, conn->settings.audio_direction);
   conn->agreed = conn->described = true;
   conn->stats.agreed_at = now;
-  if (agreement->data) conn_begin_sctp(conn);
+  if (agreement->data) wr_conn_begin_sctp(conn);
   wr_dtls_init(&conn->dtls, conn->settings.crypto, conn->settings.pool, agreement->audio);
-  conn_set_state(conn, WR_CONN_CONNECTING);
+  wr_conn_set_state(conn, WR_CONN_CONNECTING);
 }
 
 wr_err wr_conn_accept_answer(wr_conn *conn, wr_bytes answer, wr_sdp *scratch, wr_sdp_error *error, wr_time now) {
@@ -86,7 +86,7 @@ wr_err wr_conn_accept_answer(wr_conn *conn, wr_bytes answer, wr_sdp *scratch, wr
   begin(conn, &agreement, now);
   (void)wr_ice_set_remote(conn->ice, agreement.remote_ufrag, agreement.remote_pwd, agreement.remote_ice_lite, now);
   add_candidates(conn, scratch, now);
-  conn_progress(conn, now);
+  wr_conn_progress(conn, now);
   return WR_OK;
 }
 
@@ -139,7 +139,7 @@ wr_err wr_conn_accept_offer(wr_conn *conn, wr_bytes offer, wr_sdp *scratch, wr_s
   bool first = !conn->agreed;
   if (first) {
     /* A full agent facing a lite one takes the controlling role, whoever offered (RFC 8445 6.1.1). */
-    if (!conn->ice) conn_begin_ice(conn, agreement.remote_ice_lite && !conn->settings.ice_lite, now);
+    if (!conn->ice) wr_conn_begin_ice(conn, agreement.remote_ice_lite && !conn->settings.ice_lite, now);
   } else {
     err = renegotiate(conn, &agreement, error, now);
     if (err) return err;
@@ -161,21 +161,21 @@ wr_err wr_conn_accept_offer(wr_conn *conn, wr_bytes offer, wr_sdp *scratch, wr_s
                             now);
   }
   add_candidates(conn, scratch, now);
-  conn_progress(conn, now);
+  wr_conn_progress(conn, now);
   return WR_OK;
 }
 
 wr_err wr_conn_add_remote_candidate(wr_conn *conn, const wr_candidate *candidate, wr_time now) {
   if (!conn->agreed || conn->state == WR_CONN_CLOSED) return WR_ERR_STATE;
   wr_err err = wr_ice_add_remote(conn->ice, candidate, now);
-  conn_progress(conn, now);
+  wr_conn_progress(conn, now);
   return err;
 }
 
 void wr_conn_end_of_remote_candidates(wr_conn *conn, wr_time now) {
   if (!conn->agreed || conn->state == WR_CONN_CLOSED) return;
   wr_ice_end_of_remote(conn->ice, now);
-  conn_progress(conn, now);
+  wr_conn_progress(conn, now);
 }
 
 static bool copy_credential(char *out, size_t cap, wr_bytes text) {
@@ -222,7 +222,7 @@ wr_err wr_conn_accept_fragment(wr_conn *conn, wr_bytes text, wr_sdp_error *error
   size_t at = 0;
   while (wr_sdpfrag_next_candidate(&fragment, &at, &candidate)) (void)wr_ice_add_remote(conn->ice, &candidate, now);
   if (fragment.end_of_candidates) wr_ice_end_of_remote(conn->ice, now);
-  conn_progress(conn, now);
+  wr_conn_progress(conn, now);
   return WR_OK;
 }
 

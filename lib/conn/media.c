@@ -11,7 +11,7 @@
 #define RTCP_FIRST_US WR_MS(300)
 #define OPUS_CLOCK_HZ 48000
 
-void media_init(wr_conn *conn) {
+void wr_media_init(wr_conn *conn) {
   media *m = &conn->media;
   memset(m, 0, sizeof *m);
   const wr_rng *rng = &conn->settings.rng;
@@ -23,7 +23,7 @@ void media_init(wr_conn *conn) {
   wr_reorder_init(&m->reorder, conn->settings.reorder_wait_us);
 }
 
-void media_keyed(wr_conn *conn, wr_time now) { conn->media.rtcp_at = now + RTCP_FIRST_US; }
+void wr_media_keyed(wr_conn *conn, wr_time now) { conn->media.rtcp_at = now + RTCP_FIRST_US; }
 
 static void schedule_report(wr_conn *conn, wr_time now) {
   wr_time spread = (wr_time)(wr_rng_u32(&conn->settings.rng) % (uint32_t)RTCP_INTERVAL_US);
@@ -100,7 +100,7 @@ static bool recv_rtcp(wr_conn *conn, wr_span datagram, wr_time now) {
       wr_rtp_source_sr(&m->source, packet.ntp, now);
     if (packet.kind == WR_RTCP_BYE && m->source.started && !m->ended) {
       m->ended = true;
-      conn_notice(conn, &(wr_event){.kind = WR_EVENT_AUDIO_ENDED});
+      wr_conn_notice(conn, &(wr_event){.kind = WR_EVENT_AUDIO_ENDED});
     }
   }
   if (wr_reader_ok(&r))
@@ -110,7 +110,7 @@ static bool recv_rtcp(wr_conn *conn, wr_span datagram, wr_time now) {
   return true;
 }
 
-bool media_recv(wr_conn *conn, wr_span datagram, wr_time now) {
+bool wr_media_recv(wr_conn *conn, wr_span datagram, wr_time now) {
   if (!conn->keyed) {
     conn_drop(conn, WR_DROP_TOO_EARLY);
     return false;
@@ -118,7 +118,7 @@ bool media_recv(wr_conn *conn, wr_span datagram, wr_time now) {
   return wr_rtcp_is(wr_span_bytes(datagram)) ? recv_rtcp(conn, datagram, now) : recv_rtp(conn, datagram, now);
 }
 
-bool media_poll_event(wr_conn *conn, wr_event *event, wr_time now) {
+bool wr_media_poll_event(wr_conn *conn, wr_event *event, wr_time now) {
   wr_reorder_frame frame;
   while (wr_reorder_next(&conn->media.reorder, &frame, now)) {
     if (!frame.payload.len) continue; /* padding only: it just keeps the numbers going */
@@ -188,7 +188,7 @@ static size_t write_report(wr_conn *conn, uint8_t *out, size_t cap, wr_time now)
   return wr_srtp_protect_rtcp(&conn->srtp, out, wr_writer_len(&w), cap);
 }
 
-size_t media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
+size_t wr_media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
   media *m = &conn->media;
   if (m->pending.len) {
     size_t len = m->pending.len;
@@ -201,7 +201,7 @@ size_t media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
   return write_report(conn, out, cap, now);
 }
 
-void media_bye(wr_conn *conn) {
+void wr_media_bye(wr_conn *conn) {
   media *m = &conn->media;
   m->rtcp_at = WR_NEVER;
   if (!conn->keyed || !conn->agreement.audio || m->pending.len) return;
@@ -213,7 +213,7 @@ void media_bye(wr_conn *conn) {
         (uint16_t)wr_srtp_protect_rtcp(&conn->srtp, m->pending.bytes, wr_writer_len(&w), sizeof m->pending.bytes);
 }
 
-wr_time media_deadline(const wr_conn *conn) {
+wr_time wr_media_deadline(const wr_conn *conn) {
   const media *m = &conn->media;
   return wr_time_min(m->rtcp_at, wr_reorder_deadline(&m->reorder));
 }
