@@ -25,7 +25,7 @@ import json, os
 root = os.getcwd()
 for entry in json.load(open("build/clang/compile_commands.json")):
     path = os.path.relpath(entry["file"], root)
-    if not path.startswith(("build/", "fuzz/", "tests/")) and not path.endswith("_test.c"):
+    if not path.startswith(("build/", "fuzz/", "tests/", "bench/")) and not path.endswith("_test.c"):
         print(path)
 P
 )
