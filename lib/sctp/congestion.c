@@ -30,6 +30,10 @@ void wr_sctp_rto_measure(wr_sctp_rto *rto, wr_time rtt_us) {
 
 void wr_sctp_rto_back_off(wr_sctp_rto *rto) { rto->rto_us = clamped(2 * rto->rto_us); }
 
+void wr_sctp_rto_recover(wr_sctp_rto *rto) {
+  rto->rto_us = rto->srtt_us ? clamped(rto->srtt_us + 4 * rto->rttvar_us) : WR_SCTP_RTO_INITIAL;
+}
+
 #define CWND_MAX (64u << 20)
 
 void wr_sctp_cwnd_init(wr_sctp_cwnd *c, uint32_t mtu) {

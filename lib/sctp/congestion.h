@@ -10,7 +10,7 @@
 
 #define WR_SCTP_RTO_INITIAL WR_MS(500)
 #define WR_SCTP_RTO_MIN WR_MS(200)
-#define WR_SCTP_RTO_MAX WR_S(10)
+#define WR_SCTP_RTO_MAX WR_S(3)
 
 typedef struct wr_sctp_rto {
   wr_time srtt_us, rttvar_us, rto_us; /* srtt 0: not measured */
@@ -18,6 +18,8 @@ typedef struct wr_sctp_rto {
 void wr_sctp_rto_init(wr_sctp_rto *rto);
 void wr_sctp_rto_measure(wr_sctp_rto *rto, wr_time rtt_us); /* 6.3.1 C1-C7 */
 void wr_sctp_rto_back_off(wr_sctp_rto *rto);                /* 6.3.3 E2 */
+/* Data got through: the path is not as slow as the backing off assumed, though Karn forbids to measure it. */
+void wr_sctp_rto_recover(wr_sctp_rto *rto);
 
 typedef struct wr_sctp_cwnd {
   uint32_t mtu, cwnd, ssthresh, partial_acked; /* bytes */

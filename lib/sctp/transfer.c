@@ -116,6 +116,7 @@ void wr_sctp_peer_acked(wr_sctp *s, const wr_sctp_sack_chunk *sack, wr_time now)
   uint32_t flight = s->queue.flight_bytes;
   wr_sctp_acked acked = wr_sctp_sendqueue_ack(&s->queue, sack, s->cwnd.in_recovery, s->timed_tsn);
   if (!acked.valid) return;
+  if (acked.advanced) wr_sctp_rto_recover(&s->rto);
   measure(s, &acked, now);
   wr_sctp_cwnd_ack(&s->cwnd, acked.advanced, sack->cumulative, acked.bytes, flight);
   if (acked.lost && wr_sctp_cwnd_loss(&s->cwnd, s->queue.next_tsn - 1)) s->burst_allowed = true;
