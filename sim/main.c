@@ -1,0 +1,220 @@
+/* sim/main.c - the program wr_sim: calls between two libwr peers on the virtual network, many seeds at a time.
+ *
+ * A run that fails prints the command that repeats it. With --crypto openssl the handshakes are real, drawn from
+ * the seed; the null backend (default) is some hundred times faster and takes the same flights. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sim/call.h"
+#include "sim/seeded_openssl.h"
+#include "wr/crypto_openssl.h"
+
+#define SEEDS_MAX 1000000
+#define REPEATED_SEEDS 5 /* per check: run twice, digests compared */
+
+typedef struct scenario {
+  const char *name, *profile, *about;
+  bool callee_passive, callee_lite, behind_nat;
+  sim_nat_kind nat;
+} scenario;
+
+static const scenario scenarios[] = {
+    {.name = "call", .about = "host candidates, the callee is the DTLS client"},
+    {.name = "passive", .callee_passive = true, .about = "the callee is the DTLS server"},
+    {.name = "lite", .callee_lite = true, .about = "the callee is an ICE lite agent"},
+    {.name = "nat", .behind_nat = true, .nat = SIM_NAT_SYMMETRIC, .about = "the caller is behind a symmetric NAT"},
+    {.name = "lte", .profile = "lte", .about = "jitter and bursty loss"},
+    {.name = "cafe_wifi", .profile = "cafe_wifi", .about = "jitter, loss, reordering, duplicates, a short queue"},
+    {.name = "satellite", .profile = "satellite", .about = "540 ms round trip"},
+};
+#define N_SCENARIOS (sizeof scenarios / sizeof *scenarios)
+
+typedef struct options {
+  uint64_t seed, n_seeds;
+  double loss_percent;
+  int rtt_ms;
+  bool openssl, trace;
+} options;
+
+/* A certificate carries the date; so that a seed means the same bytes tomorrow, the library gets this clock. */
+time_t time(time_t *out) {
+  time_t noon = 1767268800; /* 2026-01-01 12:00 UTC */
+  if (out) *out = noon;
+  return noon;
+}
+
+static const wr_crypto *crypto_pair[2];
+
+static bool open_crypto(bool openssl) {
+  if (!openssl) {
+    crypto_pair[0] = crypto_pair[1] = wr_crypto_null();
+    return true;
+  }
+  sim_seed_openssl(0);
+  return !wr_crypto_openssl_open(&crypto_pair[0]) && !wr_crypto_openssl_open(&crypto_pair[1]);
+}
+
+static void close_crypto(bool openssl) {
+  for (int i = 0; openssl && i < 2; i++) wr_crypto_openssl_close(crypto_pair[i]);
+}
+
+static sim_call_result run_seed(const scenario *s, const options *o, uint64_t seed) {
+  sim_call_settings settings = {.crypto = {crypto_pair[0], crypto_pair[1]},
+                                .seed = seed,
+                                .rtt_us = s->profile ? 0 : WR_MS(o->rtt_ms),
+                                .loss_ppm = (uint32_t)(o->loss_percent * 10000),
+                                .profile = s->profile ? sim_profile_named(s->profile) : NULL,
+                                .callee_passive = s->callee_passive,
+                                .callee_lite = s->callee_lite,
+                                .behind_nat = s->behind_nat,
+                                .nat = s->nat,
+                                .trace = o->trace ? stdout : NULL};
+  if (o->openssl) sim_seed_openssl(seed);
+  return sim_call_run(&settings);
+}
+
+/* ---- figures ---- */
+
+typedef struct figures {
+  wr_time *values;
+  size_t n;
+} figures;
+
+static int by_time(const void *a, const void *b) {
+  wr_time x = *(const wr_time *)a, y = *(const wr_time *)b;
+  return (x > y) - (x < y);
+}
+
+static void print_figures(const char *name, figures *f, wr_time rtt_us) {
+  if (!f->n) return;
+  qsort(f->values, f->n, sizeof *f->values, by_time);
+  double p50 = (double)f->values[f->n / 2], p95 = (double)f->values[f->n * 95 / 100];
+  double max = (double)f->values[f->n - 1], rtt = (double)rtt_us;
+  if (rtt_us)
+    printf("     %-20s round trips: p50 %6.2f  p95 %6.2f  max %6.2f\n", name, p50 / rtt, p95 / rtt, max / rtt);
+  else
+    printf("     %-20s ms: p50 %7.1f  p95 %7.1f  max %7.1f\n", name, p50 / 1000, p95 / 1000, max / 1000);
+}
+
+static void print_failure(const scenario *s, const options *o, uint64_t seed, const char *fault) {
+  printf("FAIL %s seed=%llu: %s -- ./dev sim %s --seed %llu --loss %g --rtt %d%s --trace\n", s->name,
+         (unsigned long long)seed, fault, s->name, (unsigned long long)seed, o->loss_percent, o->rtt_ms,
+         o->openssl ? " --crypto openssl" : "");
+}
+
+/* All seeds of one scenario; true if none failed. */
+static bool run_scenario(const scenario *s, const options *o) {
+  enum { HEARD_CALLER, HEARD_CALLEE, READ_CALLEE, READ_CALLER, DONE, N };
+  static const char *const names[N] = {"caller hears callee", "callee hears caller", "callee reads caller",
+                                       "caller reads callee", "64 KiB both ways"};
+  if (!open_crypto(o->openssl)) {
+    printf("OpenSSL refused\n");
+    return false;
+  }
+  figures f[N];
+  for (int i = 0; i < N; i++) f[i] = (figures){calloc((size_t)o->n_seeds, sizeof(wr_time)), 0};
+  uint64_t n_failed = 0, digest = 0, n_datagrams = 0;
+  wr_time rtt_us = 0;
+  for (uint64_t seed = o->seed; seed < o->seed + o->n_seeds; seed++) {
+    sim_call_result r = run_seed(s, o, seed);
+    if (!r.fault && seed - o->seed < REPEATED_SEEDS && !o->trace && run_seed(s, o, seed).digest != r.digest)
+      r.fault = "the same seed gave other bytes";
+    digest = digest * 31 + r.digest;
+    rtt_us = r.rtt_us;
+    if (r.fault) {
+      n_failed++;
+      print_failure(s, o, seed, r.fault);
+      continue;
+    }
+    n_datagrams += r.net.n_sent;
+    const wr_time at[N] = {r.media_us[0], r.media_us[1], r.data_us[1], r.data_us[0], r.done_us};
+    for (int i = 0; i < N; i++)
+      if (f[i].values) f[i].values[f[i].n++] = at[i];
+  }
+  printf("%s %s, %g %% loss, %s crypto: %llu of %llu seeds, digest %016llx, %llu datagrams\n",
+         n_failed ? "FAIL" : "ok  ", s->name, o->loss_percent, o->openssl ? "OpenSSL" : "null",
+         (unsigned long long)(o->n_seeds - n_failed), (unsigned long long)o->n_seeds, (unsigned long long)digest,
+         (unsigned long long)n_datagrams);
+  for (int i = 0; i < N; i++) {
+    print_figures(names[i], &f[i], rtt_us);
+    free(f[i].values);
+  }
+  close_crypto(o->openssl);
+  return !n_failed;
+}
+
+/* Every scenario: all losses with the null backend, and a tenth of the seeds with real cryptography. */
+static int check_all(options o) {
+  static const double losses[] = {0, 5, 10, 25};
+  unsigned n_passed = 0, n_failed = 0;
+  uint64_t n_seeds = o.n_seeds;
+  for (size_t i = 0; i < N_SCENARIOS; i++) {
+    for (size_t j = 0; j < (scenarios[i].profile ? 1 : 4); j++) {
+      o.loss_percent = losses[j];
+      for (int openssl = 0; openssl < 2; openssl++) {
+        o.openssl = openssl;
+        o.n_seeds = openssl ? (n_seeds + 9) / 10 : n_seeds;
+        bool held = run_scenario(&scenarios[i], &o);
+        n_passed += held;
+        n_failed += !held;
+      }
+    }
+  }
+  printf("%u passed, %u failed\n", n_passed, n_failed);
+  return n_failed != 0;
+}
+
+static int usage(FILE *to, int status) {
+  fprintf(to,
+          "usage: wr_sim SCENARIO|check [--seed N] [--seeds N] [--loss PERCENT] [--rtt MS]\n"
+          "                             [--crypto null|openssl] [--trace]\n\n"
+          "check runs every scenario at 0, 5, 10 and 25 %% loss. Scenarios:\n");
+  for (size_t i = 0; i < N_SCENARIOS; i++) fprintf(to, "  %-16s %s\n", scenarios[i].name, scenarios[i].about);
+  return status;
+}
+
+static bool read_options(options *o, int argc, char **argv) {
+  for (int i = 2; i < argc; i++) {
+    const char *flag = argv[i];
+    if (!strcmp(flag, "--trace")) {
+      o->trace = true;
+      continue;
+    }
+    if (i + 1 == argc) return false;
+    const char *value = argv[++i];
+    char *end = NULL;
+    if (!strcmp(flag, "--seed")) {
+      o->seed = strtoull(value, &end, 10);
+    } else if (!strcmp(flag, "--seeds")) {
+      o->n_seeds = strtoull(value, &end, 10);
+    } else if (!strcmp(flag, "--loss")) {
+      o->loss_percent = strtod(value, &end);
+    } else if (!strcmp(flag, "--rtt")) {
+      o->rtt_ms = (int)strtol(value, &end, 10);
+    } else if (!strcmp(flag, "--crypto")) {
+      o->openssl = !strcmp(value, "openssl");
+      if (!o->openssl && strcmp(value, "null")) return false;
+      continue;
+    }
+    if (!end || *end || end == value) return false;
+  }
+  return o->n_seeds > 0 && o->n_seeds <= SEEDS_MAX && o->loss_percent >= 0 && o->loss_percent <= 100 &&
+         o->rtt_ms >= 0 && o->rtt_ms <= 60000;
+}
+
+int main(int argc, char **argv) {
+  options o = {.n_seeds = 1, .rtt_ms = 100};
+  if (argc < 2 || !strcmp(argv[1], "help") || !strcmp(argv[1], "--help")) return usage(stdout, 0);
+  if (!read_options(&o, argc, argv)) return usage(stderr, 2);
+  if (!strcmp(argv[1], "check")) return check_all(o);
+  for (size_t i = 0; i < N_SCENARIOS; i++) {
+    if (strcmp(argv[1], scenarios[i].name)) continue;
+    bool held = run_scenario(&scenarios[i], &o);
+    printf("%d passed, %d failed\n", held, !held);
+    return !held;
+  }
+  fprintf(stderr, "no such scenario: %s\n", argv[1]);
+  return usage(stderr, 2);
+}
