@@ -36,7 +36,7 @@ typedef struct wr_candidate {
   char foundation[33];
 } wr_candidate;
 
-/* Reads "candidate:..." with or without "a=" before it. WR_ERR_SYNTAX: not a candidate. */
+/* Reads "candidate:..." with or without "a=" before it and a line end behind. WR_ERR_SYNTAX: not a candidate. */
 WR_NODISCARD wr_err wr_candidate_read(wr_candidate *candidate, wr_bytes line);
 /* Writes "candidate:..." without "a=" and line end; NUL-terminated; returns the length, 0 if |cap| is too small or
  * the candidate has no address. */

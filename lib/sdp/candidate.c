@@ -42,7 +42,9 @@ static bool read_foundation(char out[33], wr_bytes word) {
 wr_err wr_candidate_read(wr_candidate *candidate, wr_bytes line) {
   wr_candidate c = {0};
   uint64_t component, priority, port;
-  wr_bytes rest = wr_text_trim(line);
+  wr_bytes all = line, rest = line;
+  (void)wr_text_line(&all, &rest); /* a line end may still be there */
+  rest = wr_text_trim(rest);
   (void)wr_text_skip(&rest, "a=");
   if (!wr_text_skip_nocase(&rest, "candidate:")) return WR_ERR_SYNTAX;
   if (!read_foundation(c.foundation, wr_text_word(&rest))) return WR_ERR_SYNTAX;

@@ -202,33 +202,28 @@ static void write_answered_audio(wr_writer *w, const wr_sdp_media *offered, cons
   write_audio(w, local, &terms);
 }
 
-static void write_answered_data(wr_writer *w, const wr_sdp_media *offered, const wr_sdp_local *local) {
+/* Whether the section has the form before RFC 8841, with the port where the format stands. */
+static bool is_old_data(const wr_sdp_media *offered) {
   wr_bytes formats = offered->formats;
   uint64_t port;
-  wr_bytes format = wr_text_word(&formats);
-  if (wr_text_number(format, UINT16_MAX, &port)) { /* the form before RFC 8841 */
-    wr_write_text(w, "a=sctpmap:");
-    wr_write_bytes(w, format);
-    wr_write_text(w, " webrtc-datachannel 65535\r\n");
-  } else {
-    wr_write_text(w, "a=sctp-port:5000\r\n");
-  }
+  return wr_text_number(wr_text_word(&formats), UINT16_MAX, &port);
+}
+
+static void write_answered_data(wr_writer *w, const wr_sdp_media *offered, const wr_sdp_local *local) {
+  wr_write_text(w, is_old_data(offered) ? "a=sctpmap:5000 webrtc-datachannel 65535\r\n" : "a=sctp-port:5000\r\n");
   write_max_message_size(w, local->max_message_bytes);
 }
 
-/* "m=" and what follows on the line. */
-static void write_mirrored_m_line(wr_writer *w, const wr_sdp_media *offered, bool open, const wr_sdp_codec *codec,
-                                  uint8_t opus_payload_type) {
+/* What stands last on the m= line of the answer. */
+static void write_format(wr_writer *w, const wr_sdp_media *offered, const wr_agreement *agreement, size_t index,
+                         const wr_sdp_codec *codec) {
   wr_bytes formats = offered->formats;
-  wr_write_text(w, "m=");
-  wr_write_bytes(w, offered->type);
-  wr_write_text(w, open ? " 9 " : " 0 ");
-  wr_write_bytes(w, offered->protocol);
-  wr_write_u8(w, ' ');
-  if (opus_payload_type)
-    write_line_number(w, "", opus_payload_type);
+  if (agreement->audio && index == agreement->audio_index)
+    write_line_number(w, "", agreement->opus_payload_type);
   else if (codec)
     write_line_number(w, "", codec->payload_type);
+  else if (is_accepted(agreement, index) && is_old_data(offered))
+    write_line(w, "", "5000"); /* our port, not theirs */
   else
     write_line_bytes(w, "", wr_text_word(&formats));
 }
@@ -257,7 +252,12 @@ static void write_section(wr_writer *w, const wr_sdp *offer, size_t index, const
   bool is_audio = agreement->audio && index == agreement->audio_index;
   bool accepted = is_accepted(agreement, index), kept = is_kept(agreement, index);
   const wr_sdp_codec *codec = accepted ? NULL : wr_sdp_first_codec(offered);
-  write_mirrored_m_line(w, offered, accepted || kept, codec, is_audio ? agreement->opus_payload_type : 0);
+  wr_write_text(w, "m=");
+  wr_write_bytes(w, offered->type);
+  wr_write_text(w, accepted || kept ? " 9 " : " 0 ");
+  wr_write_bytes(w, offered->protocol);
+  wr_write_u8(w, ' ');
+  write_format(w, offered, agreement, index, codec);
   wr_write_text(w, "c=IN IP4 0.0.0.0\r\n");
   if (index == agreement->transport_index)
     write_candidates(w, local->candidates, local->n_candidates, local->end_of_candidates);
