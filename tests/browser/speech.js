@@ -19,7 +19,8 @@ export const PHRASES = [
 
 /** Equal as words: case, punctuation and the way a number is written do not count. @param {string} text */
 export function plain(text) {
-  return text.toLowerCase().replace(/\b50\b/g, "fifty").replace(/%/g, " percent").replace(/[^a-z ]+/g, " ").replace(/\s+/g, " ").trim();
+  const words = text.toLowerCase().replace(/\b50\b/g, "fifty").replace(/%/g, " percent");
+  return words.replace(/[^a-z]+/g, " ").trim();
 }
 
 const RATE = 48_000;

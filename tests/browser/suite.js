@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { auditInPage } from "./audit.js";
+import "./decisions.js";
 import { launchChromium, launchFirefox, openPage } from "./browsers.js";
 import { Gateway } from "./gateway.js";
 import { check, note, runAll, same, test, until } from "./harness.js";
@@ -247,7 +248,8 @@ test("chromium: the assistant takes a photo in full view, and all of it arrives"
     const result = await until("the tool's result", () =>
       page.evaluate(() => {
         const { sent, binaryBytes } = /** @type {any} */ (window).probe;
-        const find = (/** @type {string} */ kind) => sent.map((/** @type {any} */ entry) => entry.message).find((/** @type {any} */ m) => m.type === kind);
+        const messages = sent.map((/** @type {any} */ entry) => entry.message);
+        const find = (/** @type {string} */ kind) => messages.find((/** @type {any} */ message) => message.type === kind);
         const result = find("tool_result");
         return result ? { result, photo: find("photo"), binaryBytes } : null;
       }));

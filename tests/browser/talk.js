@@ -61,7 +61,8 @@ export async function nextHeard(page, before = 0) {
   return lines[before] ?? "";
 }
 
-/** A caption of the answer, and its sound. @param {Page} page @param {number} [before] @returns {Promise<{text:string, speech_ms:number}>} */
+/** A caption of the answer, and its sound.
+ * @param {Page} page @param {number} [before] @returns {Promise<{text:string, speech_ms:number}>} */
 export async function nextAnswer(page, before = 0) {
   const from_ms = await page.evaluate(() => performance.now());
   await until("a caption of the assistant", async () => (await captions(page, "assistant")).length > before);
