@@ -3,8 +3,8 @@
 
   bench/calls.py [--quick] [--build build/release]
 
-Gateway (echo backend, one worker) on CPU 0, load client on CPU 1; every call sends and receives 50 packets/s and has a
-data channel. Capacity: the most calls with at most 1 % of packets lost and an echo p95 of at most 20 ms."""
+Gateway (echo backend, one worker) on CPU 0, load client on CPU 1; every call sends and receives 50 packets/s and
+has a data channel. Capacity: the most calls with at most 1 % of packets lost and an echo p95 of at most 20 ms."""
 import argparse
 import json
 import os
@@ -98,7 +98,8 @@ def main():
     result = call(binary, gateway.url, "--sessions", str(n), "--sequential")
     cost = (cpu_seconds(gateway.pid) - before) * 1000 / n
     print(f"{n} connects in sequence: {result['failed']} failed, p50 {result['connect_ms_p50']:.1f} ms, "
-          f"p95 {result['connect_ms_p95']:.1f} ms, max {result['connect_ms_max']:.1f} ms, gateway CPU {cost:.2f} ms each")
+          f"p95 {result['connect_ms_p95']:.1f} ms, max {result['connect_ms_max']:.1f} ms, "
+          f"gateway CPU {cost:.2f} ms each")
     failed = result["failed"]
     result = call(binary, gateway.url, "--sessions", "200", "--no-media", "--duration", "2")
     print(f"200 at once: {result['failed']} failed, max {result['connect_ms_max']:.1f} ms")
@@ -140,7 +141,8 @@ def main():
         server.kill()
         server.wait()
         result = json.loads(done.stdout)
-        print(f"  {flows} flows: {result['loss_percent']:.2f} % lost, echo p95 {result['echo_ms_p95']:.1f} ms", flush=True)
+        print(f"  {flows} flows: {result['loss_percent']:.2f} % lost, echo p95 {result['echo_ms_p95']:.1f} ms",
+              flush=True)
         return within(result)
 
     first, most = (250, 500) if options.quick else (500, 4000)

@@ -145,10 +145,12 @@ static void load(uint16_t port, int n_flows, int seconds) {
          n_delays ? (double)delay[n_delays * 95 / 100] / 1000 : 0.0);
 }
 
+static int number(const char *text) { return (int)strtol(text, NULL, 10); }
+
 int main(int argc, char **argv) {
-  if (argc == 3 && !strcmp(argv[1], "serve")) serve((uint16_t)atoi(argv[2]));
+  if (argc == 3 && !strcmp(argv[1], "serve")) serve((uint16_t)number(argv[2]));
   if (argc == 5 && !strcmp(argv[1], "load")) {
-    load((uint16_t)atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
+    load((uint16_t)number(argv[2]), number(argv[3]), number(argv[4]));
     return 0;
   }
   fputs("usage: floor serve PORT | floor load PORT FLOWS SECONDS\n", stderr);

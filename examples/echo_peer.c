@@ -94,7 +94,8 @@ int main(int argc, char **argv) {
   static char answer[16384];
   static wr_sdp scratch;
   wr_addr local;
-  if (argc != 3 || !wr_addr_parse(&local, wr_bytes_of(argv[1], strlen(argv[1])), (uint16_t)atoi(argv[2])))
+  if (argc != 3 ||
+      !wr_addr_parse(&local, wr_bytes_of(argv[1], strlen(argv[1])), (uint16_t)strtoul(argv[2], NULL, 10)))
     return fail("usage: echo_peer IPV4 PORT < offer.sdp > answer.sdp");
   int fd = socket(AF_INET, SOCK_DGRAM, 0);
   struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(local.port)};

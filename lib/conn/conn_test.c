@@ -390,7 +390,7 @@ TEST(conn_restarts_ice_by_fragment) {
   char reply[2048], before[64];
   size_t len;
   wr_sdp_error error;
-  strcpy(before, wr_conn_local_ufrag(w->b.conn));
+  memcpy(before, wr_conn_local_ufrag(w->b.conn), strlen(wr_conn_local_ufrag(w->b.conn)) + 1);
   CHECK_EQ(wr_conn_accept_fragment(w->b.conn, WR_BYTES_LITERAL("a=ice-ufrag:newufrag\r\n"), &error, reply,
                                    sizeof reply, &len, w->now),
            WR_ERR_SYNTAX);
