@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "ice/test_wire.h"
+#include "ice_wire.h"
 
 static wire w;
 
@@ -305,7 +305,7 @@ TEST(ice_restart_keeps_the_path_until_the_new_one_is_there) {
       connect_simple(30, 30000);
       wr_path old = w.side[0].path;
       char ufrag[20];
-      strcpy(ufrag, wr_ice_local_ufrag(w.side[who].ice));
+      memcpy(ufrag, wr_ice_local_ufrag(w.side[who].ice), WR_ICE_UFRAG_BYTES + 1);
       wr_ice_restart(w.side[who].ice, w.now);
       wire_drain(&w, who);
       CHECK(strcmp(ufrag, wr_ice_local_ufrag(w.side[who].ice)) != 0);
@@ -459,7 +459,7 @@ TEST(ice_fits_its_promise_and_names_itself) {
   CHECK(wr_ice_size() < 12 * 1024);
   wire_init(&w, 62);
   static _Alignas(16) uint8_t mem[24 * 1024];
-  wr_ice_settings settings = {.rng = {check_rng_fill, &w.rng}, .crypto = &test_crypto, .ufrag_prefix = "w07+"};
+  wr_ice_settings settings = {.rng = {check_rng_fill, &w.rng}, .crypto = wire_crypto(), .ufrag_prefix = "w07+"};
   wr_ice *ice = wr_ice_init(mem, &settings, 0);
   CHECK_EQ(strlen(wr_ice_local_ufrag(ice)), 4 + WR_ICE_UFRAG_BYTES);
   CHECK(!memcmp(wr_ice_local_ufrag(ice), "w07+", 4));

@@ -53,7 +53,7 @@ static bool settle_role(wr_ice *ice, const wr_stun *stun) {
 /* The pair a check of the peer came over, made if it is new (RFC 8445 7.3.1.3, 7.3.1.4). -1: none. */
 static int pair_of_request(wr_ice *ice, const wr_path *path, const wr_stun *stun, bool *is_new, wr_time now) {
   int local = wr_ice_locals_find(&ice->locals, &path->local, path->remote.family);
-  if (local < 0 || !wr_ice_addr_is_usable(&path->remote)) return -1;
+  if (local < 0) return -1;
   uint32_t priority =
       stun->has_priority ? stun->priority : wr_ice_locals_reflexive_priority(&ice->locals, (size_t)local);
   int remote = wr_ice_add_reflexive(ice, &path->remote, priority, now);
@@ -183,6 +183,8 @@ static wr_ice_input recv_answer(wr_ice *ice, const wr_path *path, const wr_stun 
 
 wr_ice_input wr_ice_recv(wr_ice *ice, const wr_path *path, wr_bytes datagram, wr_time now) {
   wr_stun stun;
+  /* A forged source, such as port 0: nothing can be sent there. */
+  if (!wr_ice_addr_is_usable(&path->remote)) return WR_ICE_INPUT_UNEXPECTED;
   if (wr_stun_parse(&stun, datagram) != WR_OK || stun.method != WR_STUN_BINDING) return WR_ICE_INPUT_MALFORMED;
   wr_ice_input input = WR_ICE_INPUT_CONSUMED;
   switch (stun.class_) {

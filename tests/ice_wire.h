@@ -1,10 +1,10 @@
-/* ice/test_wire.h - two agents and a virtual wire between them: delay, loss, a NAT, dead paths. For tests. */
-#ifndef WR_ICE_TEST_WIRE_H
-#define WR_ICE_TEST_WIRE_H
+/* tests/ice_wire.h - two agents and a virtual wire between them: delay, loss, a NAT, dead paths. For tests. */
+#ifndef TESTS_ICE_WIRE_H
+#define TESTS_ICE_WIRE_H
 
 #include "check.h"
 #include "ice/ice_agent.h"
-#include "stun/test_hmac.h"
+#include "wr/crypto_openssl.h"
 
 #define WIRE_PACKETS 512
 #define WIRE_ADDRESSES 4
@@ -50,6 +50,12 @@ typedef struct wire {
   bool broken; /* a property was violated */
 } wire;
 
+static inline const wr_crypto *wire_crypto(void) {
+  static const wr_crypto *crypto;
+  if (!crypto) CHECK_EQ(wr_crypto_openssl_open(&crypto), WR_OK);
+  return crypto;
+}
+
 static inline wr_addr wire_address(int side, size_t i, uint8_t family) {
   wr_addr a = {.family = family, .port = (uint16_t)(4000 + i)};
   if (family == 4) {
@@ -83,7 +89,7 @@ static inline void wire_init(wire *w, uint64_t seed) {
 static inline void wire_open(wire *w, int side, bool controlling, bool lite) {
   wire_side *s = &w->side[side];
   wr_ice_settings settings = {
-      .rng = {check_rng_fill, &w->rng}, .crypto = &test_crypto, .controlling = controlling, .lite = lite};
+      .rng = {check_rng_fill, &w->rng}, .crypto = wire_crypto(), .controlling = controlling, .lite = lite};
   CHECK(wr_ice_size() <= sizeof s->mem);
   s->ice = wr_ice_init(s->mem, &settings, w->now);
   s->first_check_at = s->selected_at = WR_NEVER;
