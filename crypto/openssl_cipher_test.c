@@ -119,12 +119,3 @@ TEST(openssl_refuses_keys_of_the_wrong_length) {
   }
   wr_crypto_openssl_close(crypto);
 }
-
-TEST(openssl_rng_fills_and_differs) {
-  uint8_t a[64] = {0}, b[64] = {0}, zero[64] = {0};
-  wr_rng rng = wr_crypto_openssl_rng();
-  wr_rng_fill(&rng, a, sizeof a);
-  wr_rng_fill(&rng, b, sizeof b);
-  CHECK(memcmp(a, b, sizeof a) != 0);
-  CHECK(memcmp(a + 32, zero, 32) != 0 && memcmp(b, zero, 32) != 0);
-}

@@ -195,15 +195,3 @@ TEST(openssl_dtls_fails_on_an_alert_and_stays_failed) {
   CHECK(!p.dtls->export_srtp(p.client, &keys));
   close_pair(&p);
 }
-
-TEST(openssl_certificates_differ_and_their_fingerprint_is_shown) {
-  const wr_crypto *one = NULL, *two = NULL;
-  CHECK_EQ(wr_crypto_openssl_open(&one), WR_OK);
-  CHECK_EQ(wr_crypto_openssl_open(&two), WR_OK);
-  CHECK_EQ(one->local_fingerprint.hash, WR_HASH_SHA256);
-  CHECK_EQ(one->local_fingerprint.len, 32);
-  CHECK(memcmp(one->local_fingerprint.bytes, two->local_fingerprint.bytes, 32) != 0);
-  wr_crypto_openssl_close(one);
-  wr_crypto_openssl_close(two);
-  wr_crypto_openssl_close(NULL);
-}
