@@ -11,10 +11,6 @@
 /* Transport-wide feedback is not sent yet, so it is not agreed to. The one place to change when it is. */
 static const bool agrees_to_transport_cc = false;
 
-#define URI_MID "urn:ietf:params:rtp-hdrext:sdes:mid"
-#define URI_LEVEL "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-#define URI_TWCC "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
-
 static wr_err refuse(wr_sdp_error *error, wr_err err, const char *what) {
   *error = (wr_sdp_error){.line = 0, .what = what};
   return err;
@@ -110,10 +106,10 @@ static bool choose_audio(const wr_sdp *sdp, wr_agreement *agreement, const char 
     agreement->audio_direction = mirrored(media->direction);
     agreement->opus_payload_type = opus->payload_type;
     agreement->red_payload_type = find_red(media, opus->payload_type);
-    agreement->mid_extension = find_extension(media, URI_MID);
-    agreement->level_extension = find_extension(media, URI_LEVEL);
+    agreement->mid_extension = find_extension(media, WR_URI_MID);
+    agreement->level_extension = find_extension(media, WR_URI_LEVEL);
     agreement->transport_cc = agrees_to_transport_cc && opus->transport_cc;
-    agreement->twcc_extension = agreement->transport_cc ? find_extension(media, URI_TWCC) : 0;
+    agreement->twcc_extension = agreement->transport_cc ? find_extension(media, WR_URI_TWCC) : 0;
     agreement->opus_fec = wr_text_is(find_parameter(opus->fmtp, "useinbandfec"), "1");
     agreement->opus_stereo_allowed = wr_text_is(find_parameter(opus->fmtp, "stereo"), "1");
     agreement->opus_nack = opus->nack;
@@ -147,11 +143,6 @@ static int find_mid(const wr_sdp *sdp, wr_bytes mid) {
   return -1;
 }
 
-static bool is_accepted(const wr_agreement *agreement, int index) {
-  return (agreement->audio && index == agreement->audio_index) ||
-         (agreement->data && index == agreement->data_index);
-}
-
 /* Whether the answer can keep a section we have no use for, as inactive. */
 static bool can_be_inactive(const wr_sdp_media *media) {
   bool rtp = media->kind == WR_MEDIA_AUDIO || media->kind == WR_MEDIA_VIDEO;
@@ -168,7 +159,8 @@ static uint8_t choose_transport(const wr_sdp *sdp, const wr_agreement *agreement
   for (wr_bytes mid = wr_text_word(&mids); mid.len; mid = wr_text_word(&mids)) {
     int i = find_mid(sdp, mid);
     if (i < 0 || sdp->media[i].port == 0) continue; /* refused before, or without a transport of its own */
-    if (is_accepted(agreement, i) || (may_keep && can_be_inactive(&sdp->media[i]))) return (uint8_t)i;
+    if (wr_sdp_is_accepted(agreement, (size_t)i) || (may_keep && can_be_inactive(&sdp->media[i])))
+      return (uint8_t)i;
     may_keep = false;
   }
   return own;

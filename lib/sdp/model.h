@@ -4,9 +4,19 @@
 
 #include "wr/sdp.h"
 
+/* Header extensions we understand (RFC 8843 15, RFC 6464, transport-wide sequence numbers). */
+#define WR_URI_MID "urn:ietf:params:rtp-hdrext:sdes:mid"
+#define WR_URI_LEVEL "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+#define WR_URI_TWCC "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+
 /* The next candidate of component 1 in |lines| from |*at|, which moves behind it. false: no more. */
 bool wr_candidate_next(wr_bytes lines, size_t *at, wr_candidate *candidate);
 /* The first codec with an a=rtpmap; NULL: none has one. */
 const wr_sdp_codec *wr_sdp_first_codec(const wr_sdp_media *media);
+/* Whether |agreement| accepts section |index|. */
+static inline bool wr_sdp_is_accepted(const wr_agreement *agreement, size_t index) {
+  return (agreement->audio && index == agreement->audio_index) ||
+         (agreement->data && index == agreement->data_index);
+}
 
 #endif

@@ -348,6 +348,19 @@ TEST(sdp_answer_mirrors_extensions_and_feedback) {
   CHECK(says(0, "a=rtcp-fb:111 nack\r\n") && !says(0, "transport-cc") && !says(0, "allow-mixed"));
 }
 
+/* Transport-wide feedback is written as the agreement says, whatever the policy that made it. */
+TEST(sdp_answer_agrees_to_transport_feedback_when_told) {
+  wr_candidate candidate = host_candidate();
+  wr_sdp_local local = local_with(&candidate);
+  REQUIRE(negotiate(bytes_of(HEAD AUDIO TRANSPORT OPUS "a=rtcp-fb:111 transport-cc\r\n")));
+  CHECK(offer.media[0].codec[0].transport_cc);
+  agreement.transport_cc = true;
+  agreement.twcc_extension = 6;
+  REQUIRE(wr_sdp_write_answer(&offer, &agreement, &local, written, sizeof written) > 0);
+  CHECK(says(0, "a=rtcp-fb:111 transport-cc\r\n"));
+  CHECK(says(0, "a=extmap:6 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"));
+}
+
 TEST(sdp_answer_to_an_ice_lite_peer) {
   REQUIRE(negotiate(bytes_of(HEAD "a=ice-lite\r\n" AUDIO TRANSPORT OPUS)));
   CHECK(agreement.remote_ice_lite);

@@ -9,9 +9,6 @@
 #include "sdp/text.h"
 #include "wr/sdp.h"
 
-#define URI_MID "urn:ietf:params:rtp-hdrext:sdes:mid"
-#define URI_LEVEL "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-
 enum { OFFERED_OPUS = 111, OFFERED_LEVEL_ID = 1, OFFERED_MID_ID = 4 }; /* the numbers browsers use */
 
 static void write_line(wr_writer *w, const char *attribute, const char *value) {
@@ -94,9 +91,9 @@ static void write_direction(wr_writer *w, wr_direction direction) {
 /* What an audio section says, whichever side began. */
 typedef struct audio_terms {
   wr_direction direction;
-  uint8_t payload_type, mid_id, level_id;
+  uint8_t payload_type, mid_id, level_id, twcc_id;
   wr_direction mid_direction, level_direction; /* a=extmap without a direction: SENDRECV */
-  bool mixed, rsize, nack;
+  bool mixed, rsize, nack, transport_cc;
 } audio_terms;
 
 static void write_extension(wr_writer *w, uint8_t id, wr_direction direction, const char *uri) {
@@ -119,10 +116,17 @@ static void write_source(wr_writer *w, const wr_sdp_local *local) {
   wr_write_text(w, " audio\r\n");
 }
 
+static void write_feedback(wr_writer *w, uint8_t payload_type, const char *what) {
+  wr_write_text(w, "a=rtcp-fb:");
+  wr_write_decimal(w, payload_type);
+  wr_write_text(w, what);
+}
+
 static void write_audio(wr_writer *w, const wr_sdp_local *local, const audio_terms *terms) {
   bool sends = terms->direction & WR_SENDONLY;
-  write_extension(w, terms->level_id, terms->level_direction, URI_LEVEL);
-  write_extension(w, terms->mid_id, terms->mid_direction, URI_MID);
+  write_extension(w, terms->level_id, terms->level_direction, WR_URI_LEVEL);
+  write_extension(w, terms->mid_id, terms->mid_direction, WR_URI_MID);
+  write_extension(w, terms->twcc_id, WR_SENDRECV, WR_URI_TWCC);
   if (terms->mixed) wr_write_text(w, "a=extmap-allow-mixed\r\n");
   write_direction(w, terms->direction);
   if (sends) {
@@ -134,11 +138,8 @@ static void write_audio(wr_writer *w, const wr_sdp_local *local, const audio_ter
   wr_write_text(w, "a=rtpmap:");
   wr_write_decimal(w, terms->payload_type);
   wr_write_text(w, " opus/48000/2\r\n");
-  if (terms->nack) {
-    wr_write_text(w, "a=rtcp-fb:");
-    wr_write_decimal(w, terms->payload_type);
-    wr_write_text(w, " nack\r\n");
-  }
+  if (terms->nack) write_feedback(w, terms->payload_type, " nack\r\n");
+  if (terms->transport_cc) write_feedback(w, terms->payload_type, " transport-cc\r\n");
   wr_write_text(w, "a=fmtp:");
   wr_write_decimal(w, terms->payload_type);
   wr_write_text(w, " minptime=10;useinbandfec=1\r\n");
@@ -164,14 +165,9 @@ static wr_direction extension_direction(const wr_sdp_media *offered, uint8_t id)
   return WR_SENDRECV;
 }
 
-static bool is_accepted(const wr_agreement *agreement, size_t index) {
-  return (agreement->audio && index == agreement->audio_index) ||
-         (agreement->data && index == agreement->data_index);
-}
-
 /* A section without use for us, kept because it owns the transport (see choose_transport). */
 static bool is_kept(const wr_agreement *agreement, size_t index) {
-  return index == agreement->transport_index && !is_accepted(agreement, index);
+  return index == agreement->transport_index && !wr_sdp_is_accepted(agreement, index);
 }
 
 /* RFC 8843 7.3.1: the section whose transport is used leads the group. */
@@ -181,7 +177,7 @@ static void write_group(wr_writer *w, const wr_sdp *offer, const wr_agreement *a
   wr_write_text(w, "a=group:BUNDLE ");
   wr_write_bytes(w, owner->mid);
   for (size_t i = 0; i < offer->n_media; i++) {
-    if (i == agreement->transport_index || !is_accepted(agreement, i) || !offer->media[i].bundled) continue;
+    if (i == agreement->transport_index || !wr_sdp_is_accepted(agreement, i) || !offer->media[i].bundled) continue;
     wr_write_u8(w, ' ');
     wr_write_bytes(w, offer->media[i].mid);
   }
@@ -194,11 +190,13 @@ static void write_answered_audio(wr_writer *w, const wr_sdp_media *offered, cons
                        .payload_type = agreement->opus_payload_type,
                        .mid_id = agreement->mid_extension,
                        .level_id = agreement->level_extension,
+                       .twcc_id = agreement->twcc_extension,
                        .mid_direction = extension_direction(offered, agreement->mid_extension),
                        .level_direction = extension_direction(offered, agreement->level_extension),
                        .mixed = offered->extmap_mixed,
                        .rsize = agreement->rtcp_rsize,
-                       .nack = agreement->opus_nack};
+                       .nack = agreement->opus_nack,
+                       .transport_cc = agreement->transport_cc};
   write_audio(w, local, &terms);
 }
 
@@ -222,7 +220,7 @@ static void write_format(wr_writer *w, const wr_sdp_media *offered, const wr_agr
     write_line_number(w, "", agreement->opus_payload_type);
   else if (codec)
     write_line_number(w, "", codec->payload_type);
-  else if (is_accepted(agreement, index) && is_old_data(offered))
+  else if (wr_sdp_is_accepted(agreement, index) && is_old_data(offered))
     write_line(w, "", "5000"); /* our port, not theirs */
   else
     write_line_bytes(w, "", wr_text_word(&formats));
@@ -250,7 +248,7 @@ static void write_section(wr_writer *w, const wr_sdp *offer, size_t index, const
                           const wr_sdp_local *local) {
   const wr_sdp_media *offered = &offer->media[index];
   bool is_audio = agreement->audio && index == agreement->audio_index;
-  bool accepted = is_accepted(agreement, index), kept = is_kept(agreement, index);
+  bool accepted = wr_sdp_is_accepted(agreement, index), kept = is_kept(agreement, index);
   const wr_sdp_codec *codec = accepted ? NULL : wr_sdp_first_codec(offered);
   wr_write_text(w, "m=");
   wr_write_bytes(w, offered->type);
