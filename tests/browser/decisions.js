@@ -26,6 +26,7 @@ class World {
   /** @param {"auto"|"manual"} mode */
   connect(mode) {
     this.on({ type: "start", mode });
+    this.on({ type: "microphone", state: "ready" });
     this.on({ type: "answered", resume: "t1" });
     this.on({ type: "peer", state: "connected" });
     this.on({ type: "channel", open: true });
@@ -78,6 +79,21 @@ test("session: hold to talk, interrupting an answer", () => {
   same(only(released, "mic"), [{ do: "mic", live: false }], "microphone");
   same(world.on({ type: "release" }), [], "a second release");
   same(only(world.hear({ type: "tts", state: "start" }), "hush"), [{ do: "hush", on: false }], "new speech is heard");
+});
+
+test("session: without a microphone nobody is told that it listens; typing works", () => {
+  const world = new World();
+  world.connect("auto");
+  const lost = world.on({ type: "microphone", state: "none" });
+  same(sent(lost), [{ type: "listen", state: "stop" }], "lost");
+  same(only(lost, "mic"), [{ do: "mic", live: false }], "microphone");
+  same(world.session.state, "ready", "state");
+  same(sent(world.on({ type: "press" })), [], "a press");
+  same(sent(world.on({ type: "text", text: "hi" })), [{ type: "listen", state: "detect", text: "hi" }], "typed");
+  world.hear({ type: "tts", state: "start" });
+  same(sent(world.on({ type: "press" })), [{ type: "abort" }], "a press may still interrupt");
+  same(sent(world.on({ type: "microphone", state: "ready" })), [{ type: "listen", state: "start", mode: "auto" }], "back");
+  same(world.session.state, "listening", "state");
 });
 
 test("session: a slip of the finger and Esc send nothing to be understood", () => {
@@ -191,6 +207,7 @@ test("session: no order of events brings it out of its states or leaves a timer 
     { type: "message", message: { type: "tts", state: "start" } }, { type: "message", message: { type: "tts", state: "stop" } },
     { type: "message", message: { type: "backend", state: "lost" } }, { type: "message", message: { type: "rubbish" } },
     { type: "press" }, { type: "release" }, { type: "cancel" }, { type: "interrupt" }, { type: "text", text: "x" },
+    { type: "microphone", state: "ready" }, { type: "microphone", state: "none" },
     { type: "mode", mode: "auto" }, { type: "mode", mode: "manual" }, { type: "mute", on: true }, { type: "mute", on: false },
     { type: "retry" }, { type: "hangup" }, { type: "leave" }, { type: "tick" },
   ];

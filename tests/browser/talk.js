@@ -31,6 +31,11 @@ export async function call(page, url, mode = "manual") {
   await page.bringToFront();
   await page.click("#start");
   await reach(page, mode === "auto" ? ["listening"] : ["ready"]);
+  await until("the microphone, or word that there is none", () =>
+    page.evaluate(() => {
+      const { probe } = /** @type {any} */ (window);
+      return probe.microphoneAt !== null || !document.getElementById("notice")?.hidden;
+    }));
   // A sound card may take a second to begin; before that the meter would miss the start of an answer.
   await until("the meter's clock", () => page.evaluate(() => /** @type {any} */ (window).probe.context?.currentTime > 0.1));
 }

@@ -19,12 +19,13 @@ export class Sound {
   #track = null;
   #live = false;
   #samples = new Float32Array(1024);
-  /** @type {(problem:MicProblem|null) => void} */
+  /** @type {(state:"asking"|"ready"|"none", problem?:MicProblem) => void} */
   #onMic;
   /** @type {(blocked:boolean) => void} */
   #onBlocked;
 
-  /** @param {(problem:MicProblem|null) => void} onMic @param {(blocked:boolean) => void} onBlocked */
+  /** @param {(state:"asking"|"ready"|"none", problem?:MicProblem) => void} onMic
+   * @param {(blocked:boolean) => void} onBlocked */
   constructor(onMic, onBlocked) {
     this.#onMic = onMic;
     this.#onBlocked = onBlocked;
@@ -43,22 +44,23 @@ export class Sound {
   async microphone() {
     if (this.#track?.readyState === "live") return this.#track;
     if (!isSecureContext || !navigator.mediaDevices) {
-      this.#onMic("insecure");
+      this.#onMic("none", "insecure");
       return null;
     }
+    this.#onMic("asking");
     try {
       const wish = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
       const stream = await navigator.mediaDevices.getUserMedia({ audio: wish });
       this.#track = stream.getAudioTracks()[0] ?? null;
     } catch (error) {
-      this.#onMic(problemOf(error));
+      this.#onMic("none", problemOf(error));
       return null;
     }
     if (!this.#track) return null;
     this.#track.enabled = this.#live;
-    this.#track.onended = () => this.#onMic("micLost");
+    this.#track.onended = () => this.#onMic("none", "micLost");
     this.#micTap = this.#tap(new MediaStream([this.#track]));
-    this.#onMic(null);
+    this.#onMic("ready");
     return this.#track;
   }
 

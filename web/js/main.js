@@ -31,7 +31,10 @@ applyLang(chooseLang(prefs.lang));
 
 const session = new Session(Math.random);
 const sound = new Sound(
-  (problem) => (problem ? ui.notice(problem) : undefined),
+  (state, problem) => {
+    if (problem) ui.notice(problem);
+    tell({ type: "microphone", state });
+  },
   (blocked) => (blocked ? ui.notice("tapToHear") : ui.noticeKey === "tapToHear" && ui.clearNotice()),
 );
 const captions = new Captions(byId("captions", HTMLElement), (who) => t(who === "person" ? "you" : "assistant"));
@@ -249,6 +252,7 @@ function show() {
   ui.render({
     state,
     mode,
+    microphone: session.microphone,
     held: session.held,
     muted,
     canTalk: session.canTalk,

@@ -8,6 +8,7 @@
  * with {type:"tick"} when `deadline` has come. */
 
 /**
+ * @typedef {"asking"|"ready"|"none"} Microphone
  * @typedef {"idle"|"connecting"|"ready"|"listening"|"thinking"|"speaking"|"reconnecting"|"offline"|"ended"} State
  * @typedef {"auto"|"manual"} Mode
  * @typedef {"unreachable"|"serverFull"|"notAllowed"|"refused"|"lost"|"assistantLost"|"draining"|
@@ -18,6 +19,7 @@
  *   | {type:"refused", status:number, retryAfter_ms:number}
  *   | {type:"peer", state:RTCPeerConnectionState}
  *   | {type:"channel", open:boolean}
+ *   | {type:"microphone", state:Microphone}
  *   | {type:"message", message:Incoming}
  *   | {type:"press"} | {type:"release"} | {type:"cancel"} | {type:"interrupt"}
  *   | {type:"text", text:string}
@@ -57,6 +59,8 @@ export class Session {
   #turn = "none";
   /** @type {Mode} */
   #mode = "manual";
+  /** @type {Microphone} */
+  #microphone = "asking";
   #assistantReady = false;
   #channelOpen = false;
   #held = false;
@@ -96,6 +100,10 @@ export class Session {
         if (!this.#assistantReady) return "connecting";
         return this.#turn === "none" ? "ready" : this.#turn;
     }
+  }
+
+  get microphone() {
+    return this.#microphone;
   }
 
   get mode() {
@@ -149,6 +157,8 @@ export class Session {
         return this.#peer(event.state, now_ms);
       case "channel":
         return this.#channel(event.open, now_ms);
+      case "microphone":
+        return this.#changeMicrophone(event.state);
       case "message":
         return this.#message(event.message, now_ms);
       case "press":
@@ -158,7 +168,7 @@ export class Session {
       case "cancel":
         return this.#cancel();
       case "interrupt":
-        if (this.#turn === "speaking" || this.#turn === "thinking") this.#abort();
+        if (this.#busy) this.#abort();
         return;
       case "text":
         return this.#text(event.text, now_ms);
@@ -359,7 +369,7 @@ export class Session {
   /** Nobody speaks: wait for a press, or listen. */
   #settle() {
     this.#timers.delete("thinking");
-    if (this.#mode === "manual") {
+    if (this.#mode === "manual" || this.#microphone !== "ready") {
       this.#turn = "none";
       return;
     }
@@ -387,11 +397,9 @@ export class Session {
   /** @param {number} now_ms */
   #press(now_ms) {
     if (!this.canTalk || this.#held) return;
-    if (this.#mode === "auto") {
-      if (this.#turn === "speaking" || this.#turn === "thinking") this.#abort();
-      return;
-    }
-    if (this.#turn === "speaking" || this.#turn === "thinking") this.#abort();
+    if (this.#microphone !== "ready" && !this.#busy) return;
+    if (this.#busy) this.#abort();
+    if (this.#mode === "auto" || this.#microphone !== "ready") return;
     this.#held = true;
     this.#heldSince_ms = now_ms;
     this.#turn = "listening";
@@ -413,10 +421,15 @@ export class Session {
     this.#send({ type: "listen", state: "stop" });
   }
 
+  /** There is an answer, or one is being made. */
+  get #busy() {
+    return this.#turn === "speaking" || this.#turn === "thinking";
+  }
+
   /** Escape: what was being said is thrown away, or what is being answered is cut. */
   #cancel() {
     if (!this.#held) {
-      if (this.#turn === "speaking" || this.#turn === "thinking") this.#abort();
+      if (this.#busy) this.#abort();
       return;
     }
     this.#held = false;
@@ -428,7 +441,7 @@ export class Session {
   /** @param {string} text @param {number} now_ms */
   #text(text, now_ms) {
     if (!this.canTalk || !text) return;
-    if (this.#turn === "speaking" || this.#turn === "thinking") this.#abort();
+    if (this.#busy) this.#abort();
     this.#held = false;
     this.#turn = "thinking";
     this.#timers.set("thinking", now_ms + LIMITS.thinking_ms);
@@ -442,15 +455,31 @@ export class Session {
     if (this.#held) this.#cancel();
     this.#mode = mode;
     if (!this.canTalk) return;
-    if (mode === "manual" && this.#autoAsked) {
-      this.#autoAsked = false;
-      this.#send({ type: "listen", state: "stop" });
+    if (mode === "manual") this.#stopListening();
+    if (!this.#busy) this.#settle();
+  }
+
+  /** Nobody is told "I listen" before there is something to listen with. @param {Microphone} state */
+  #changeMicrophone(state) {
+    if (state === this.#microphone) return;
+    this.#microphone = state;
+    if (!this.canTalk) return;
+    if (state !== "ready") {
+      if (this.#held) this.#cancel();
+      this.#stopListening();
     }
-    if (this.#turn === "none" || this.#turn === "listening") this.#settle();
+    if (!this.#busy) this.#settle();
+  }
+
+  #stopListening() {
+    if (!this.#autoAsked) return;
+    this.#autoAsked = false;
+    this.#send({ type: "listen", state: "stop" });
   }
 
   #updateMic() {
-    const live = this.canTalk && !this.#muted && (this.#mode === "auto" || this.#held);
+    const open = this.canTalk && this.#microphone === "ready" && !this.#muted;
+    const live = open && (this.#mode === "auto" || this.#held);
     if (live === this.#micLive) return;
     this.#micLive = live;
     this.#commands.push({ do: "mic", live });

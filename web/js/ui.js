@@ -6,6 +6,7 @@ import { t } from "./i18n.js";
  * @typedef {{
  *   state:import("./session.js").State,
  *   mode:import("./session.js").Mode,
+ *   microphone:import("./session.js").Microphone,
  *   held:boolean, muted:boolean, canTalk:boolean, connected:boolean, retryIn_s:number,
  * }} View
  *
@@ -88,6 +89,7 @@ export class Ui {
     const { state } = view;
     let text = t(state);
     if (state === "connecting" && view.connected) text = t("waking");
+    if (state === "ready" && view.microphone !== "ready") text = t("typeOnly");
     if (state === "listening" && view.muted) text = t("muted");
     if (state === "reconnecting" && view.retryIn_s) text = t("reconnectingIn", { n: view.retryIn_s });
     const line = byId("state-text", HTMLElement);
@@ -98,10 +100,12 @@ export class Ui {
   /** @param {View} view */
   #renderTalk(view) {
     const busy = view.state === "speaking" || view.state === "thinking";
+    const hears = view.microphone === "ready";
     let [icon, text, hint, usable] = ["mic", "hold", "holdKey", view.canTalk];
     if (!view.canTalk) [icon, text, hint] = ["mic", "wait", ""];
     else if (view.held) [text, hint] = ["release", touch.matches ? "slideAway" : "escKey"];
-    else if (view.mode === "auto" && busy) [icon, text, hint] = ["stop", "interrupt", "interruptKey"];
+    else if (busy && (view.mode === "auto" || !hears)) [icon, text, hint] = ["stop", "interrupt", "interruptKey"];
+    else if (!hears) [icon, text, hint, usable] = ["mic-off", view.microphone === "asking" ? "micAsk" : "micNot", "", false];
     else if (view.mode === "auto") [text, hint, usable] = [view.muted ? "muted" : "speakNow", "", false];
     byId("talk-text", HTMLElement).textContent = t(text);
     if (touch.matches && hint.endsWith("Key")) hint = ""; // no keys there
