@@ -94,6 +94,7 @@ static bool post_offer(call *c, wr_time now) {
 bool call_begin(call *c, call_world *world, unsigned id, wr_time now) {
   *c = (call){
       .world = world, .id = id, .fd = -1, .state = CALL_OFFERED, .offered_at = now, .next_frame_at = WR_NEVER};
+  c->echo.n_bytes = world->options->echo_bytes;
   c->finish_at = WR_NEVER;
   if (open_socket(c) && make_conn(c, now) && post_offer(c, now)) return true;
   perror("call: cannot begin");

@@ -1,19 +1,19 @@
 /* client/echo_check.c - see echo_check.h. */
 #include "client/echo_check.h"
 
-#define BIG_BYTES 65536
+#include "client/options.h"
 
 wr_bytes echo_check_text(void) { return WR_BYTES_LITERAL("hello"); }
 
-wr_bytes echo_check_big(void) {
-  static uint8_t big[BIG_BYTES];
+wr_bytes echo_check_big(const echo_check *check) {
+  static uint8_t big[CLIENT_MAX_ECHO_BYTES];
   for (size_t i = 0; i < sizeof big; i++) big[i] = (uint8_t)(i * 7 + i / 251);
-  return wr_bytes_of(big, sizeof big);
+  return wr_bytes_of(big, check->n_bytes);
 }
 
 bool echo_check_take(echo_check *check, bool is_text, wr_bytes message) {
   bool *back = is_text ? &check->text_back : &check->big_back;
-  *back = wr_bytes_equal(message, is_text ? echo_check_text() : echo_check_big());
+  *back = wr_bytes_equal(message, is_text ? echo_check_text() : echo_check_big(check));
   return *back;
 }
 

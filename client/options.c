@@ -20,6 +20,7 @@ static const char usage[] =
     "  --duration S      stay this long; default: until the answer was heard, at most 30\n"
     "  --token TOKEN     bearer token of the gateway\n"
     "  --echo-test       the other side echoes: text, 64 KiB and 2 s of audio must come back\n"
+    "  --echo-bytes N    as --echo-test with N bytes instead of 65536\n"
     "  --json            one JSON object per event\n"
     "  --quiet           only the exit code\n"
     "\n"
@@ -43,7 +44,8 @@ typedef enum option_id {
   OPT_RAMP,
   OPT_SEQUENTIAL,
   OPT_NO_MEDIA,
-  OPT_ECHO_TEST
+  OPT_ECHO_TEST,
+  OPT_ECHO_BYTES
 } option_id;
 
 static const struct option table[] = {{"help", no_argument, NULL, OPT_HELP},
@@ -60,6 +62,7 @@ static const struct option table[] = {{"help", no_argument, NULL, OPT_HELP},
                                       {"sequential", no_argument, NULL, OPT_SEQUENTIAL},
                                       {"no-media", no_argument, NULL, OPT_NO_MEDIA},
                                       {"echo-test", no_argument, NULL, OPT_ECHO_TEST},
+                                      {"echo-bytes", required_argument, NULL, OPT_ECHO_BYTES},
                                       {NULL, 0, NULL, 0}};
 
 static bool number(const char *text, double least, double most, const char *suffix, double *out) {
@@ -92,6 +95,11 @@ static bool take(client_options *options, int id, const char *value) {
     case OPT_SEQUENTIAL: options->sequential = true; return true;
     case OPT_NO_MEDIA: options->media = false; return true;
     case OPT_ECHO_TEST: options->echo_test = true; return true;
+    case OPT_ECHO_BYTES:
+      options->echo_test = true;
+      if (!number(value, 1, CLIENT_MAX_ECHO_BYTES, "", &n)) return refuse("echo-bytes", value, "1 to 65536");
+      options->echo_bytes = (unsigned)n;
+      return true;
     case OPT_DURATION:
       if (!number(value, 0.1, 86400, "s", &options->duration_s))
         return refuse("duration", value, "seconds, 0.1 to 86400");
@@ -109,7 +117,7 @@ static bool take(client_options *options, int id, const char *value) {
 }
 
 bool client_options_read(client_options *options, int argc, char **argv, int *exit_code) {
-  *options = (client_options){.mode = "auto", .n_sessions = 1, .media = true};
+  *options = (client_options){.mode = "auto", .n_sessions = 1, .media = true, .echo_bytes = CLIENT_MAX_ECHO_BYTES};
   *exit_code = 2;
   optind = 1;
   for (int id; (id = getopt_long(argc, argv, "", table, NULL)) != -1;) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #define CLIENT_MAX_SESSIONS 5000
+#define CLIENT_MAX_ECHO_BYTES 65536
 
 typedef struct client_options {
   const char *url; /* http://HOST:PORT, or with a path that is posted to as it stands (an echo server's /offer) */
@@ -17,8 +18,9 @@ typedef struct client_options {
   unsigned n_sessions;
   double ramp_per_s; /* 0: all at once */
   bool sequential;   /* the next one begins when the one before hung up */
-  bool echo_test;    /* text, 64 KiB and two seconds of audio must come back */
-  bool media;        /* load: send and time 50 packets/s per session */
+  bool echo_test;    /* text, echo_bytes and two seconds of audio must come back */
+  unsigned echo_bytes;
+  bool media; /* load: send and time 50 packets/s per session */
   bool json, quiet;
 } client_options;
 

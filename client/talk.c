@@ -85,7 +85,7 @@ void talk_on_echo(call *c, bool is_text, wr_bytes message, wr_time now) {
     call_end(c, "a message came back changed", now);
     return;
   }
-  if (is_text) (void)wr_conn_send_message(c->conn, c->channel, false, echo_check_big(), now);
+  if (is_text) (void)wr_conn_send_message(c->conn, c->channel, false, echo_check_big(&c->echo), now);
 }
 
 void talk_on_message(call *c, wr_bytes text, wr_time now) {
