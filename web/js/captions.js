@@ -92,7 +92,7 @@ export class Captions {
   /** Stays at the newest line. */
   #follow() {
     const box = this.#list.parentElement;
-    if (box) box.scrollTop = box.scrollHeight;
+    if (box && this.#list.childElementCount) box.scrollTop = box.scrollHeight;
   }
 }
 
