@@ -35,7 +35,7 @@ TEST(call_files_of_any_rate_become_opus_and_are_heard_again) {
     REQUIRE(recorder != NULL);
     for (size_t n = 0; n < track.n; n++)
       client_recorder_add(recorder, track.packet[n].bytes, track.packet[n].len,
-                          (uint32_t)(n + (n > 10) * 50) * 960);
+                          (uint32_t)(n > 10 ? n + 50 : n) * 960);
     CHECK(client_recorder_loud_seconds(recorder) > 0.4);
     CHECK(client_recorder_close(recorder));
     REQUIRE(client_track_read(&again, out, &why));
