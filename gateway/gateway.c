@@ -1,0 +1,286 @@
+/* gateway/gateway.c - start, mail, drain, stop.
+ *
+ * Order of start: media sockets, HTTP, workers, the line that says where; whatever cannot be had is one clear line
+ * and exit code 2. Order of stop: readiness goes, peers are told, calls may end within the deadline, workers stop,
+ * the sockets close. */
+#include "gateway/gateway.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "gateway/http.h"
+#include "gateway/log.h"
+#include "wr/crypto_openssl.h"
+
+#define MAILBOX_CELLS 4096
+#define DESCRIPTORS_BASE 512
+
+/* ---- mail from workers ---- */
+
+static void on_gone(gw_http *http, const gw_message *m) {
+  gw_map_key key = gw_key_of_id(m->bytes);
+  gw_map_remove(&http->sessions, &key);
+  gw_socket_session_gone(http, m->ref);
+}
+
+static void on_drained(gw_http *http) {
+  if (++http->n_drained == http->n_workers) http->stopping = true;
+}
+
+static void take(gw_http *http, gw_message *m) {
+  switch ((int)m->kind) {
+    case GW_REPLY: gw_api_reply(http, m->owned, m->ref); break;
+    case GW_SESSION_GONE: on_gone(http, m); break;
+    case GW_PHOTO:
+      gw_photo_upload(http, m->owned);
+      m->owned = NULL;
+      break;
+    case GW_SNAPSHOT_TAKEN: gw_api_snapshot(http, m->number, m->owned); break;
+    case GW_DRAINED: on_drained(http); break;
+    default: gw_socket_message(http, m); break;
+  }
+  free(m->owned);
+}
+
+void gw_http_take_messages(gw_http *http) {
+  gw_mailbox_rearm(&http->inbox);
+  for (unsigned i = 0; i < MAILBOX_CELLS; i++) {
+    gw_message *m = gw_mailbox_peek(&http->inbox);
+    if (!m) break;
+    take(http, m);
+    gw_mailbox_pop(&http->inbox);
+  }
+  for (uint16_t i = 0; i < http->n_workers; i++) (void)gw_sender_flush(&http->to[i]);
+}
+
+static void wake_lws(void *ctx) {
+  gw_http *http = ctx;
+  lws_cancel_service(http->lws);
+}
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t n_signals;
+static struct lws_context *_Atomic woken_by_signal;
+
+static void on_signal(int number) {
+  (void)number;
+  n_signals++;
+  struct lws_context *lws = woken_by_signal;
+  if (lws) lws_cancel_service(lws); /* writes one byte to a pipe */
+}
+
+static void catch_signals(struct lws_context *lws) {
+  struct sigaction action = {.sa_handler = on_signal};
+  woken_by_signal = lws;
+  sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGINT, &action, NULL);
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, NULL);
+}
+
+static void tell_workers(gw_http *http, gw_kind kind, uint32_t number) {
+  for (uint16_t i = 0; i < http->n_workers; i++)
+    gw_tell(&http->to[i], &(gw_message){.kind = (uint16_t)kind, .number = number}, NULL, 0);
+}
+
+static void obey_signals(gw_http *http) {
+  if (n_signals >= 2) http->stopping = true;
+  if (!n_signals || http->draining) return;
+  http->draining = true;
+  gw_log(GW_INFO, "draining", NULL);
+  tell_workers(http, GW_DRAIN, (uint32_t)http->config->drain_seconds);
+}
+
+/* ---- start ---- */
+
+static int cannot(const char *why) {
+  fprintf(stderr, "xiaozhi-rtc: %s\n", why);
+  return 2;
+}
+
+static void raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit)) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* libwebsockets says little about why it cannot listen; a socket of our own knows. */
+static bool can_listen(const wr_addr *addr, char *error) {
+  int fd = socket(addr->family == 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+  struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(addr->port)};
+  struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(addr->port)};
+  memcpy(&in.sin_addr, addr->ip, 4);
+  memcpy(&in6.sin6_addr, addr->ip, 16);
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+  bool ok = fd >= 0 && (addr->family == 6 ? bind(fd, (struct sockaddr *)&in6, sizeof(in6))
+                                          : bind(fd, (struct sockaddr *)&in, sizeof(in))) == 0;
+  ok = ok && listen(fd, 1) == 0;
+  if (!ok)
+    snprintf(error, GW_CONFIG_ERROR_MAX, "listen: cannot use port %u: %s", addr->port,
+             errno == EADDRINUSE ? "it is in use by another program" : strerror(errno));
+  if (fd >= 0) close(fd);
+  return ok;
+}
+
+static bool open_lws(gw_http *http, const wr_addr *addr, uint32_t n_slots) {
+  static char host[WR_ADDR_TEXT_MAX];
+  const gw_config *config = http->config;
+  const char *backend = http->backend_url ? http->backend_url : "";
+  struct lws_context_creation_info info = {0};
+  wr_addr_text(addr, host);
+  lws_set_log_level(0, NULL);
+  info.port = CONTEXT_PORT_NO_LISTEN;
+  info.user = http;
+  info.gid = -1;
+  info.uid = -1;
+  info.fd_limit_per_thread = DESCRIPTORS_BASE + 2 * n_slots;
+  info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+  /* TLS costs megabytes to set up: only where it is used. Photos to https addresses count on it with wss. */
+  bool tls = config->tls_cert[0] || strncmp(backend, "wss:", 4) == 0;
+  if (tls) info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+  http->lws = lws_create_context(&info);
+  if (!http->lws) return false;
+  info.port = addr->port;
+  info.iface = gw_addr_is_any(addr) ? NULL : host;
+  if (addr->family == 4) info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
+  info.protocols = gw_http_protocols;
+  info.keepalive_timeout = 30;
+  info.timeout_secs = 10;
+  info.connect_timeout_secs = 10;
+  info.vhost_name = "xiaozhi-rtc";
+  if (config->tls_cert[0]) {
+    info.ssl_cert_filepath = config->tls_cert;
+    info.ssl_private_key_filepath = config->tls_key;
+    info.alpn = "http/1.1";
+  }
+  http->vhost = lws_create_vhost(http->lws, &info);
+  return http->vhost != NULL;
+}
+
+static bool open_workers(gw_http *http, const wr_crypto *crypto, const wr_addr *udp, gw_locals *locals,
+                         uint32_t n_slots, char *error) {
+  wr_addr bound = *udp;
+  const char *why = "no memory";
+  size_t bytes = http->n_workers * sizeof(gw_worker);
+  http->workers = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (http->workers == MAP_FAILED) return false;
+  /* Shared binding would let a second gateway slip in beside us: first see that nobody is there. */
+  int probe = gw_udp_bind(udp, false, &bound, error);
+  if (probe < 0) return false;
+  close(probe);
+  for (uint16_t i = 0; i < http->n_workers; i++) {
+    int fd = gw_udp_bind(&bound, http->n_workers > 1, &bound, error);
+    if (fd < 0) return false;
+    if (i == 0) gw_locals_find(locals, &bound, &http->config->public_ip);
+    gw_worker_settings settings = {.index = i,
+                                   .n_workers = http->n_workers,
+                                   .n_slots = n_slots,
+                                   .config = http->config,
+                                   .crypto = crypto,
+                                   .rng = wr_crypto_openssl_rng(),
+                                   .udp_socket = fd,
+                                   .bound = bound,
+                                   .locals = locals,
+                                   .http = &http->inbox,
+                                   .workers = http->workers};
+    http->sockets[i] = calloc(n_slots, sizeof(gw_socket *));
+    if (!gw_worker_open(&http->workers[i], &settings, &why) || !http->sockets[i]) {
+      snprintf(error, GW_CONFIG_ERROR_MAX, "%s", why);
+      return false;
+    }
+    gw_sender_init(&http->to[i], &http->workers[i].inbox);
+  }
+  return true;
+}
+
+static bool start_workers(gw_http *http) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the HTTP thread's */
+  bool ok = true;
+  for (uint16_t i = 0; i < http->n_workers && ok; i++) ok = gw_worker_start(&http->workers[i]);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return ok;
+}
+
+static void say_ready(const gw_http *http, const wr_addr *listen) {
+  char host[WR_ADDR_TEXT_MAX];
+  wr_addr_text(listen, host);
+  if (gw_addr_is_any(listen)) snprintf(host, sizeof(host), "localhost");
+  bool v6 = strchr(host, ':') != NULL;
+  printf("xiaozhi-rtc is ready: %s://%s%s%s:%d/\n", http->config->tls_cert[0] ? "https" : "http", v6 ? "[" : "",
+         host, v6 ? "]" : "", lws_get_vhost_listen_port(http->vhost));
+  fflush(stdout);
+}
+
+static void serve(gw_http *http) {
+  while (!http->stopping) {
+    if (lws_service(http->lws, 0) < 0) break;
+    gw_http_take_messages(http);
+    obey_signals(http);
+  }
+  tell_workers(http, GW_STOP, 0);
+  for (uint16_t i = 0; i < http->n_workers; i++) {
+    while (!gw_sender_flush(&http->to[i])) usleep(1000); /* a full mailbox of a busy worker */
+    gw_worker_join(&http->workers[i]);
+  }
+}
+
+static void close_all(gw_http *http) {
+  woken_by_signal = NULL;
+  if (http->lws) lws_context_destroy(http->lws);
+  for (uint16_t i = 0; i < http->n_workers; i++) {
+    gw_sender_wipe(&http->to[i]);
+    if (http->workers) gw_worker_close(&http->workers[i]);
+    free(http->sockets[i]);
+  }
+  gw_mailbox_close(&http->inbox);
+  gw_map_close(&http->sessions);
+}
+
+static const char *backend_url_of(const gw_config *config, const char *embedded_url) {
+  if (strcmp(config->backend, "embedded") == 0) return embedded_url;
+  if (strcmp(config->backend, "echo") == 0) return NULL;
+  return strncmp(config->backend, "ws:ws", 5) == 0 ? config->backend + 3 : config->backend;
+}
+
+int gw_serve(const gw_config *config, const char *embedded_url) {
+  static gw_http http; /* one gateway per process: signals know only one */
+  static gw_locals locals;
+  char error[GW_CONFIG_ERROR_MAX] = "no memory";
+  const wr_crypto *crypto = NULL;
+  wr_addr listen, udp;
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  http = (gw_http){.config = config, .started_at = gw_now(), .backend_url = backend_url_of(config, embedded_url)};
+  http.n_workers = (uint16_t)(config->workers ? config->workers : cores < 1 ? 1 : cores > 63 ? 63 : cores);
+  uint32_t n_slots = ((uint32_t)config->max_sessions + http.n_workers - 1) / http.n_workers;
+  gw_log_setup(config->log_level, config->log_format);
+  raise_descriptor_limit();
+  if (!gw_host_port(config->listen, &listen) || !gw_config_udp(config, &udp)) return cannot("listen: no address");
+  if (!can_listen(&listen, error)) return cannot(error);
+  if (wr_crypto_openssl_open(&crypto) != WR_OK) return cannot("cryptography is not available");
+  if (!gw_mailbox_open(&http.inbox, MAILBOX_CELLS, wake_lws, &http) ||
+      !gw_map_open(&http.sessions, 2 * http.n_workers * n_slots, (uint64_t)gw_now()) ||
+      !open_workers(&http, crypto, &udp, &locals, n_slots, error))
+    return cannot(error);
+  if (!open_lws(&http, &listen, http.n_workers * n_slots))
+    return cannot(config->tls_cert[0] ? "tls-cert, tls-key: cannot be used"
+                                      : "listen: cannot serve on this address");
+  catch_signals(http.lws);
+  if (!start_workers(&http)) return cannot("cannot start threads");
+  say_ready(&http, &listen);
+  gw_log(GW_INFO, "ready", "version", GW_VERSION, NULL);
+  serve(&http);
+  close_all(&http);
+  wr_crypto_openssl_close(crypto);
+  gw_log(GW_INFO, "stopped", NULL);
+  return 0;
+}

@@ -1,0 +1,105 @@
+/* gateway/http.h - the HTTP thread: pages, signalling, and all sockets but the media ones, in one libwebsockets
+ * context. It never waits: what workers must decide is asked through their mailboxes and answered when their reply
+ * comes. One thread. */
+#ifndef GATEWAY_HTTP_H
+#define GATEWAY_HTTP_H
+
+#include <libwebsockets.h>
+
+#include "gateway/map.h"
+#include "gateway/sender.h"
+#include "gateway/worker.h"
+
+#define GW_BODY_MAX 65536u
+#define GW_DISCARD_MAX (8u * 1024 * 1024) /* a larger body is not even read to its end */
+#define GW_EXCHANGES_MAX 4096
+
+typedef struct gw_http gw_http;
+typedef struct gw_exchange gw_exchange;
+typedef struct gw_socket gw_socket;
+
+typedef enum gw_method { GW_GET = 1, GW_POST = 2, GW_PATCH = 4, GW_DELETE = 8, GW_OTHER = 16 } gw_method;
+
+/* One request and its response; lives from the request's header to the response's last byte. */
+struct gw_exchange {
+  gw_http *http;
+  struct lws *wsi;
+  uint32_t number; /* while a worker is asked; 0: not */
+  gw_method method;
+  bool head; /* HEAD: as GET, without the body */
+  char path[256], content_type[64];
+  uint8_t *body;
+  size_t body_len, body_declared;
+  wr_time received_at;
+  bool discards, close_after;
+  gw_purpose purpose;
+  /* metrics and sessions: what workers sent so far */
+  gw_metrics *gathered;
+  gw_text rows;
+  unsigned n_awaited, n_rows;
+  bool wants_rows, wants_one;
+  char only_id[GW_ID_HEX + 1];
+  /* response */
+  bool ready, begun;
+  int status;
+  const char *type; /* static; NULL: no body */
+  const uint8_t *data;
+  size_t len, at;
+  char *owned;                               /* |data|, if it is ours */
+  const char *etag, *cache, *policy, *allow; /* static or NULL */
+  unsigned retry_after;
+  char location[80];
+};
+
+struct gw_http {
+  const gw_config *config;
+  const char *backend_url; /* ws://..; NULL: no backend socket */
+  struct lws_context *lws;
+  struct lws_vhost *vhost;
+  gw_mailbox inbox;
+  gw_worker *workers;
+  uint16_t n_workers;
+  gw_sender to[GW_MAX_WORKERS];
+  gw_map sessions; /* id -> gw_ref */
+  gw_exchange *exchanges[GW_EXCHANGES_MAX];
+  uint32_t last_number;
+  gw_socket **sockets[GW_MAX_WORKERS]; /* by slot */
+  gw_http_metrics metrics;
+  wr_time started_at;
+  double offer_budget; /* of --offer-rate */
+  wr_time offer_budget_at;
+  bool draining, stopping;
+  unsigned n_drained;
+};
+
+extern const struct lws_protocols gw_http_protocols[];
+
+/* ---- gateway/http.c: exchanges ---- */
+void gw_respond(gw_exchange *x, int status, const char *type, const void *data, size_t len);
+void gw_respond_owned(gw_exchange *x, int status, const char *type, char *text, size_t len);
+/* |why|: static or short-lived; NULL: the code's own message. |line|: of a description; 0: none. */
+void gw_respond_error(gw_exchange *x, gw_http_error error, const char *why, unsigned line);
+/* A number under which a worker's reply finds |x| again; false: too many are waiting (answered 503). */
+bool gw_exchange_await(gw_exchange *x);
+gw_exchange *gw_exchange_find(gw_http *http, uint32_t number);
+
+/* ---- gateway/http_api.c: routes ---- */
+/* The header is read: refuses, answers, or lets the body come (then returns true). */
+bool gw_api_begin(gw_exchange *x);
+void gw_api_body(gw_exchange *x); /* the body is complete */
+void gw_api_reply(gw_http *http, gw_reply *reply, gw_ref ref);
+void gw_api_snapshot(gw_http *http, uint32_t number, gw_snapshot *snapshot);
+
+/* ---- gateway/http_link.c: WebSockets to backends ---- */
+void gw_socket_message(gw_http *http, gw_message *message); /* GW_LINK_... from a worker */
+void gw_socket_session_gone(gw_http *http, gw_ref ref);
+int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+
+/* ---- gateway/http_photo.c: uploads to a vision address ---- */
+void gw_photo_upload(gw_http *http, gw_photo *photo); /* owned */
+int gw_photo_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+
+/* ---- gateway/gateway.c ---- */
+void gw_http_take_messages(gw_http *http);
+
+#endif

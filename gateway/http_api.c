@@ -1,0 +1,434 @@
+/* gateway/http_api.c - the routes (design: "HTTP"): who may, what is asked, which worker decides. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "gateway/gateway.h"
+#include "gateway/http.h"
+#include "gateway/http_read.h"
+#include "web/assets.h"
+
+#define SESSIONS_PATH "/api/sessions/"
+
+typedef enum access_right { OPEN, TOKEN, ADMIN } access_right;
+typedef void handler(gw_exchange *x);
+
+typedef struct route {
+  const char *path; /* "*" at the end: followed by a session's id; "*" inside: the id, then the rest */
+  unsigned method;
+  access_right right;
+  const char *types; /* content types of the body, separated by blanks; NULL: no body is read */
+  handler *handle;   /* without body at once, else when it is complete */
+} route;
+
+/* ---- helpers ---- */
+
+static void respond_json(gw_exchange *x, int status, json_t *body) {
+  char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+  json_decref(body);
+  gw_respond_owned(x, status, "application/json", text, text ? strlen(text) : 0);
+}
+
+static void ask(gw_exchange *x, gw_ref ref, gw_kind kind, uint32_t number, gw_request *request) {
+  if (!gw_exchange_await(x)) {
+    free(request);
+    return;
+  }
+  if (request) {
+    request->number = x->number;
+    request->purpose = x->purpose;
+    request->received_at = x->received_at;
+  }
+  gw_message message = {
+      .kind = (uint16_t)kind, .ref = ref, .number = request ? number : x->number, .owned = request};
+  gw_tell(&x->http->to[ref.worker], &message, NULL, 0);
+}
+
+static uint64_t pack_ref(gw_ref ref) {
+  return (uint64_t)ref.worker << 56 | (uint64_t)ref.slot << 32 | ref.generation;
+}
+
+static gw_ref unpack_ref(uint64_t v) {
+  return (gw_ref){(uint16_t)(v >> 56), (uint32_t)(v >> 32) & 0xffffff, (uint32_t)v};
+}
+
+/* The session named in the path; answers 404 if there is none. */
+static bool find_session(gw_exchange *x, gw_ref *ref) {
+  char hex[GW_ID_HEX + 1];
+  uint8_t id[16];
+  uint64_t value;
+  snprintf(hex, sizeof(hex), "%s", x->path + strlen(SESSIONS_PATH));
+  gw_map_key key;
+  bool known = gw_unhex(id, sizeof(id), hex);
+  if (known) key = gw_key_of_id(id);
+  if (!known || !gw_map_get(&x->http->sessions, &key, &value)) {
+    gw_respond_error(x, GW_HTTP_NO_SESSION, NULL, 0);
+    return false;
+  }
+  *ref = unpack_ref(value);
+  return true;
+}
+
+static wr_bytes body_of(const gw_exchange *x) { return wr_bytes_of(x->body, x->body_len); }
+
+/* ---- signalling ---- */
+
+static bool spend_offer(gw_http *http) {
+  double rate = (double)http->config->offer_rate;
+  if (rate <= 0) return true;
+  wr_time now = gw_now();
+  http->offer_budget += rate * (double)(now - http->offer_budget_at) / 1e6;
+  http->offer_budget_at = now;
+  if (http->offer_budget > rate) http->offer_budget = rate;
+  if (http->offer_budget < 1) return false;
+  http->offer_budget -= 1;
+  return true;
+}
+
+static gw_ref emptiest_worker(const gw_http *http) {
+  gw_ref best = {.worker = 0, .slot = GW_SLOT_NONE};
+  uint32_t least = UINT32_MAX;
+  for (uint16_t i = 0; i < http->n_workers; i++) {
+    uint32_t n = atomic_load_explicit(&http->workers[i].n_sessions, memory_order_relaxed);
+    if (n < least) least = n, best.worker = i;
+  }
+  return best;
+}
+
+static void open_session(gw_exchange *x, gw_request *request, const uint8_t *resumed_id, const char *why) {
+  uint64_t value;
+  if (!request) {
+    gw_respond_error(x, GW_HTTP_BAD_JSON, why, 0);
+    return;
+  }
+  gw_ref ref = emptiest_worker(x->http);
+  gw_map_key key = request->resumes ? gw_key_of_id(resumed_id) : (gw_map_key){{0}};
+  if (request->resumes && gw_map_get(&x->http->sessions, &key, &value))
+    ref = unpack_ref(value);
+  else
+    request->resumes = false;
+  gw_http_error error = GW_HTTP_OK;
+  if (x->http->draining)
+    error = GW_HTTP_DRAINING;
+  else if (!spend_offer(x->http))
+    error = GW_HTTP_TOO_MANY;
+  if (error != GW_HTTP_OK) {
+    free(request);
+    gw_respond_error(x, error, NULL, 0);
+    return;
+  }
+  ask(x, ref, GW_OFFER, 0, request);
+}
+
+static void post_offer(gw_exchange *x) {
+  uint8_t id[16];
+  const char *why;
+  gw_request *request = gw_read_offer(body_of(x), id, &why);
+  open_session(x, request, id, why);
+}
+
+static void post_echo(gw_exchange *x) {
+  x->purpose = GW_FOR_ECHO;
+  post_offer(x);
+}
+
+static void post_whip(gw_exchange *x) {
+  const char *why;
+  x->purpose = GW_FOR_WHIP;
+  gw_request *request = gw_read_text(body_of(x), &why);
+  if (request)
+    open_session(x, request, NULL, why);
+  else
+    gw_respond_error(x, GW_HTTP_BAD_SDP, why, 0);
+}
+
+static void post_reoffer(gw_exchange *x) {
+  uint8_t id[16];
+  const char *why;
+  gw_ref ref;
+  if (!find_session(x, &ref)) return;
+  gw_request *request = gw_read_offer(body_of(x), id, &why);
+  if (!request) {
+    gw_respond_error(x, GW_HTTP_BAD_JSON, why, 0);
+    return;
+  }
+  request->resumes = false; /* the session is named by the path */
+  ask(x, ref, GW_OFFER, 0, request);
+}
+
+static void patch_session(gw_exchange *x) {
+  const char *why;
+  gw_ref ref;
+  if (!find_session(x, &ref)) return;
+  bool is_json = strcmp(x->content_type, "application/json") == 0, last = false;
+  gw_request *request = is_json ? gw_read_candidates(body_of(x), &last, &why) : gw_read_text(body_of(x), &why);
+  if (!request)
+    gw_respond_error(x, is_json ? GW_HTTP_BAD_JSON : GW_HTTP_BAD_FRAGMENT, why, 0);
+  else
+    ask(x, ref, is_json ? GW_CANDIDATES : GW_FRAGMENT, last, request);
+}
+
+static void delete_session(gw_exchange *x) {
+  gw_ref ref;
+  if (find_session(x, &ref)) ask(x, ref, GW_HANGUP, 0, NULL);
+}
+
+static json_t *ice_servers(void) { return json_array(); }
+
+static void respond_session(gw_exchange *x, const gw_reply *reply) {
+  snprintf(x->location, sizeof(x->location), SESSIONS_PATH "%s", reply->id);
+  if (x->purpose == GW_FOR_WHIP) {
+    char *copy = strdup(reply->text);
+    gw_respond_owned(x, 201, "application/sdp", copy, copy ? reply->len : 0);
+    return;
+  }
+  char location[sizeof(x->location)];
+  memcpy(location, x->location, sizeof(location));
+  if (x->method != GW_POST) x->location[0] = 0;
+  respond_json(x, 200,
+               json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:o}", "sdp", reply->text, "type", "answer", "sessionId",
+                         reply->id, "location", location, "resume", reply->token, "resumed", reply->resumed,
+                         "iceServers", ice_servers()));
+}
+
+void gw_api_reply(gw_http *http, gw_reply *reply, gw_ref ref) {
+  uint8_t id[16];
+  gw_exchange *x = gw_exchange_find(http, reply->number);
+  if (reply->error == GW_HTTP_OK && reply->id[0] && gw_unhex(id, sizeof(id), reply->id)) {
+    gw_map_key key = gw_key_of_id(id);
+    (void)gw_map_set(&http->sessions, &key, pack_ref(ref)); /* never full: sized for every slot */
+  }
+  if (!x) return; /* the client did not wait */
+  if (reply->error != GW_HTTP_OK) {
+    gw_respond_error(x, reply->error, reply->why, reply->line);
+  } else if (reply->id[0]) {
+    respond_session(x, reply);
+  } else if (reply->len) {
+    char *copy = strdup(reply->text);
+    gw_respond_owned(x, 200, "application/trickle-ice-sdpfrag", copy, copy ? reply->len : 0);
+  } else {
+    gw_respond(x, 204, NULL, NULL, 0);
+  }
+}
+
+/* ---- ICE servers: none yet, which is a complete answer ---- */
+
+static void get_ice(gw_exchange *x) {
+  char expires[32];
+  time_t end = time(NULL) + 86400;
+  struct tm tm;
+  gmtime_r(&end, &tm);
+  strftime(expires, sizeof(expires), "%Y-%m-%dT%H:%M:%SZ", &tm);
+  respond_json(
+      x, 200,
+      json_pack("{s:o,s:i,s:s,s:s,s:s,s:i,s:s,s:s,s:b}", "iceServers", ice_servers(), "iceCandidatePoolSize", 1,
+                "iceTransportPolicy", "all", "bundlePolicy", "max-bundle", "rtcpMuxPolicy", "require", "ttl", 86400,
+                "expiresAt", expires, "source", "none", "stale", 0));
+}
+
+static void get_ice_status(gw_exchange *x) {
+  respond_json(x, 200,
+               json_pack("{s:{s:b,s:[],s:i,s:i,s:i},s:s,s:I}", "validation", "valid", 1, "issues", "stun_servers",
+                         0, "turn_servers", 0, "total_servers", 0, "summary",
+                         "no STUN or TURN server is configured", "timestamp", (json_int_t)time(NULL)));
+}
+
+/* ---- figures ---- */
+
+static void gather(gw_exchange *x) {
+  x->gathered = calloc(1, sizeof(*x->gathered));
+  if (!x->gathered || !gw_exchange_await(x)) return;
+  x->n_awaited = x->http->n_workers;
+  for (uint16_t i = 0; i < x->http->n_workers; i++)
+    gw_tell(&x->http->to[i], &(gw_message){.kind = GW_SNAPSHOT, .number = x->number}, NULL, 0);
+}
+
+static void get_metrics(gw_exchange *x) { gather(x); }
+
+static void get_sessions(gw_exchange *x) {
+  x->wants_rows = true;
+  gather(x);
+}
+
+static void get_session(gw_exchange *x) {
+  x->wants_rows = x->wants_one = true;
+  snprintf(x->only_id, sizeof(x->only_id), "%s", x->path + strlen(SESSIONS_PATH));
+  gather(x);
+}
+
+static void add_row(gw_exchange *x, const gw_session_row *row) {
+  gw_text_add(&x->rows,
+              "%s{\"id\":\"%s\",\"state\":\"%s\",\"backend\":\"%s\",\"purpose\":\"%s\",\"age\":%.3f,\"rtt\":%.1f,"
+              "\"jitter\":%.1f,\"packetsIn\":%llu,\"packetsOut\":%llu,\"lost\":%llu,\"messagesIn\":%llu,"
+              "\"messagesOut\":%llu,\"dropped\":%llu}",
+              x->n_rows++ ? "," : "", row->id, row->state, row->backend, row->purpose, (double)row->age_us / 1e6,
+              row->rtt_us / 1e3, row->jitter_us / 1e3, (unsigned long long)row->rtp_packets_in,
+              (unsigned long long)row->rtp_packets_out, (unsigned long long)row->rtp_lost,
+              (unsigned long long)row->messages_in, (unsigned long long)row->messages_out,
+              (unsigned long long)row->dropped);
+}
+
+static void respond_metrics(gw_exchange *x) {
+  gw_text out = {0};
+  gw_process_figures figures = {.uptime_us = gw_now() - x->http->started_at,
+                                .n_workers = x->http->n_workers,
+                                .draining = x->http->draining,
+                                .version = GW_VERSION};
+  const char *backend = x->http->config->backend; /* a URL may hold what is nobody's business */
+  figures.backend = strcmp(backend, "embedded") == 0 || strcmp(backend, "echo") == 0 ? backend : "ws";
+  gw_process_figures_read(&figures);
+  gw_metrics_write(&out, x->gathered, &x->http->metrics, &figures);
+  gw_respond_owned(x, 200, "text/plain; version=0.0.4; charset=utf-8", out.text, out.len);
+}
+
+static void respond_rows(gw_exchange *x) {
+  gw_text out = {0};
+  if (x->wants_one && !x->n_rows) {
+    gw_respond_error(x, GW_HTTP_NO_SESSION, NULL, 0);
+    return;
+  }
+  gw_text_add(&out, x->wants_one ? "%s" : "{\"sessions\":[%s]}", x->rows.text ? x->rows.text : "");
+  gw_respond_owned(x, 200, "application/json", out.text, out.len);
+}
+
+void gw_api_snapshot(gw_http *http, uint32_t number, gw_snapshot *snapshot) {
+  gw_exchange *x = gw_exchange_find(http, number);
+  if (!x || !x->gathered) return;
+  gw_metrics_merge(x->gathered, &snapshot->metrics);
+  for (size_t i = 0; x->wants_rows && i < snapshot->n_rows; i++)
+    if (!x->wants_one || strcmp(x->only_id, snapshot->rows[i].id) == 0) add_row(x, &snapshot->rows[i]);
+  if (--x->n_awaited) return;
+  if (x->wants_rows)
+    respond_rows(x);
+  else
+    respond_metrics(x);
+}
+
+static void get_health(gw_exchange *x) { respond_json(x, 200, json_pack("{s:s}", "status", "ok")); }
+
+static void get_ready(gw_exchange *x) {
+  if (!x->http->draining) {
+    respond_json(x, 200, json_pack("{s:b,s:[]}", "ready", 1, "reasons"));
+    return;
+  }
+  x->retry_after = 5;
+  respond_json(x, 503, json_pack("{s:b,s:[s]}", "ready", 0, "reasons", "draining"));
+}
+
+/* ---- files ---- */
+
+static void get_asset(gw_exchange *x, const web_asset *asset) {
+  char etag[64] = "";
+  if (lws_hdr_copy(x->wsi, etag, sizeof(etag), WSI_TOKEN_HTTP_IF_NONE_MATCH) < 0) etag[0] = 0;
+  bool same = strcmp(etag, asset->etag) == 0;
+  x->etag = asset->etag;
+  x->cache = "no-cache";
+  x->policy = WEB_ASSETS_CSP;
+  gw_respond(x, same ? 304 : 200, asset->mime, asset->data, same ? 0 : asset->len);
+}
+
+/* ---- the table ---- */
+
+static const route routes[] = {
+    {"/api/offer", GW_POST, TOKEN, "application/json", post_offer},
+    {"/offer", GW_POST, TOKEN, "application/json", post_echo},
+    {"/whip", GW_POST, TOKEN, "application/sdp", post_whip},
+    {"/api/sessions/*/offer", GW_POST, TOKEN, "application/json", post_reoffer},
+    {"/api/sessions/*", GW_PATCH, TOKEN, "application/trickle-ice-sdpfrag application/json", patch_session},
+    {"/api/sessions/*", GW_DELETE, TOKEN, NULL, delete_session},
+    {"/api/sessions/*", GW_GET, ADMIN, NULL, get_session},
+    {"/api/sessions", GW_GET, ADMIN, NULL, get_sessions},
+    {"/api/ice", GW_GET, TOKEN, NULL, get_ice},
+    {"/api/ice/status", GW_GET, TOKEN, NULL, get_ice_status},
+    {"/healthz", GW_GET, OPEN, NULL, get_health},
+    {"/readyz", GW_GET, OPEN, NULL, get_ready},
+    {"/metrics", GW_GET, OPEN, NULL, get_metrics},
+};
+#define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
+
+/* A "*" stands for one segment. */
+static bool matches(const char *pattern, const char *path) {
+  while (*pattern && *path) {
+    if (*pattern == '*') {
+      size_t len = strcspn(path, "/");
+      if (!len) return false;
+      path += len;
+      pattern++;
+    } else if (*pattern++ != *path++) {
+      return false;
+    }
+  }
+  return *pattern == *path;
+}
+
+static const route *find_route(const gw_exchange *x, unsigned *methods) {
+  const route *found = NULL;
+  *methods = 0;
+  for (size_t i = 0; i < N_ROUTES; i++) {
+    if (!matches(routes[i].path, x->path)) continue;
+    if (routes[i].right == ADMIN && !x->http->config->admin_token[0]) continue; /* no such route then */
+    *methods |= routes[i].method;
+    if (routes[i].method & x->method) found = &routes[i];
+  }
+  return found;
+}
+
+static bool holds_token(gw_exchange *x, const char *token) {
+  char given[GW_TEXT_MAX + 16];
+  size_t len = strlen(token);
+  if (lws_hdr_copy(x->wsi, given, sizeof(given), WSI_TOKEN_HTTP_AUTHORIZATION) < 0) return false;
+  return strncasecmp(given, "Bearer ", 7) == 0 && strlen(given + 7) == len &&
+         wr_equal_secret(given + 7, token, len);
+}
+
+static bool may_enter(gw_exchange *x, access_right right) {
+  const gw_config *config = x->http->config;
+  const char *token = right == ADMIN ? config->admin_token : config->auth_token;
+  if (right == OPEN || !token[0] || holds_token(x, token)) return true;
+  gw_respond_error(x, GW_HTTP_UNAUTHORIZED, NULL, 0);
+  return false;
+}
+
+static bool takes_type(const route *r, const char *type) {
+  size_t len = strlen(type);
+  for (const char *at = r->types; at && len; at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL)
+    if (strncasecmp(at, type, len) == 0 && (at[len] == ' ' || !at[len])) return true;
+  return false;
+}
+
+static const char *allow_text(unsigned methods) {
+  if (methods == GW_GET) return "GET, HEAD";
+  if (methods == GW_POST) return "POST";
+  if (methods == (GW_PATCH | GW_DELETE)) return "PATCH, DELETE";
+  return "GET, HEAD, PATCH, DELETE";
+}
+
+bool gw_api_begin(gw_exchange *x) {
+  unsigned methods;
+  const route *r = find_route(x, &methods);
+  const web_asset *asset = methods ? NULL : web_asset_find(x->path);
+  if (asset) methods = GW_GET;
+  if (!methods) {
+    gw_respond_error(x, GW_HTTP_NOT_FOUND, NULL, 0);
+  } else if (!r && !(asset && x->method == GW_GET)) {
+    x->allow = allow_text(methods);
+    gw_respond_error(x, GW_HTTP_METHOD, NULL, 0);
+  } else if (asset) {
+    get_asset(x, asset);
+  } else if (!may_enter(x, r->right)) {
+    return false;
+  } else if (r->types && !takes_type(r, x->content_type)) {
+    gw_respond_error(x, GW_HTTP_MEDIA_TYPE, NULL, 0);
+  } else if (r->types) {
+    return true;
+  } else {
+    r->handle(x);
+  }
+  return false;
+}
+
+void gw_api_body(gw_exchange *x) {
+  unsigned methods;
+  const route *r = find_route(x, &methods);
+  if (r) r->handle(x);
+}

@@ -1,0 +1,250 @@
+/* gateway/http_link.c - the WebSockets to the backend: a pump between a session's worker and the wire.
+ *
+ * Promise to the worker: every GW_LINK_OPEN is answered by exactly one GW_LINK_CLOSED, with GW_LINK_OPENED before
+ * it if the upgrade succeeded. What waits for the wire is bounded by the worker's credit; what comes in goes to the
+ * worker's mailbox, and a backend that fills it is disconnected. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/http.h"
+#include "gateway/log.h"
+#include "xiaozhi/message.h"
+
+#define MESSAGE_MAX (XZ_TEXT_MAX + 64)
+
+typedef struct piece {
+  struct piece *next;
+  bool is_text;
+  size_t len;
+  uint8_t bytes[]; /* LWS_PRE of room, then |len| */
+} piece;
+
+struct gw_socket {
+  gw_http *http;
+  struct lws *wsi;
+  gw_ref ref;
+  gw_identity identity;
+  piece *first, *last;
+  uint8_t *message; /* being put together */
+  size_t message_len;
+  bool is_text, ended, closing;
+  uint16_t code;
+  char reason[124];
+};
+
+static gw_socket **place_of(gw_http *http, gw_ref ref) { return &http->sockets[ref.worker][ref.slot]; }
+
+static gw_socket *find(gw_http *http, gw_ref ref) {
+  gw_socket *s = *place_of(http, ref);
+  return s && s->ref.generation == ref.generation ? s : NULL;
+}
+
+static void tell(gw_socket *s, gw_kind kind, uint32_t number, const void *bytes, size_t len) {
+  gw_tell(&s->http->to[s->ref.worker], &(gw_message){.kind = (uint16_t)kind, .number = number, .ref = s->ref},
+          bytes, len);
+}
+
+/* The one GW_LINK_CLOSED. The socket is freed; its wsi, if any, is told to forget it. */
+static void end(gw_socket *s, uint32_t code, const char *reason) {
+  if (s->ended) return;
+  s->ended = true;
+  tell(s, GW_LINK_CLOSED, code, reason, strlen(reason));
+  if (*place_of(s->http, s->ref) == s) *place_of(s->http, s->ref) = NULL;
+  if (s->wsi) lws_set_wsi_user(s->wsi, NULL);
+  while (s->first) {
+    piece *p = s->first;
+    s->first = p->next;
+    free(p);
+  }
+  free(s->message);
+  free(s);
+}
+
+static void connect_socket(gw_socket *s) {
+  char url[GW_TEXT_MAX];
+  const char *scheme, *host, *path;
+  int port = 0;
+  char full_path[GW_TEXT_MAX];
+  snprintf(url, sizeof(url), "%s", s->http->backend_url ? s->http->backend_url : "");
+  if (!url[0] || lws_parse_uri(url, &scheme, &host, &port, &path)) {
+    end(s, 0, "the backend's address cannot be used");
+    return;
+  }
+  snprintf(full_path, sizeof(full_path), "/%s", path);
+  struct lws_client_connect_info info = {.context = s->http->lws,
+                                         .vhost = s->http->vhost,
+                                         .address = host,
+                                         .host = host,
+                                         .port = port,
+                                         .path = full_path,
+                                         .local_protocol_name = "xz-link",
+                                         .userdata = s,
+                                         .pwsi = &s->wsi,
+                                         .ssl_connection = strcmp(scheme, "wss") == 0 ? LCCSCF_USE_SSL : 0};
+  gw_http *http = s->http;
+  gw_ref ref = s->ref;
+  /* A failure inside may already have been reported through the callback: then |s| is gone. */
+  if (!lws_client_connect_via_info(&info) && (s = find(http, ref))) end(s, 0, "cannot connect");
+}
+
+static void open_socket(gw_http *http, const gw_message *m) {
+  gw_socket *old = *place_of(http, m->ref);
+  if (old) end(old, 0, "superseded"); /* of a slot's former tenant */
+  gw_socket *s = calloc(1, sizeof(*s));
+  if (!s) abort();
+  s->http = http;
+  s->ref = m->ref;
+  memcpy(&s->identity, m->bytes, sizeof(s->identity));
+  *place_of(http, m->ref) = s;
+  connect_socket(s);
+}
+
+static void queue(gw_socket *s, bool is_text, const void *bytes, size_t len) {
+  piece *p = malloc(sizeof(*p) + LWS_PRE + len);
+  if (!p) return;
+  p->next = NULL;
+  p->is_text = is_text;
+  p->len = len;
+  memcpy(p->bytes + LWS_PRE, bytes, len);
+  if (s->last)
+    s->last->next = p;
+  else
+    s->first = p;
+  s->last = p;
+  if (s->wsi) lws_callback_on_writable(s->wsi);
+}
+
+static void close_socket(gw_socket *s, uint16_t code, const void *reason, size_t len) {
+  s->closing = true;
+  s->code = code ? code : 1000;
+  snprintf(s->reason, sizeof(s->reason), "%.*s", (int)(len < 120 ? len : 120), (const char *)reason);
+  if (s->wsi) lws_callback_on_writable(s->wsi);
+}
+
+void gw_socket_message(gw_http *http, gw_message *m) {
+  if (m->kind == GW_LINK_OPEN) {
+    open_socket(http, m);
+    return;
+  }
+  gw_socket *s = find(http, m->ref);
+  if (!s) return;
+  const void *bytes = m->owned ? m->owned : m->bytes;
+  size_t len = m->owned ? m->owned_len : m->len;
+  if (m->kind == GW_LINK_CLOSE)
+    close_socket(s, (uint16_t)m->number, bytes, len);
+  else
+    queue(s, m->kind == GW_LINK_SEND_TEXT, bytes, len);
+}
+
+void gw_socket_session_gone(gw_http *http, gw_ref ref) {
+  gw_socket *s = find(http, ref);
+  if (!s) return;
+  struct lws *wsi = s->wsi;
+  end(s, 1000, "session gone");
+  if (wsi) lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+}
+
+/* ---- callbacks ---- */
+
+static bool add_header(struct lws *wsi, const char *name, const char *value, uint8_t **at, uint8_t *limit) {
+  return !lws_add_http_header_by_name(wsi, (const uint8_t *)name, (const uint8_t *)value, (int)strlen(value), at,
+                                      limit);
+}
+
+static int append_header(gw_socket *s, uint8_t **at, size_t len) {
+  char bearer[GW_TEXT_MAX + 8];
+  const char *token = s->http->config->backend_token;
+  uint8_t *limit = *at + len;
+  /* A token with a blank brings its own scheme (xiaozhi protocol). */
+  snprintf(bearer, sizeof(bearer), "%s%s", strchr(token, ' ') ? "" : "Bearer ", token);
+  bool ok = (!token[0] || add_header(s->wsi, "Authorization:", bearer, at, limit)) &&
+            add_header(s->wsi, "Protocol-Version:", "1", at, limit) &&
+            add_header(s->wsi, "Device-Id:", s->identity.mac, at, limit) &&
+            add_header(s->wsi, "Client-Id:", s->identity.client_id, at, limit);
+  return ok ? 0 : -1;
+}
+
+static int on_writable(gw_socket *s) {
+  piece *p = s->first;
+  if (!p) {
+    if (!s->closing) return 0;
+    lws_close_reason(s->wsi, s->code, (uint8_t *)s->reason, strlen(s->reason));
+    return -1;
+  }
+  enum lws_write_protocol how = p->is_text ? LWS_WRITE_TEXT : LWS_WRITE_BINARY;
+  if (lws_write(s->wsi, p->bytes + LWS_PRE, p->len, how) < (int)p->len) return -1;
+  tell(s, GW_LINK_SENT, (uint32_t)p->len, NULL, 0);
+  s->first = p->next;
+  if (!s->first) s->last = NULL;
+  free(p);
+  if (s->first || s->closing) lws_callback_on_writable(s->wsi);
+  return 0;
+}
+
+/* A whole message, to the worker. false: it does not keep up, or the message is too long. */
+static bool pass_on(gw_socket *s, const uint8_t *bytes, size_t len, bool is_text) {
+  gw_message m = {.kind = is_text ? GW_LINK_TEXT : GW_LINK_BINARY, .ref = s->ref};
+  gw_sender *to = &s->http->to[s->ref.worker];
+  if (len <= GW_MESSAGE_INLINE) return gw_try_tell(to, &m, bytes, len);
+  m.owned = malloc(len);
+  if (!m.owned) return false;
+  memcpy(m.owned, bytes, len);
+  m.owned_len = len;
+  bool sent = gw_try_tell(to, &m, NULL, 0);
+  if (!sent) free(m.owned);
+  return sent;
+}
+
+static int on_receive(gw_socket *s, const uint8_t *in, size_t len) {
+  bool first = lws_is_first_fragment(s->wsi),
+       whole = lws_is_final_fragment(s->wsi) && !lws_remaining_packet_payload(s->wsi);
+  bool ok = true;
+  if (first) s->is_text = !lws_frame_is_binary(s->wsi);
+  if (first && whole && !s->message_len) {
+    ok = pass_on(s, in, len, s->is_text);
+  } else {
+    uint8_t *grown = s->message_len + len <= MESSAGE_MAX ? realloc(s->message, s->message_len + len + 1) : NULL;
+    ok = grown != NULL;
+    if (ok) {
+      s->message = grown;
+      memcpy(s->message + s->message_len, in, len);
+      s->message_len += len;
+    }
+    if (ok && whole) {
+      ok = pass_on(s, s->message, s->message_len, s->is_text);
+      s->message_len = 0;
+    }
+  }
+  if (ok) return 0;
+  end(s, 1009, "the assistant sent more than can be taken");
+  return -1;
+}
+
+int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len) {
+  gw_socket *s = user;
+  if (!s) return 0;
+  switch ((int)reason) {
+    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: s->wsi = wsi; return append_header(s, in, len);
+    case LWS_CALLBACK_CLIENT_ESTABLISHED:
+      s->wsi = wsi;
+      tell(s, GW_LINK_OPENED, 0, NULL, 0);
+      if (s->first || s->closing) lws_callback_on_writable(wsi);
+      return 0;
+    case LWS_CALLBACK_CLIENT_RECEIVE: return on_receive(s, in, len);
+    case LWS_CALLBACK_CLIENT_WRITEABLE: return on_writable(s);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+      if (len >= 2) s->code = (uint16_t)(((const uint8_t *)in)[0] << 8 | ((const uint8_t *)in)[1]);
+      snprintf(s->reason, sizeof(s->reason), "%.*s", len > 2 ? (int)(len - 2 < 120 ? len - 2 : 120) : 0,
+               len > 2 ? (const char *)in + 2 : "");
+      return 0;
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+      s->wsi = NULL; /* lws is about to free it */
+      end(s, 0, in && len ? (const char *)in : "cannot connect");
+      return 0;
+    case LWS_CALLBACK_CLIENT_CLOSED:
+      s->wsi = NULL;
+      end(s, s->code, s->reason[0] ? s->reason : "the assistant closed the connection");
+      return 0;
+  }
+  return 0;
+}

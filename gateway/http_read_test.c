@@ -1,0 +1,82 @@
+#include "gateway/http_read.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+
+static wr_bytes of(const char *text) { return wr_bytes_of(text, strlen(text)); }
+
+TEST(http_read_offer_with_everything) {
+  uint8_t id[16] = {0};
+  const char *why;
+  gw_request *r = gw_read_offer(of("{\"type\":\"offer\",\"sdp\":\"v=0\\r\\n\",\"macAddress\":\"AA-bb-cc-00-11-22\","
+                                   "\"mode\":\"manual\",\"resume\":"
+                                   "\"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\"}"),
+                                id, &why);
+  REQUIRE(r != NULL);
+  CHECK_TEXT(r->text, "v=0\r\n");
+  CHECK_TEXT(r->mac, "aa:bb:cc:00:11:22");
+  CHECK(r->has_mode && r->mode == XZ_MODE_MANUAL);
+  CHECK(r->resumes && id[1] == 1 && r->secret[15] == 0x1f);
+  free(r);
+}
+
+TEST(http_read_offer_refuses) {
+  static const struct {
+    const char *body, *why;
+  } bad[] = {{"", "JSON"},
+             {"[]", "JSON"},
+             {"{\"type\":\"offer\"}", "sdp"},
+             {"{\"type\":\"offer\",\"sdp\":5}", "sdp"},
+             {"{\"type\":\"answer\",\"sdp\":\"v=0\"}", "type"},
+             {"{\"type\":\"offer\",\"sdp\":\"v=0\",\"mode\":\"x\"}", "mode"},
+             {"{\"type\":\"offer\",\"sdp\":\"v=0\",\"macAddress\":\"12\"}", "macAddress"}};
+  for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    uint8_t id[16];
+    const char *why = "";
+    CHECK(gw_read_offer(of(bad[i].body), id, &why) == NULL);
+    CHECK(strstr(why, bad[i].why) != NULL);
+  }
+}
+
+TEST(http_read_offer_with_a_strange_token_is_a_new_session) {
+  uint8_t id[16];
+  const char *why;
+  gw_request *r = gw_read_offer(of("{\"type\":\"offer\",\"sdp\":\"v=0\",\"resume\":\"zz\"}"), id, &why);
+  REQUIRE(r != NULL);
+  CHECK(!r->resumes);
+  free(r);
+}
+
+TEST(http_read_candidates) {
+  const char *why;
+  bool last;
+  gw_request *r =
+      gw_read_candidates(of("{\"candidates\":[{\"candidate\":\"candidate:1 1 udp 1 1.2.3.4 5 typ host\"},"
+                            "{\"candidate\":\"candidate:2\",\"sdpMid\":\"0\"}]}"),
+                         &last, &why);
+  REQUIRE(r != NULL);
+  CHECK_TEXT(r->text, "candidate:1 1 udp 1 1.2.3.4 5 typ host\ncandidate:2\n");
+  CHECK(!last);
+  free(r);
+  r = gw_read_candidates(of("{\"candidates\":[{\"candidate\":\"\"}]}"), &last, &why);
+  CHECK(r && last && r->len == 0);
+  free(r);
+  r = gw_read_candidates(of("{\"end\":true}"), &last, &why);
+  CHECK(r && last);
+  free(r);
+  CHECK(gw_read_candidates(of("{\"candidates\":[{\"candidate\":\"a\\nb\"}]}"), &last, &why) == NULL);
+  CHECK(gw_read_candidates(of("{\"candidates\":[5]}"), &last, &why) == NULL);
+  CHECK(gw_read_candidates(of("{\"candidates\":{}}"), &last, &why) == NULL);
+  CHECK(gw_read_candidates(of("{}"), &last, &why) == NULL);
+}
+
+TEST(http_read_hex_is_exact) {
+  uint8_t out[2];
+  char text[5];
+  CHECK(gw_unhex(out, 2, "0aff") && out[0] == 0x0a && out[1] == 0xff);
+  gw_hex(text, out, 2);
+  CHECK_TEXT(text, "0aff");
+  CHECK(!gw_unhex(out, 2, "0aF0") && !gw_unhex(out, 2, "0af") && !gw_unhex(out, 2, "0aff0") &&
+        !gw_unhex(out, 2, ""));
+}

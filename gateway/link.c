@@ -1,0 +1,445 @@
+/* gateway/link.c - the assistant's side of a session: an xz_client, its socket far away on the HTTP thread, and the
+ * rules of taking turns.
+ *
+ *   OFF -wanted-> CONNECTING -hello-> READY -closed-> WAITING -time-> CONNECTING ...   (idle and closed: OFF)
+ *
+ * Turns: the caller's wish to listen survives reconnects; while an answer is heard the microphone rests (auto),
+ * goes on (realtime) or is off (manual); in auto mode listening begins again once the answer has been played. What
+ * the caller says while the assistant is out of reach is kept within bounds and said as soon as it is back. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/log.h"
+#include "gateway/session.h"
+#include "gateway/worker.h"
+
+#define BACKOFF_MAX_S 30
+#define RUBBISH_MAX 20 /* unusable messages before the assistant is hung up on */
+
+static void count(gw_session *s, gw_counter counter) { s->worker->metrics.counter[counter]++; }
+
+const char *gw_link_state_text(gw_link_state state) {
+  static const char *const names[] = {"off", "connecting", "ready", "waiting"};
+  return names[state];
+}
+
+void gw_link_init(gw_session *s) {
+  memset(&s->link, 0, offsetof(gw_link, client));
+  gw_fifo_init(&s->link.early, &s->worker->stock, GW_EARLY_SPEECH_BLOCKS);
+  s->link.wants_to_listen = s->auto_listen;
+}
+
+/* ---- the socket ---- */
+
+static void tell(gw_session *s, gw_kind kind, uint32_t number, const void *bytes, size_t len) {
+  gw_tell(&s->worker->http, &(gw_message){.kind = (uint16_t)kind, .number = number, .ref = gw_session_ref(s)},
+          bytes, len);
+}
+
+static void open_socket(gw_session *s, wr_time now) {
+  gw_link *link = &s->link;
+  link->state = GW_LINK_CONNECTING;
+  link->attempt++;
+  link->socket_wanted = true;
+  link->in_flight = 0;
+  if (!link->client_ready) {
+    xz_client_settings settings;
+    xz_client_settings_default(&settings);
+    xz_client_init(&link->client, &settings);
+    link->client_ready = true;
+  }
+  tell(s, GW_LINK_OPEN, 0, &s->identity, sizeof(s->identity));
+  gw_page_tell(s, "backend", now, "state", "connecting", NULL);
+}
+
+void gw_link_want(gw_session *s, wr_time now) {
+  if (s->link.state == GW_LINK_OFF && !s->link.socket_wanted) open_socket(s, now);
+}
+
+static void send_text(gw_session *s, wr_bytes text) {
+  if (text.len <= GW_MESSAGE_INLINE) {
+    tell(s, GW_LINK_SEND_TEXT, 0, text.data, text.len);
+    return;
+  }
+  char *copy = malloc(text.len);
+  if (!copy) return;
+  memcpy(copy, text.data, text.len);
+  gw_message message = {.kind = GW_LINK_SEND_TEXT, .ref = gw_session_ref(s), .owned = copy, .owned_len = text.len};
+  gw_tell(&s->worker->http, &message, NULL, 0);
+}
+
+static void push_outbox(gw_session *s) {
+  gw_link *link = &s->link;
+  xz_send send;
+  while (link->client_ready && link->in_flight < GW_LINK_CREDIT && xz_client_peek(&link->client, &send)) {
+    gw_message binary = {.kind = GW_LINK_SEND_BINARY, .ref = gw_session_ref(s)};
+    switch (send.kind) {
+      case XZ_SEND_TEXT:
+        link->in_flight += (uint32_t)send.bytes.len;
+        send_text(s, send.bytes);
+        break;
+      case XZ_SEND_BINARY:
+        if (send.bytes.len <= GW_MESSAGE_INLINE &&
+            gw_try_tell(&s->worker->http, &binary, send.bytes.data, send.bytes.len))
+          link->in_flight += (uint32_t)send.bytes.len;
+        else
+          count(s, GW_SPEECH_REFUSED);
+        break;
+      case XZ_SEND_CLOSE: tell(s, GW_LINK_CLOSE, send.code, send.bytes.data, send.bytes.len); break;
+    }
+    xz_client_pop(&link->client);
+  }
+}
+
+/* ---- listening ---- */
+
+static void start_listening(gw_session *s, wr_time now) {
+  gw_link *link = &s->link;
+  if (xz_client_listen_start(&link->client, link->mode) != WR_OK) return;
+  link->listening = true;
+  gw_uplink_start(&s->up, link->mode != XZ_MODE_MANUAL, now);
+}
+
+static void stop_listening(gw_session *s) {
+  gw_uplink_stop(&s->up, true);
+  if (xz_client_listen_stop(&s->link.client) != WR_OK) return; /* not connected: it knows nothing of listening */
+  s->link.listening = false;
+}
+
+/* What was said while nobody heard it, as fast as the socket takes it. */
+static void say_early(gw_session *s) {
+  gw_link *link = &s->link;
+  const uint8_t *bytes;
+  while (link->state == GW_LINK_READY && link->early.n_records) {
+    const gw_record *record = gw_fifo_front(&link->early, &bytes);
+    if (xz_client_send_audio(&link->client, wr_bytes_of(bytes, record->len), 0) == WR_ERR_LIMIT) return;
+    count(s, GW_UPLINK_PACKETS);
+    gw_fifo_pop(&link->early);
+  }
+  if (link->state == GW_LINK_READY && link->listening && !link->wants_to_listen) stop_listening(s);
+}
+
+static void silence_answer(gw_session *s, wr_time now) {
+  gw_link *link = &s->link;
+  gw_downlink_flush(&s->down);
+  link->awaits_sound = false;
+  if (link->page_hears) gw_page_tts(s, "stop", now);
+  link->page_hears = false;
+  if (link->state == GW_LINK_READY && xz_client_abort(&link->client, NULL) != WR_OK)
+    gw_page_say_error(s, "backend_busy", "the assistant does not take more just now", now);
+  link->in_answer = false;
+}
+
+static bool is_answering(const gw_session *s) { return s->link.in_answer || !gw_downlink_is_empty(&s->down); }
+
+void gw_link_listen(gw_session *s, xz_mode mode, wr_time now) {
+  gw_link *link = &s->link;
+  bool same = link->listening && link->mode == mode;
+  link->wants_to_listen = true;
+  link->mode = mode;
+  gw_link_want(s, now);
+  if (link->state != GW_LINK_READY) {
+    gw_uplink_start(&s->up, false, now); /* kept until the assistant is there */
+    return;
+  }
+  if (is_answering(s))
+    silence_answer(s, now);
+  else if (same)
+    return; /* a second start would throw away what was said since the first */
+  start_listening(s, now);
+}
+
+void gw_link_listen_stop(gw_session *s, wr_time now) {
+  gw_link *link = &s->link;
+  link->wants_to_listen = false;
+  link->asked_at = now;
+  link->awaits_sound = true;
+  if (link->state != GW_LINK_READY)
+    gw_uplink_stop(&s->up, true);
+  else if (link->listening)
+    stop_listening(s);
+}
+
+void gw_link_abort(gw_session *s, wr_time now) {
+  gw_link *link = &s->link;
+  silence_answer(s, now);
+  if (link->state != GW_LINK_READY || !link->wants_to_listen || link->mode == XZ_MODE_MANUAL) return;
+  if (!link->listening) start_listening(s, now);
+}
+
+static void say_now(gw_session *s, const char *text, wr_time now) {
+  if (is_answering(s)) silence_answer(s, now);
+  s->link.asked_at = now;
+  s->link.awaits_sound = true;
+  if (xz_client_detect(&s->link.client, text) != WR_OK)
+    gw_page_say_error(s, "backend_busy", "the assistant does not take more just now", now);
+}
+
+void gw_link_say(gw_session *s, const char *text, wr_time now) {
+  gw_link *link = &s->link;
+  gw_link_want(s, now);
+  if (link->state == GW_LINK_READY) {
+    say_now(s, text, now);
+    return;
+  }
+  if (link->n_unsaid == GW_N_UNSAID) {
+    free(link->unsaid[0]);
+    memmove(link->unsaid, link->unsaid + 1, (GW_N_UNSAID - 1) * sizeof(link->unsaid[0]));
+    link->n_unsaid--;
+  }
+  char *copy = strdup(text);
+  if (copy) link->unsaid[link->n_unsaid++] = copy;
+}
+
+void gw_link_audio(gw_session *s, const wr_audio *audio, wr_time now) {
+  gw_uplink_push(&s->up, audio->payload, now);
+}
+
+void gw_link_tool_result(gw_session *s, uint32_t call, bool ok, const char *text, wr_time now) {
+  if (!s->link.client_ready || xz_client_tool_result(&s->link.client, call, ok, text) != WR_OK)
+    gw_page_say_error(s, "no_such_call", "nobody waits for this result any more", now);
+}
+
+/* ---- what the assistant says ---- */
+
+static void on_ready(gw_session *s, wr_time now) {
+  gw_link *link = &s->link;
+  link->state = GW_LINK_READY;
+  link->attempt = 0;
+  count(s, GW_BACKEND_CONNECTS);
+  gw_log(GW_INFO, "backend", "session", s->id_text, "state", "ready", NULL);
+  gw_page_tell(s, "backend", now, "state", "ready", NULL);
+  gw_page_say_ready(s, now);
+  if (link->wants_to_listen || link->early.n_records) start_listening(s, now);
+  for (size_t i = 0; i < link->n_unsaid; i++) {
+    say_now(s, link->unsaid[i], now);
+    free(link->unsaid[i]);
+  }
+  link->n_unsaid = 0;
+  say_early(s);
+}
+
+static void on_stt(gw_session *s, const char *text, wr_time now) {
+  gw_link *link = &s->link;
+  gw_page_tell(s, "stt", now, "text", text, NULL);
+  if (link->mode == XZ_MODE_MANUAL || link->awaits_sound) return; /* the end of speech is known better */
+  bool heard = link->voice_at && now - link->voice_at < WR_S(10);
+  link->asked_at = heard ? link->voice_at : now;
+  link->awaits_sound = true;
+}
+
+static char *tts_json(const char *state, const char *text) {
+  json_t *object = json_pack("{s:s,s:s}", "type", "tts", "state", state);
+  if (text) json_object_set_new(object, "text", json_string(text));
+  char *dumped = object ? json_dumps(object, JSON_COMPACT) : NULL;
+  json_decref(object);
+  return dumped;
+}
+
+static void queue_tts(gw_session *s, const char *state, const char *text, wr_time now) {
+  char *json = tts_json(state, text);
+  if (json) gw_downlink_push_text(&s->down, json, now);
+}
+
+static void on_tts_start(gw_session *s, wr_time now) {
+  gw_link *link = &s->link;
+  link->in_answer = true;
+  if (link->mode != XZ_MODE_REALTIME) {
+    link->listening = false;
+    gw_uplink_stop(&s->up, false);
+  }
+  /* After an answer that is still being played, the news waits its turn. */
+  if (gw_downlink_is_empty(&s->down))
+    gw_page_tts(s, "start", now);
+  else
+    queue_tts(s, "start", NULL, now);
+  link->page_hears = true;
+}
+
+static void on_tool_call(gw_session *s, const xz_tool_call *call, wr_time now) {
+  if (!s->has_chat) {
+    gw_link_tool_result(s, call->call, false, "the page is not connected", now);
+    return;
+  }
+  if (strcmp(call->tool->name, "take_photo") == 0) {
+    const char *question = json_string_value(json_object_get(call->args, "question"));
+    s->photo_call = call->call;
+    snprintf(s->photo_question, sizeof(s->photo_question), "%s", question ? question : "");
+  }
+  gw_page_tool(s, call, now);
+}
+
+static void on_client_event(gw_session *s, const xz_client_event *e, wr_time now) {
+  switch (e->kind) {
+    case XZ_CLIENT_EVENT_READY: on_ready(s, now); return;
+    case XZ_CLIENT_EVENT_STT: on_stt(s, e->text, now); return;
+    case XZ_CLIENT_EVENT_LLM: gw_page_tell(s, "llm", now, "emotion", e->emotion, "text", e->text, NULL); return;
+    case XZ_CLIENT_EVENT_TTS_START: on_tts_start(s, now); return;
+    case XZ_CLIENT_EVENT_SENTENCE_START: queue_tts(s, "sentence_start", e->text, now); return;
+    case XZ_CLIENT_EVENT_SENTENCE_END: queue_tts(s, "sentence_end", e->text, now); return;
+    case XZ_CLIENT_EVENT_TTS_STOP:
+      s->link.in_answer = false;
+      gw_downlink_push_end(&s->down, now);
+      return;
+    case XZ_CLIENT_EVENT_AUDIO:
+      count(s, GW_DOWNLINK_PACKETS);
+      gw_downlink_push_audio(&s->down, e->opus, now);
+      return;
+    case XZ_CLIENT_EVENT_TOOL_CALL: on_tool_call(s, &e->tool, now); return;
+    case XZ_CLIENT_EVENT_ALERT:
+      gw_page_tell(s, "alert", now, "status", e->status, "message", e->text, "emotion", e->emotion, NULL);
+      return;
+    case XZ_CLIENT_EVENT_ERROR: gw_page_say_error(s, "backend", e->text, now); return;
+    case XZ_CLIENT_EVENT_FAILED: gw_page_say_error(s, "backend", e->text, now); return;
+    case XZ_CLIENT_EVENT_SYSTEM: /* reboot: a page has nothing to restart */
+    case XZ_CLIENT_EVENT_CUSTOM:
+    case XZ_CLIENT_EVENT_GOODBYE: return;
+  }
+}
+
+static void drain_events(gw_session *s, wr_time now) {
+  xz_client_event event;
+  while (xz_client_poll(&s->link.client, &event)) on_client_event(s, &event, now);
+}
+
+static bool sends_rubbish(const gw_session *s) {
+  const uint64_t *drop = s->link.client.stats.drop;
+  return drop[XZ_DROP_NOT_JSON] + drop[XZ_DROP_TOO_LONG] + drop[XZ_DROP_MALFORMED] + s->down.n_bad > RUBBISH_MAX;
+}
+
+static void hang_up_on_rubbish(gw_session *s, wr_time now) {
+  memset(s->link.client.stats.drop, 0, sizeof(s->link.client.stats.drop));
+  s->down.n_bad = 0;
+  gw_page_say_error(s, "backend", "the assistant sent rubbish and was disconnected", now);
+  xz_client_hang_up(&s->link.client);
+}
+
+static wr_time backoff(gw_session *s) {
+  unsigned doublings = s->link.attempt > 5 ? 5 : s->link.attempt ? s->link.attempt - 1 : 0;
+  wr_time wait = WR_S(1u << doublings);
+  if (wait > WR_S(BACKOFF_MAX_S)) wait = WR_S(BACKOFF_MAX_S);
+  /* 75 % to 125 %: the callers of a server that fell over do not all come back at once */
+  return wait * 3 / 4 + (wr_time)(wr_rng_u32(&s->worker->settings.rng) % (uint32_t)(wait / 2 + 1));
+}
+
+static void say_retrying(gw_session *s, wr_time wait, wr_time now) {
+  char text[80];
+  snprintf(text, sizeof(text), "{\"type\":\"backend\",\"state\":\"retrying\",\"in\":%lld}",
+           (long long)(wait / 1000));
+  gw_page_say(s, text, now);
+}
+
+static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time now) {
+  gw_link *link = &s->link;
+  bool was_ready = link->state == GW_LINK_READY, was_idle = !link->wants_to_listen && !link->in_answer;
+  xz_client_closed(&link->client);
+  link->listening = false;
+  link->socket_wanted = false;
+  link->in_flight = 0;
+  count(s, was_ready ? GW_BACKEND_LOST : GW_BACKEND_FAILURES);
+  drain_events(s, now); /* an answer that was cut off ends */
+  if (link->wants_to_listen) gw_uplink_start(&s->up, false, now);
+  gw_log(GW_WARN, "backend", "session", s->id_text, "state", "lost", "reason", reason, NULL);
+  gw_page_tell(s, "backend", now, "state", "lost", "reason", reason, NULL);
+  if (was_ready && was_idle && code == 1000) {
+    link->state = GW_LINK_OFF; /* an orderly end of the conversation: again when something is said */
+    gw_page_tell(s, "websocket", now, "state", "close", NULL);
+    return;
+  }
+  wr_time wait = backoff(s);
+  link->state = GW_LINK_WAITING;
+  link->retry_at = now + wait;
+  say_retrying(s, wait, now);
+}
+
+static void on_photo_done(gw_session *s, const gw_message *m, wr_time now) {
+  gw_link_tool_result(s, m->number, m->owned_len == 1, m->owned ? m->owned : "", now);
+}
+
+void gw_link_message(gw_session *s, const gw_message *m, wr_time now) {
+  gw_link *link = &s->link;
+  wr_bytes bytes = m->owned ? wr_bytes_of(m->owned, m->owned_len) : wr_bytes_of(m->bytes, m->len);
+  char reason[128];
+  if (!link->client_ready) return;
+  switch ((int)m->kind) {
+    case GW_LINK_OPENED: xz_client_opened(&link->client, now); break;
+    case GW_LINK_TEXT: xz_client_recv_text(&link->client, bytes, now); break;
+    case GW_LINK_BINARY: xz_client_recv_binary(&link->client, bytes, now); break;
+    case GW_LINK_SENT: link->in_flight -= m->number < link->in_flight ? m->number : link->in_flight; break;
+    case GW_PHOTO_DONE: on_photo_done(s, m, now); break;
+    case GW_LINK_CLOSED:
+      snprintf(reason, sizeof(reason), "%.*s", (int)(m->len < 120 ? m->len : 120), (const char *)m->bytes);
+      on_closed(s, m->number, reason, now);
+      break;
+  }
+  drain_events(s, now);
+  if (link->state == GW_LINK_READY && sends_rubbish(s)) hang_up_on_rubbish(s, now);
+  push_outbox(s);
+  if (link->early.n_records) {
+    say_early(s);
+    push_outbox(s);
+  }
+}
+
+/* ---- time ---- */
+
+void gw_link_tick(gw_session *s, wr_time now) {
+  gw_link *link = &s->link;
+  if (link->state == GW_LINK_WAITING && now >= link->retry_at) open_socket(s, now);
+  if (!link->client_ready || now < xz_client_deadline(&link->client)) return;
+  xz_client_tick(&link->client, now);
+  drain_events(s, now);
+}
+
+wr_time gw_link_deadline(const gw_session *s) {
+  wr_time at = s->link.state == GW_LINK_WAITING ? s->link.retry_at : WR_NEVER;
+  return s->link.client_ready ? wr_time_min(at, xz_client_deadline(&s->link.client)) : at;
+}
+
+static void play_audio(gw_session *s, const gw_downlink_item *item, wr_time now) {
+  gw_link *link = &s->link;
+  if (link->awaits_sound) {
+    gw_histogram_add(&s->worker->metrics.turn_latency, now - link->asked_at);
+    link->awaits_sound = false;
+  }
+  if (wr_conn_send_audio(s->conn, item->opus, item->timestamp, item->marker, now) != WR_OK)
+    count(s, GW_SPEECH_REFUSED);
+  s->dirty = true;
+}
+
+static void on_answer_heard(gw_session *s, wr_time now) {
+  gw_link *link = &s->link;
+  if (link->page_hears) {
+    gw_page_tts(s, "stop", now);
+    count(s, GW_TURNS);
+  }
+  link->page_hears = link->in_answer;
+  if (link->in_answer || link->listening || link->state != GW_LINK_READY) return;
+  if (link->wants_to_listen && link->mode == XZ_MODE_AUTO) start_listening(s, now);
+}
+
+void gw_link_play(gw_session *s, wr_time now) {
+  gw_downlink_item item;
+  while (s->conn && gw_downlink_poll(&s->down, &item, now)) {
+    switch (item.kind) {
+      case GW_DOWNLINK_AUDIO: play_audio(s, &item, now); break;
+      case GW_DOWNLINK_TEXT:
+        gw_page_say(s, item.text, now);
+        free(item.text);
+        break;
+      case GW_DOWNLINK_END: on_answer_heard(s, now); break;
+    }
+  }
+  push_outbox(s);
+}
+
+void gw_link_close(gw_session *s, const char *reason) {
+  gw_link *link = &s->link;
+  if (link->socket_wanted) tell(s, GW_LINK_CLOSE, 1000, reason, strlen(reason));
+  for (size_t i = 0; i < link->n_unsaid; i++) free(link->unsaid[i]);
+  link->n_unsaid = 0;
+  gw_fifo_clear(&link->early);
+  if (link->client_ready) xz_client_wipe(&link->client);
+  link->client_ready = false;
+}

@@ -1,0 +1,164 @@
+/* gateway/page.c - what the page says on its data channel, and what it is told (design: "Data channel").
+ *
+ * Everything goes over the channel the page labelled "chat"; other channels are echoed where the session echoes and
+ * ignored otherwise. On an echo session "chat" keeps its rules (ping, errors) and sends all else back. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/session.h"
+#include "gateway/worker.h"
+
+static void count(gw_session *s, gw_counter counter) { s->worker->metrics.counter[counter]++; }
+
+static void send_message(gw_session *s, uint16_t channel, bool is_text, wr_bytes message, wr_time now) {
+  if (wr_conn_send_message(s->conn, channel, is_text, message, now) == WR_OK) {
+    count(s, GW_MESSAGES_OUT);
+    s->messages_out++;
+  } else {
+    count(s, GW_MESSAGE_UNSENT);
+  }
+  s->dirty = true;
+}
+
+void gw_page_say(gw_session *s, const char *json, wr_time now) {
+  if (!s->has_chat || !s->conn) return;
+  send_message(s, s->chat, true, wr_bytes_of(json, strlen(json)), now);
+}
+
+static void say_json(gw_session *s, json_t *object, wr_time now) {
+  char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+  if (text) gw_page_say(s, text, now);
+  free(text);
+  json_decref(object);
+}
+
+void gw_page_tell(gw_session *s, const char *type, wr_time now, ...) {
+  if (!s->has_chat || !s->conn) return;
+  json_t *object = json_pack("{s:s}", "type", type);
+  va_list args;
+  va_start(args, now);
+  for (const char *key = va_arg(args, const char *); key; key = va_arg(args, const char *)) {
+    const char *text = va_arg(args, const char *);
+    if (text) json_object_set_new(object, key, json_string(text)); /* text that is not UTF-8 is left out */
+  }
+  va_end(args);
+  say_json(s, object, now);
+}
+
+void gw_page_say_error(gw_session *s, const char *code, const char *message, wr_time now) {
+  gw_page_tell(s, "error", now, "code", code, "message", message, NULL);
+}
+
+void gw_page_say_ready(gw_session *s, wr_time now) {
+  if (s->said_ready || !s->has_chat || (!s->echo && s->link.state != GW_LINK_READY)) return;
+  char token[GW_TOKEN_HEX + 1];
+  gw_hex(token, s->id, 16);
+  gw_hex(token + GW_ID_HEX, s->secret, 16);
+  s->said_ready = true;
+  say_json(s,
+           json_pack("{s:s,s:s,s:s,s:{s:b,s:b,s:b,s:s}}", "type", "ready", "sessionId", s->id_text, "resume", token,
+                     "features", "tools", !s->echo, "photo", !s->echo, "touch", !s->echo, "backend",
+                     s->echo ? "echo" : "assistant"),
+           now);
+}
+
+void gw_page_say_quality(gw_session *s, const wr_conn_stats *stats, wr_time now) {
+  char text[256];
+  snprintf(text, sizeof(text),
+           "{\"type\":\"quality\",\"rtt\":%.1f,\"jitter\":%.1f,\"received\":%llu,\"lost\":%llu,\"sent\":%llu,"
+           "\"remoteLost\":%.3f,\"remoteJitter\":%.1f}",
+           stats->rtt_us / 1000.0, stats->jitter_us / 1000.0, (unsigned long long)stats->rtp_packets_in,
+           (unsigned long long)stats->rtp_lost, (unsigned long long)stats->rtp_packets_out,
+           stats->remote_fraction_lost / 256.0, stats->remote_jitter_us / 1000.0);
+  gw_page_say(s, text, now);
+}
+
+void gw_page_tts(gw_session *s, const char *state, wr_time now) {
+  gw_page_tell(s, "tts", now, "state", state, NULL);
+}
+
+/* The page's form of a call: one parameter is its value, several are an object, none is none. */
+void gw_page_tool(gw_session *s, const xz_tool_call *call, wr_time now) {
+  json_t *object =
+      json_pack("{s:s,s:I,s:s}", "type", "tool", "id", (json_int_t)call->call, "text", call->tool->name);
+  const json_t *value = call->args;
+  if (call->tool->n_params == 1) value = json_object_get(call->args, call->tool->params[0].name);
+  if (call->tool->n_params && value) json_object_set_new(object, "value", json_deep_copy(value));
+  count(s, GW_TOOL_CALLS);
+  say_json(s, object, now);
+}
+
+static void on_tool_result(gw_session *s, const gw_page_message *m, wr_time now) {
+  if (m->id < 1 || m->id > UINT32_MAX) {
+    gw_page_say_error(s, "bad_message", "tool_result: no such call", now);
+    return;
+  }
+  /* A photo that was taken comes as a message of its own; until then the call stays open. */
+  if (m->id == s->photo_call && m->ok) return;
+  if (m->id == s->photo_call) s->photo_call = 0;
+  gw_link_tool_result(s, (uint32_t)m->id, m->ok, m->text, now);
+}
+
+static void on_message(gw_session *s, const gw_page_message *m, wr_time now) {
+  char pong[80];
+  switch (m->type) {
+    case GW_PAGE_BAD:
+      count(s, GW_MESSAGE_BAD);
+      gw_page_say_error(s, "bad_message", m->why, now);
+      return;
+    case GW_PAGE_UNKNOWN: count(s, GW_MESSAGE_UNKNOWN); return;
+    case GW_PAGE_LISTEN_START: gw_link_listen(s, m->mode, now); return;
+    case GW_PAGE_LISTEN_STOP: gw_link_listen_stop(s, now); return;
+    case GW_PAGE_TEXT: gw_link_say(s, m->text, now); return;
+    case GW_PAGE_TOUCH:
+      if (m->text[0] && gw_downlink_is_empty(&s->down)) gw_link_say(s, m->text, now);
+      return;
+    case GW_PAGE_ABORT: gw_link_abort(s, now); return;
+    case GW_PAGE_TOOL_RESULT: on_tool_result(s, m, now); return;
+    case GW_PAGE_PHOTO: gw_photo_begin(s, m, now); return;
+    case GW_PAGE_STATS: return;
+    case GW_PAGE_PING:
+      snprintf(pong, sizeof(pong), "{\"type\":\"pong\",\"t\":%s}", m->t);
+      gw_page_say(s, pong, now);
+      return;
+  }
+}
+
+static void echo(gw_session *s, const wr_event *event, wr_time now) {
+  /* The event's bytes live in the connection's buffer, which sending may use. */
+  uint8_t *copy = malloc(event->message.len + 1);
+  if (!copy) return;
+  if (event->message.len) memcpy(copy, event->message.data, event->message.len);
+  send_message(s, event->channel, event->is_text, wr_bytes_of(copy, event->message.len), now);
+  free(copy);
+}
+
+static void on_binary(gw_session *s, const wr_event *event, wr_time now) {
+  if (gw_photo_chunk(s, event->message, now)) return;
+  count(s, GW_MESSAGE_BINARY);
+  gw_page_say_error(s, "bad_message", "a binary message where no photo was announced", now);
+}
+
+void gw_page_recv(gw_session *s, const wr_event *event, wr_time now) {
+  static _Thread_local gw_page_message m; /* 4 KB, one message at a time */
+  count(s, GW_MESSAGES_IN);
+  s->messages_in++;
+  bool is_chat = s->has_chat && event->channel == s->chat;
+  if (!is_chat) {
+    if (s->echo) echo(s, event, now);
+    return;
+  }
+  if (!event->is_text) {
+    on_binary(s, event, now);
+    return;
+  }
+  gw_page_message_read(&m, event->message);
+  if (!s->echo)
+    on_message(s, &m, now);
+  else if (m.type == GW_PAGE_BAD || m.type == GW_PAGE_PING)
+    on_message(s, &m, now);
+  else
+    echo(s, event, now);
+}

@@ -1,0 +1,104 @@
+/* gateway/protocol.h - what the HTTP thread and the workers say to each other, through mailboxes.
+ *
+ * The HTTP thread owns all sockets but the media ones: it is a pump for the backends' WebSockets and knows nothing
+ * of their content. A worker owns everything of a session. Messages carry a gw_ref; whoever receives one for a
+ * session that is gone drops it. */
+#ifndef GATEWAY_PROTOCOL_H
+#define GATEWAY_PROTOCOL_H
+
+#include "gateway/http_error.h"
+#include "gateway/mailbox.h"
+#include "gateway/metrics.h"
+#include "gateway/page_message.h"
+
+#define GW_SLOT_NONE UINT32_MAX
+#define GW_ID_HEX 32    /* a session's id, in text */
+#define GW_TOKEN_HEX 64 /* its resume token: the id, then the secret */
+
+typedef enum gw_kind {
+  /* to a worker */
+  GW_DATAGRAM,    /* from another worker whose socket it came to: |path|, bytes */
+  GW_OFFER,       /* owned gw_request; |ref| names a session to resume or renegotiate, or none */
+  GW_FRAGMENT,    /* owned gw_request: application/trickle-ice-sdpfrag */
+  GW_CANDIDATES,  /* owned gw_request: "candidate:..." lines; |number| 1: these were the last */
+  GW_HANGUP,      /* |number|: request */
+  GW_LINK_OPENED, /* the backend's WebSocket is up */
+  GW_LINK_TEXT,   /* bytes or owned */
+  GW_LINK_BINARY, /* bytes or owned */
+  GW_LINK_SENT,   /* |number| bytes left our queue: credit */
+  GW_LINK_CLOSED, /* |number|: close code or 0; bytes: reason */
+  GW_PHOTO_DONE,  /* |number|: the tool call; owned text; |owned_len| 1: success */
+  GW_SNAPSHOT,    /* |number|: request */
+  GW_DRAIN,       /* |number|: seconds */
+  GW_STOP,
+  /* to the HTTP thread */
+  GW_REPLY,        /* owned gw_reply; |ref| of the session if there is one */
+  GW_SESSION_GONE, /* bytes: the id, 16 */
+  GW_LINK_OPEN,    /* bytes: gw_identity */
+  GW_LINK_SEND_TEXT,
+  GW_LINK_SEND_BINARY,
+  GW_LINK_CLOSE,     /* |number|: code; bytes: reason */
+  GW_PHOTO,          /* owned gw_photo */
+  GW_SNAPSHOT_TAKEN, /* owned gw_snapshot; |number|: request */
+  GW_DRAINED,        /* the worker has no session left, or time is up */
+} gw_kind;
+
+typedef enum gw_purpose { GW_FOR_PAGE, GW_FOR_WHIP, GW_FOR_ECHO } gw_purpose;
+
+typedef struct gw_identity {
+  char mac[18], client_id[37];
+} gw_identity;
+
+typedef struct gw_request {
+  uint32_t number; /* of the HTTP request */
+  gw_purpose purpose;
+  uint8_t secret[16]; /* resume */
+  bool resumes;
+  bool has_mode;
+  xz_mode mode;
+  char mac[18]; /* "" none given */
+  wr_time received_at;
+  size_t len;
+  char text[]; /* and a NUL */
+} gw_request;
+
+typedef struct gw_reply {
+  uint32_t number;
+  gw_http_error error; /* GW_HTTP_OK: none */
+  unsigned line;       /* of the description, with BAD_SDP; 0: as a whole */
+  const char *why;     /* static; NULL: the code's own message */
+  bool resumed;
+  char id[GW_ID_HEX + 1], token[GW_TOKEN_HEX + 1];
+  size_t len; /* of the answer or fragment; 0: none */
+  char text[];
+} gw_reply;
+
+typedef struct gw_photo {
+  gw_ref ref;
+  uint32_t call;
+  const char *mime;
+  gw_identity identity;
+  char url[512], token[1024], question[512];
+  size_t size, len; /* promised, and there */
+  uint8_t data[];
+} gw_photo;
+
+typedef struct gw_session_row {
+  char id[GW_ID_HEX + 1];
+  const char *state, *backend, *purpose;
+  wr_time age_us;
+  uint32_t rtt_us, jitter_us;
+  uint64_t rtp_packets_in, rtp_packets_out, rtp_lost, messages_in, messages_out, dropped;
+} gw_session_row;
+
+typedef struct gw_snapshot {
+  gw_metrics metrics;
+  size_t n_rows;
+  gw_session_row rows[];
+} gw_snapshot;
+
+/* "0123456789abcdef" of |len| bytes; |out| has 2 * len + 1. */
+void gw_hex(char *out, const uint8_t *bytes, size_t len);
+bool gw_unhex(uint8_t *out, size_t len, const char *text); /* false: not exactly 2 * len hex digits */
+
+#endif

@@ -1,0 +1,484 @@
+/* gateway/session.c - the life of a session, and the drain that follows everything that happens to it.
+ *
+ * Order in settle: the connection first (its events may ask something of the assistant), then speech that is due
+ * (which makes new datagrams), until neither has anything more. Left out: what is said on the data channel (page.c)
+ * and to the assistant (link.c). */
+#include "gateway/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/log.h"
+#include "gateway/worker.h"
+
+#define ANSWER_MAX 8192
+#define QUALITY_US WR_S(1)
+#define SPEECH_DBOV 55 /* louder than -55 dBov counts as the caller speaking, for turn latency */
+
+const char *gw_session_state_text(gw_session_state state) {
+  static const char *const names[] = {"new", "connecting", "connected", "degraded", "lost", "free"};
+  return names[state];
+}
+
+gw_ref gw_session_ref(const gw_session *session) {
+  return (gw_ref){session->worker->settings.index, session->slot, session->generation};
+}
+
+static const gw_config *config_of(const gw_session *s) { return s->worker->settings.config; }
+
+static void count(gw_session *s, gw_counter counter) { s->worker->metrics.counter[counter]++; }
+
+static void set_state(gw_session *s, gw_session_state state, wr_time until) {
+  s->state = state;
+  s->state_until = until;
+}
+
+/* ---- replies ---- */
+
+static gw_reply *new_reply(const gw_request *request, gw_http_error error) {
+  gw_reply *reply = calloc(1, sizeof(*reply) + ANSWER_MAX);
+  if (!reply) abort();
+  reply->number = request->number;
+  reply->error = error;
+  return reply;
+}
+
+static void send_reply(gw_worker *w, gw_reply *reply, gw_ref ref) {
+  gw_tell(&w->http, &(gw_message){.kind = GW_REPLY, .ref = ref, .owned = reply}, NULL, 0);
+}
+
+static void refuse(gw_session *s, const gw_request *request, gw_http_error error, const wr_sdp_error *why) {
+  gw_reply *reply = new_reply(request, error);
+  reply->line = why ? why->line : 0;
+  reply->why = why ? why->what : NULL;
+  send_reply(s->worker, reply, (gw_ref){.slot = GW_SLOT_NONE});
+}
+
+static gw_http_error error_of(wr_err err) {
+  switch (err) {
+    case WR_ERR_UNSUPPORTED: return GW_HTTP_NOTHING_IN_COMMON;
+    case WR_ERR_SYNTAX:
+    case WR_ERR_LIMIT: return GW_HTTP_BAD_SDP;
+    case WR_ERR_STATE: return GW_HTTP_CONFLICT;
+    case WR_ERR_AUTH:
+    case WR_ERR_CRYPTO: return GW_HTTP_INTERNAL;
+    case WR_OK: break;
+  }
+  return GW_HTTP_OK;
+}
+
+/* ---- the connection ---- */
+
+static bool start_conn(gw_session *s, wr_time now) {
+  gw_worker *w = s->worker;
+  wr_conn_settings settings;
+  wr_conn_settings_default(&settings);
+  settings.crypto = w->settings.crypto;
+  settings.rng = w->settings.rng;
+  settings.pool = gw_worker_pool(w, s->slot);
+  settings.message_buffer = w->message_buffer;
+  settings.message_buffer_bytes = settings.max_message_bytes;
+  settings.cname = "xiaozhi";
+  gw_ufrag_prefix(settings.ufrag_prefix, w->settings.index, s->slot);
+  if (!settings.pool) return false;
+  s->conn = wr_conn_init(s->conn_memory, &settings, now);
+  for (size_t i = 0; i < w->settings.locals->n; i++)
+    (void)wr_conn_add_local(s->conn, &w->settings.locals->at[i].base, &w->settings.locals->at[i].shown, now);
+  return true;
+}
+
+static void drop_conn(gw_session *s) {
+  if (!s->conn) return;
+  wr_conn_stats stats;
+  wr_conn_get_stats(s->conn, &stats);
+  gw_conn_sums_add(&s->worker->metrics.conns, &stats);
+  wr_conn_wipe(s->conn);
+  s->conn = NULL;
+  s->has_chat = s->said_ready = s->announced = s->heard = false;
+  gw_worker_forget(s->worker, s);
+}
+
+/* The answer to |request| by |s->conn|; sends the reply. */
+static bool answer(gw_session *s, const gw_request *request, wr_time now) {
+  gw_reply *reply = new_reply(request, GW_HTTP_OK);
+  wr_sdp_error why = {0};
+  wr_err err = wr_conn_accept_offer(s->conn, wr_bytes_of(request->text, request->len), s->worker->scratch, &why,
+                                    reply->text, ANSWER_MAX, &reply->len, now);
+  if (err) {
+    free(reply);
+    refuse(s, request, error_of(err), &why);
+    return false;
+  }
+  memcpy(reply->id, s->id_text, sizeof(reply->id));
+  gw_hex(reply->token, s->id, 16);
+  gw_hex(reply->token + GW_ID_HEX, s->secret, 16);
+  reply->resumed = request->resumes;
+  send_reply(s->worker, reply, gw_session_ref(s));
+  gw_histogram_add(&s->worker->metrics.connect[GW_PHASE_SIGNALLING], gw_now() - request->received_at);
+  return true;
+}
+
+static void choose_identity(gw_session *s, const gw_request *request) {
+  uint8_t random[6];
+  wr_rng_fill(&s->worker->settings.rng, random, sizeof(random));
+  random[0] = (uint8_t)((random[0] & 0xfc) | 2); /* locally administered, one station */
+  snprintf(s->identity.mac, sizeof(s->identity.mac), "%02x:%02x:%02x:%02x:%02x:%02x", random[0], random[1],
+           random[2], random[3], random[4], random[5]);
+  if (request->mac[0]) snprintf(s->identity.mac, sizeof(s->identity.mac), "%s", request->mac);
+  /* The same device is the same client each time: the id follows from the address. */
+  const char *m = s->identity.mac;
+  snprintf(s->identity.client_id, sizeof(s->identity.client_id), "78696120-7a68-4969-9274-%.2s%.2s%.2s%.2s%.2s%.2s",
+           m, m + 3, m + 6, m + 9, m + 12, m + 15);
+}
+
+static void emit_uplink(void *ctx, wr_bytes opus);
+
+void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {
+  gw_worker *w = s->worker;
+  s->purpose = request->purpose;
+  s->echo = request->purpose == GW_FOR_ECHO || strcmp(config_of(s)->backend, "echo") == 0;
+  s->created_at = now;
+  s->auto_listen = request->purpose == GW_FOR_WHIP || (request->has_mode && request->mode != XZ_MODE_MANUAL);
+  s->quality_at = WR_NEVER;
+  wr_rng_fill(&w->settings.rng, s->id, sizeof(s->id));
+  wr_rng_fill(&w->settings.rng, s->secret, sizeof(s->secret));
+  gw_hex(s->id_text, s->id, sizeof(s->id));
+  choose_identity(s, request);
+  gw_downlink_init(&s->down, &w->stock, w->repacketizer, wr_rng_u32(&w->settings.rng), now);
+  gw_uplink_init(&s->up, w->repacketizer, emit_uplink, s);
+  gw_link_init(s);
+  s->link.mode = request->has_mode ? request->mode : XZ_MODE_AUTO;
+  set_state(s, GW_SESSION_NEW, WR_NEVER);
+  if (!start_conn(s, now)) {
+    refuse(s, request, GW_HTTP_FULL, NULL);
+  } else if (answer(s, request, now)) {
+    count(s, GW_SESSIONS_OPENED);
+    set_state(s, GW_SESSION_CONNECTING, now + WR_S(config_of(s)->connect_seconds));
+    gw_log(GW_INFO, "session", "session", s->id_text, "state", "connecting", NULL);
+    gw_session_settle(s, now);
+    return;
+  }
+  drop_conn(s);
+  gw_worker_release(w, s);
+}
+
+/* A description that would make a connection: asked before the old one is given up. */
+static bool would_agree(gw_session *s, const gw_request *request) {
+  wr_sdp_error why = {0};
+  wr_agreement agreement;
+  wr_sdp *sdp = s->worker->scratch;
+  wr_err err = wr_sdp_parse(sdp, wr_bytes_of(request->text, request->len), &why);
+  if (!err) err = wr_sdp_agree(sdp, true, true, &agreement, &why);
+  if (err) refuse(s, request, error_of(err), &why);
+  return !err;
+}
+
+static void resume(gw_session *s, const gw_request *request, wr_time now) {
+  if (!would_agree(s, request)) return;
+  if (s->conn) drop_conn(s);
+  if (!start_conn(s, now) || !answer(s, request, now)) {
+    gw_session_close(s, GW_END_LOST, now);
+    return;
+  }
+  gw_downlink_pause(&s->down, true, now);
+  count(s, GW_SESSIONS_RESUMED);
+  set_state(s, GW_SESSION_CONNECTING, now + WR_S(config_of(s)->connect_seconds));
+  gw_log(GW_INFO, "session", "session", s->id_text, "state", "resumed", NULL);
+}
+
+void gw_session_reoffer(gw_session *s, const gw_request *request, wr_time now) {
+  if (request->resumes)
+    resume(s, request, now);
+  else if (!s->conn)
+    refuse(s, request, GW_HTTP_CONFLICT, NULL);
+  else if (answer(s, request, now))
+    count(s, GW_SESSIONS_RESTARTED);
+  gw_session_settle(s, now);
+}
+
+void gw_session_fragment(gw_session *s, const gw_request *request, wr_time now) {
+  wr_sdp_error why = {0};
+  if (!s->conn) {
+    refuse(s, request, GW_HTTP_CONFLICT, NULL);
+    return;
+  }
+  gw_reply *reply = new_reply(request, GW_HTTP_OK);
+  wr_err err = wr_conn_accept_fragment(s->conn, wr_bytes_of(request->text, request->len), &why, reply->text,
+                                       ANSWER_MAX, &reply->len, now);
+  if (err) {
+    free(reply);
+    refuse(s, request, err == WR_ERR_STATE ? GW_HTTP_CONFLICT : GW_HTTP_BAD_FRAGMENT, &why);
+  } else {
+    if (reply->len) count(s, GW_SESSIONS_RESTARTED);
+    send_reply(s->worker, reply, gw_session_ref(s));
+  }
+  gw_session_settle(s, now);
+}
+
+void gw_session_candidates(gw_session *s, const gw_request *request, bool last, wr_time now) {
+  if (!s->conn) {
+    refuse(s, request, GW_HTTP_CONFLICT, NULL);
+    return;
+  }
+  const char *at = request->text;
+  while (*at) {
+    size_t len = strcspn(at, "\n");
+    wr_candidate candidate;
+    if (wr_candidate_read(&candidate, wr_bytes_of(at, len)) == WR_OK) {
+      (void)wr_conn_add_remote_candidate(s->conn, &candidate, now);
+      s->dirty = true;
+    }
+    at += len + (at[len] == '\n');
+  }
+  if (last) wr_conn_end_of_remote_candidates(s->conn, now);
+  send_reply(s->worker, new_reply(request, GW_HTTP_OK), gw_session_ref(s));
+  s->dirty = true;
+  gw_session_settle(s, now);
+}
+
+/* ---- events ---- */
+
+static void record_phases(gw_session *s, wr_time now) {
+  wr_conn_stats stats;
+  gw_metrics *m = &s->worker->metrics;
+  wr_conn_get_stats(s->conn, &stats);
+  if (s->announced) return;
+  s->announced = true;
+  gw_histogram_add(&m->connect[GW_PHASE_ICE], stats.ice_connected_at - stats.agreed_at);
+  gw_histogram_add(&m->connect[GW_PHASE_DTLS],
+                   (stats.dtls_connected_at ? stats.dtls_connected_at : now) - stats.ice_connected_at);
+}
+
+static void record_since_answer(gw_session *s, gw_phase phase, wr_time now) {
+  wr_conn_stats stats;
+  wr_conn_get_stats(s->conn, &stats);
+  if (stats.agreed_at) gw_histogram_add(&s->worker->metrics.connect[phase], now - stats.agreed_at);
+}
+
+static void on_connected(gw_session *s, wr_time now) {
+  bool was_degraded = s->state == GW_SESSION_DEGRADED;
+  set_state(s, GW_SESSION_CONNECTED, WR_NEVER);
+  count(s, GW_CONN_CONNECTED);
+  record_phases(s, now);
+  gw_downlink_pause(&s->down, false, now);
+  if (s->link.listening && !s->up.active) gw_uplink_start(&s->up, s->link.mode != XZ_MODE_MANUAL, now);
+  if (!was_degraded) gw_log(GW_INFO, "session", "session", s->id_text, "state", "connected", NULL);
+  if (s->echo) return;
+  if (s->quality_at == WR_NEVER) s->quality_at = now + QUALITY_US;
+  gw_link_want(s, now);
+}
+
+/* The peer is gone: its conversation waits for it, if there is one. */
+static void lose(gw_session *s, wr_end end, wr_time now) {
+  bool keeps = !s->echo && config_of(s)->resume_seconds && s->link.state != GW_LINK_OFF;
+  gw_counter why = GW_END_REMOTE;
+  if (end == WR_END_ICE_FAILED) why = GW_END_ICE_FAILED;
+  if (end == WR_END_DTLS_FAILED) why = GW_END_DTLS_FAILED;
+  if (end == WR_END_FINGERPRINT) why = GW_END_FINGERPRINT;
+  if (end == WR_END_NO_SRTP) why = GW_END_NO_SRTP;
+  if (!keeps || end == WR_END_FINGERPRINT || end == WR_END_NO_SRTP || end == WR_END_DTLS_FAILED) {
+    s->closing = true;
+    s->end = why;
+    return;
+  }
+  set_state(s, GW_SESSION_LOST, now + WR_S(config_of(s)->resume_seconds));
+  s->quality_at = WR_NEVER;
+  gw_downlink_pause(&s->down, true, now);
+  gw_uplink_stop(&s->up, true);
+  gw_log(GW_INFO, "session", "session", s->id_text, "state", "lost", "reason", wr_end_text(end), NULL);
+}
+
+static void on_state(gw_session *s, const wr_event *event, wr_time now) {
+  switch (event->state) {
+    case WR_CONN_NEW:
+    case WR_CONN_CONNECTING: return;
+    case WR_CONN_CONNECTED: on_connected(s, now); return;
+    case WR_CONN_DISCONNECTED:
+      count(s, GW_CONN_DISCONNECTED);
+      if (s->state == GW_SESSION_CONNECTED) set_state(s, GW_SESSION_DEGRADED, WR_NEVER);
+      return;
+    case WR_CONN_CLOSED:
+      count(s, GW_CONN_CLOSED);
+      if (!s->closing) lose(s, event->end, now);
+      return;
+  }
+}
+
+static void on_audio(gw_session *s, const wr_audio *audio, wr_time now) {
+  if (!s->heard) {
+    s->heard = true;
+    record_since_answer(s, GW_PHASE_FIRST_MEDIA, now);
+  }
+  if (!s->echo) {
+    if (audio->level_dbov < SPEECH_DBOV) s->link.voice_at = now;
+    gw_link_audio(s, audio, now);
+    return;
+  }
+  uint8_t copy[WR_CONN_AUDIO_MAX]; /* the payload may not outlive the call that sends it */
+  if (audio->payload.len > sizeof(copy)) return;
+  memcpy(copy, audio->payload.data, audio->payload.len);
+  (void)wr_conn_send_audio(s->conn, wr_bytes_of(copy, audio->payload.len), audio->timestamp, false, now);
+}
+
+static void on_channel_open(gw_session *s, const wr_event *event, wr_time now) {
+  if (!wr_bytes_equal(event->message, WR_BYTES_LITERAL("chat")) || s->purpose == GW_FOR_ECHO) return;
+  s->has_chat = true;
+  s->chat = event->channel;
+  gw_page_say_ready(s, now);
+}
+
+static void on_event(gw_session *s, const wr_event *event, wr_time now) {
+  switch (event->kind) {
+    case WR_EVENT_STATE: on_state(s, event, now); return;
+    case WR_EVENT_AUDIO: on_audio(s, &event->audio, now); return;
+    case WR_EVENT_DATA_READY: record_since_answer(s, GW_PHASE_DATA, now); return;
+    case WR_EVENT_CHANNEL_OPEN: on_channel_open(s, event, now); return;
+    case WR_EVENT_MESSAGE: gw_page_recv(s, event, now); return;
+    case WR_EVENT_MESSAGE_TOO_BIG:
+      count(s, GW_MESSAGE_TOO_BIG);
+      gw_page_say_error(s, "too_big", "a message may have at most 64 KiB", now);
+      return;
+    case WR_EVENT_CHANNEL_CLOSED:
+      if (s->has_chat && event->channel == s->chat) s->has_chat = s->said_ready = false;
+      return;
+    case WR_EVENT_PATH: gw_worker_learn(s->worker, s, &event->path.remote); return;
+    case WR_EVENT_AUDIO_ENDED:
+    case WR_EVENT_BUFFERED_LOW: return;
+  }
+}
+
+static void pump(gw_session *s, wr_time now) {
+  gw_udp *udp = &s->worker->udp;
+  wr_out out;
+  s->dirty = false;
+  while (s->conn) {
+    uint8_t *room = gw_udp_room(udp);
+    wr_conn_poll(s->conn, room, WR_CONN_MTU, &out, now);
+    if (out.kind == WR_OUT_DATAGRAM)
+      gw_udp_queue(udp, &out.path, out.len);
+    else if (out.kind == WR_OUT_EVENT)
+      on_event(s, &out.event, now);
+    else
+      return;
+  }
+}
+
+static void sample_quality(gw_session *s, wr_time now) {
+  wr_conn_stats stats;
+  wr_conn_get_stats(s->conn, &stats);
+  s->quality_at = now + QUALITY_US;
+  if (stats.rtt_us) gw_histogram_add(&s->worker->metrics.rtt, stats.rtt_us);
+  if (stats.rtp_packets_in) gw_histogram_add(&s->worker->metrics.jitter, stats.jitter_us);
+  gw_page_say_quality(s, &stats, now);
+}
+
+static wr_time deadline_of(const gw_session *s) {
+  wr_time at = wr_time_min(s->state_until, s->quality_at);
+  if (s->conn) at = wr_time_min(at, wr_conn_deadline(s->conn));
+  if (s->echo) return at;
+  at = wr_time_min(at, gw_downlink_deadline(&s->down));
+  at = wr_time_min(at, gw_uplink_deadline(&s->up));
+  return wr_time_min(at, gw_link_deadline(s));
+}
+
+void gw_session_settle(gw_session *s, wr_time now) {
+  if (s->state == GW_SESSION_FREE) return;
+  do {
+    pump(s, now);
+    if (!s->echo && !s->closing) gw_link_play(s, now);
+  } while (s->dirty && !s->closing);
+  if (s->closing)
+    gw_session_close(s, s->end, now);
+  else
+    gw_timers_set(&s->worker->timers, s->slot, deadline_of(s));
+}
+
+void gw_session_recv(gw_session *s, const wr_path *path, wr_span datagram, wr_time now) {
+  if (wr_conn_recv(s->conn, path, datagram, now)) gw_worker_learn(s->worker, s, &path->remote);
+  gw_session_settle(s, now);
+}
+
+void gw_session_tick(gw_session *s, wr_time now) {
+  if (now >= s->state_until) {
+    gw_session_close(s, s->state == GW_SESSION_LOST ? GW_END_LOST : GW_END_CONNECT_TIMEOUT, now);
+    return;
+  }
+  if (s->conn && now >= wr_conn_deadline(s->conn)) wr_conn_tick(s->conn, now);
+  if (s->conn && now >= s->quality_at) sample_quality(s, now);
+  if (!s->echo) {
+    gw_uplink_tick(&s->up, now);
+    gw_link_tick(s, now);
+  }
+  gw_session_settle(s, now);
+}
+
+static const char *end_text(gw_counter end) {
+  switch ((int)end) {
+    case GW_END_HANGUP: return "hangup";
+    case GW_END_REMOTE: return "remote";
+    case GW_END_DRAINED: return "drained";
+    case GW_END_LOST: return "lost";
+    case GW_END_EVICTED: return "evicted";
+    case GW_END_CONNECT_TIMEOUT: return "connect_timeout";
+    case GW_END_ICE_FAILED: return "ice_failed";
+    case GW_END_DTLS_FAILED: return "dtls_failed";
+    case GW_END_FINGERPRINT: return "fingerprint";
+    case GW_END_NO_SRTP: return "no_srtp";
+  }
+  return "unknown";
+}
+
+void gw_session_close(gw_session *s, gw_counter end, wr_time now) {
+  gw_worker *w = s->worker;
+  s->closing = true;
+  s->end = end;
+  count(s, end);
+  if (s->conn) {
+    wr_conn_close(s->conn, now);
+    pump(s, now);
+    drop_conn(s);
+  }
+  gw_link_close(s, "the caller hung up");
+  gw_downlink_wipe(&s->down);
+  free(s->photo);
+  s->photo = NULL;
+  gw_tell(&w->http, &(gw_message){.kind = GW_SESSION_GONE, .ref = gw_session_ref(s)}, s->id, sizeof(s->id));
+  gw_log(GW_INFO, "session", "session", s->id_text, "state", "closed", "reason", end_text(end), NULL);
+  gw_worker_release(w, s);
+}
+
+static void emit_uplink(void *ctx, wr_bytes opus) {
+  gw_session *s = ctx;
+  gw_link *link = &s->link;
+  if (link->state == GW_LINK_READY && !link->early.n_records) {
+    if (xz_client_send_audio(&link->client, opus, 0) == WR_OK) count(s, GW_UPLINK_PACKETS);
+    return;
+  }
+  /* Kept for when the assistant is back; at the bound the oldest words go. */
+  gw_record record = {.len = (uint16_t)opus.len};
+  while (opus.len <= GW_RECORD_MAX && !gw_fifo_push(&link->early, &record, opus.data)) {
+    if (!link->early.n_records) return;
+    gw_fifo_pop(&link->early);
+  }
+}
+
+void gw_session_describe(const gw_session *s, gw_session_row *row, wr_time now) {
+  static const char *const purposes[] = {"page", "whip", "echo"};
+  *row = (gw_session_row){.state = gw_session_state_text(s->state),
+                          .backend = s->echo ? "echo" : gw_link_state_text(s->link.state),
+                          .purpose = purposes[s->purpose],
+                          .age_us = now - s->created_at,
+                          .messages_in = s->messages_in,
+                          .messages_out = s->messages_out};
+  memcpy(row->id, s->id_text, sizeof(row->id));
+  if (!s->conn) return;
+  wr_conn_stats stats;
+  wr_conn_get_stats(s->conn, &stats);
+  row->rtt_us = stats.rtt_us;
+  row->jitter_us = stats.jitter_us;
+  row->rtp_packets_in = stats.rtp_packets_in;
+  row->rtp_packets_out = stats.rtp_packets_out;
+  row->rtp_lost = stats.rtp_lost;
+  for (size_t i = 0; i < WR_DROP_COUNT; i++) row->dropped += stats.drop[i];
+}

@@ -1,0 +1,145 @@
+/* gateway/session.h - one caller: peer connection, media bridge, data channel, assistant link. All on one worker.
+ *
+ *   new -> connecting -> connected <-> degraded -> lost -> (resumed: connecting | closed)
+ *
+ * A session lives in a slot of its worker: this struct, then the memory of its wr_conn. Slots are pages that become
+ * resident on first use; a slot's generation tells its tenants apart. After anything happened to a session,
+ * gw_session_settle drains what follows from it: datagrams, events, speech that is due, messages, the next
+ * deadline. Nothing else may be left undone when it returns; the session may be gone then. */
+#ifndef GATEWAY_SESSION_H
+#define GATEWAY_SESSION_H
+
+#include "gateway/downlink.h"
+#include "gateway/protocol.h"
+#include "gateway/uplink.h"
+#include "wr/conn.h"
+#include "xiaozhi/client.h"
+
+#define GW_N_KNOWN 4              /* remote addresses remembered per session; the oldest gives way */
+#define GW_N_UNSAID 4             /* typed texts kept while the assistant cannot be reached */
+#define GW_LINK_CREDIT 32768u     /* bytes on their way to the backend's socket, per session */
+#define GW_EARLY_SPEECH_BLOCKS 12 /* speech kept while the assistant cannot be reached: about 48 KB, over 10 s */
+
+struct gw_worker;
+
+typedef enum gw_session_state {
+  GW_SESSION_NEW,
+  GW_SESSION_CONNECTING,
+  GW_SESSION_CONNECTED,
+  GW_SESSION_DEGRADED,
+  GW_SESSION_LOST,
+  GW_SESSION_FREE, /* the slot is empty */
+} gw_session_state;
+
+typedef enum gw_link_state {
+  GW_LINK_OFF,        /* nobody asked for it yet */
+  GW_LINK_CONNECTING, /* socket, then hello */
+  GW_LINK_READY,
+  GW_LINK_WAITING, /* until |retry_at| */
+} gw_link_state;
+
+/* The assistant's side of a session (gateway/link.c). */
+typedef struct gw_link {
+  gw_link_state state;
+  unsigned attempt;
+  wr_time retry_at;
+  uint32_t in_flight;   /* bytes given to the HTTP thread and not yet sent */
+  bool client_ready;    /* |client| was initialised */
+  bool socket_wanted;   /* a LINK_OPEN was sent and no LINK_CLOSED came yet */
+  bool wants_to_listen; /* the caller's wish, kept over reconnects */
+  bool listening;       /* told the assistant so */
+  bool in_answer;       /* between TTS_START and TTS_STOP of the assistant */
+  bool page_hears;      /* the page was told tts start and not yet stop */
+  bool awaits_sound;    /* turn latency runs */
+  xz_mode mode;
+  wr_time voice_at; /* last time the caller's audio was loud enough for speech */
+  wr_time asked_at; /* end of the caller's speech */
+  char *unsaid[GW_N_UNSAID];
+  size_t n_unsaid;
+  gw_fifo early;    /* speech the assistant has not heard yet */
+  xz_client client; /* large, last: its pages stay untouched without an assistant */
+} gw_link;
+
+typedef struct gw_session {
+  struct gw_worker *worker;
+  uint32_t slot, generation;
+  gw_session_state state;
+  gw_purpose purpose;
+  bool echo;      /* audio and messages go straight back */
+  bool dirty;     /* something may wait in |conn|: settle goes round again */
+  bool announced; /* phases of connecting were recorded */
+  bool heard;     /* first audio was recorded */
+  bool closing;   /* to be torn down at the end of settle */
+  gw_counter end; /* why */
+  wr_conn *conn;  /* NULL: wiped */
+  void *conn_memory;
+  uint8_t id[16], secret[16];
+  char id_text[GW_ID_HEX + 1];
+  gw_identity identity;
+  wr_addr known[GW_N_KNOWN];
+  uint8_t n_known, i_known;
+  wr_time created_at, state_until, quality_at;
+  bool has_chat, said_ready, auto_listen;
+  uint16_t chat; /* the channel "chat" */
+  uint64_t messages_in, messages_out;
+  gw_photo *photo; /* being collected */
+  char photo_question[512];
+  int64_t photo_call; /* the tool call that wants a photo; 0: none */
+  gw_downlink down;
+  gw_uplink up;
+  gw_link link;
+} gw_session;
+
+const char *gw_session_state_text(gw_session_state state);
+const char *gw_link_state_text(gw_link_state state);
+gw_ref gw_session_ref(const gw_session *session);
+
+/* Builds a session in its slot for |request| and answers; the reply is sent through the worker. On refusal the slot
+ * is empty again. */
+void gw_session_open(gw_session *session, const gw_request *request, wr_time now);
+/* A new offer for a session: renegotiation, ICE restart, or the return of a lost peer. */
+void gw_session_reoffer(gw_session *session, const gw_request *request, wr_time now);
+void gw_session_fragment(gw_session *session, const gw_request *request, wr_time now);
+void gw_session_candidates(gw_session *session, const gw_request *request, bool last, wr_time now);
+void gw_session_recv(gw_session *session, const wr_path *path, wr_span datagram, wr_time now);
+void gw_session_tick(gw_session *session, wr_time now);
+/* Says goodbye to the peer and the backend and empties the slot. */
+void gw_session_close(gw_session *session, gw_counter end, wr_time now);
+void gw_session_settle(gw_session *session, wr_time now);
+/* For admin and metrics. */
+void gw_session_describe(const gw_session *session, gw_session_row *row, wr_time now);
+
+/* ---- gateway/page.c: the data channel ---- */
+void gw_page_recv(gw_session *session, const wr_event *event, wr_time now);
+void gw_page_say(gw_session *session, const char *json, wr_time now);
+void gw_page_say_error(gw_session *session, const char *code, const char *message, wr_time now);
+/* {"type":type, key:text ...}, keys and texts ended by NULL; a text NULL leaves its key out. */
+void gw_page_tell(gw_session *session, const char *type, wr_time now, ...) __attribute__((sentinel));
+void gw_page_say_ready(gw_session *session, wr_time now); /* once, when both sides are up */
+void gw_page_say_quality(gw_session *session, const wr_conn_stats *stats, wr_time now);
+void gw_page_tts(gw_session *session, const char *state, wr_time now);
+void gw_page_tool(gw_session *session, const xz_tool_call *call, wr_time now);
+
+/* ---- gateway/photo.c ---- */
+void gw_photo_begin(gw_session *session, const gw_page_message *message, wr_time now);
+/* false: no photo is being collected. */
+bool gw_photo_chunk(gw_session *session, wr_bytes chunk, wr_time now);
+
+/* ---- gateway/link.c: the assistant ---- */
+void gw_link_init(gw_session *session);
+void gw_link_want(gw_session *session, wr_time now); /* opens it unless it is open or about to be */
+void gw_link_close(gw_session *session, const char *reason);
+void gw_link_listen(gw_session *session, xz_mode mode, wr_time now);
+void gw_link_listen_stop(gw_session *session, wr_time now);
+void gw_link_say(gw_session *session, const char *text, wr_time now);
+void gw_link_abort(gw_session *session, wr_time now);
+void gw_link_audio(gw_session *session, const wr_audio *audio, wr_time now);
+void gw_link_tool_result(gw_session *session, uint32_t call, bool ok, const char *text, wr_time now);
+/* From the HTTP thread. */
+void gw_link_message(gw_session *session, const gw_message *message, wr_time now);
+void gw_link_tick(gw_session *session, wr_time now);
+wr_time gw_link_deadline(const gw_session *session);
+/* Speech and captions that are due go to the caller. */
+void gw_link_play(gw_session *session, wr_time now);
+
+#endif

@@ -1,0 +1,461 @@
+/* gateway/worker.c - the loop of a media thread, and its sessions' slots.
+ *
+ * One turn: wake -> read the clock once -> datagrams in batches into their connections -> mailbox -> sessions that
+ * are due -> send what is queued -> account for the time it took -> sleep until the earliest deadline. No lock, no
+ * allocation on the way of a packet; control messages may allocate. */
+#include "gateway/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gateway/log.h"
+
+#define MESSAGE_BUFFER_BYTES 65536
+#define MAILBOX_CELLS 2048
+#define ROUNDS_MAX 8 /* batches taken before other work has its turn */
+
+wr_time gw_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return WR_S(t.tv_sec) + t.tv_nsec / 1000;
+}
+
+static void count(gw_worker *w, gw_counter counter) { w->metrics.counter[counter]++; }
+
+/* ---- ufrags that name their session: 6 bits of worker, 18 bits of slot, in four characters of RFC 8839 5.4 ----
+ */
+
+static const char ice_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void gw_ufrag_prefix(char prefix[5], uint16_t worker, uint32_t slot) {
+  uint32_t v = (uint32_t)worker << 18 | slot;
+  for (int i = 3; i >= 0; i--, v >>= 6) prefix[i] = ice_chars[v & 63];
+  prefix[4] = 0;
+}
+
+bool gw_ufrag_read(wr_bytes ufrag, uint16_t *worker, uint32_t *slot) {
+  uint32_t v = 0;
+  if (ufrag.len < 4) return false;
+  for (size_t i = 0; i < 4; i++) {
+    const char *at = ufrag.data[i] ? strchr(ice_chars, ufrag.data[i]) : NULL;
+    if (!at) return false;
+    v = v << 6 | (uint32_t)(at - ice_chars);
+  }
+  *worker = (uint16_t)(v >> 18);
+  *slot = v & (GW_MAX_SLOTS - 1);
+  return true;
+}
+
+/* ---- slots ---- */
+
+static gw_session *slot_at(gw_worker *w, uint32_t slot) { return (void *)(w->slots + slot * w->slot_bytes); }
+
+gw_session *gw_worker_session(gw_worker *w, uint32_t slot) {
+  if (slot >= w->n_used) return NULL;
+  gw_session *s = slot_at(w, slot);
+  return s->state == GW_SESSION_FREE ? NULL : s;
+}
+
+static gw_session *session_of(gw_worker *w, gw_ref ref) {
+  gw_session *s = gw_worker_session(w, ref.slot);
+  return s && s->generation == ref.generation ? s : NULL;
+}
+
+static gw_session *take_slot(gw_worker *w) {
+  uint32_t slot;
+  if (w->n_free)
+    slot = w->free_slots[--w->n_free];
+  else if (w->n_used < w->settings.n_slots)
+    slot = w->n_used++;
+  else
+    return NULL;
+  gw_session *s = slot_at(w, slot);
+  uint32_t generation = s->generation + 1;
+  memset(s, 0, offsetof(gw_session, down)); /* the bridge and the link are set up by gw_session_open */
+  s->worker = w;
+  s->slot = slot;
+  s->generation = generation;
+  s->conn_memory = (uint8_t *)s + (sizeof(gw_session) + 63) / 64 * 64;
+  atomic_fetch_add_explicit(&w->n_sessions, 1, memory_order_relaxed);
+  return s;
+}
+
+void gw_worker_release(gw_worker *w, gw_session *s) {
+  gw_timers_remove(&w->timers, s->slot);
+  s->state = GW_SESSION_FREE;
+  w->free_slots[w->n_free++] = s->slot;
+  atomic_fetch_sub_explicit(&w->n_sessions, 1, memory_order_relaxed);
+}
+
+wr_pool *gw_worker_pool(gw_worker *w, uint32_t slot) {
+  wr_pool **pool = &w->pools[slot / GW_POOL_SESSIONS];
+  if (*pool) return *pool;
+  size_t n_blocks = 64 + 4 * GW_POOL_SESSIONS;
+  void *memory = aligned_alloc(64, (wr_pool_size(WR_CONN_POOL_BLOCK, n_blocks) + 63) / 64 * 64);
+  if (memory) *pool = wr_pool_init(memory, WR_CONN_POOL_BLOCK, n_blocks);
+  return *pool;
+}
+
+void gw_worker_learn(gw_worker *w, gw_session *s, const wr_addr *remote) {
+  for (unsigned i = 0; i < s->n_known; i++)
+    if (wr_addr_equal(&s->known[i], remote)) return;
+  gw_map_key key = gw_key_of_addr(remote);
+  uint64_t other;
+  if (gw_map_get(&w->by_addr, &key, &other)) { /* two sessions cannot hold one address: the newer proof wins */
+    gw_session *holder = gw_worker_session(w, (uint32_t)other);
+    for (unsigned i = 0; holder && i < holder->n_known; i++)
+      if (wr_addr_equal(&holder->known[i], remote)) holder->known[i] = (wr_addr){0};
+  }
+  unsigned place = s->n_known < GW_N_KNOWN ? s->n_known++ : s->i_known++ % GW_N_KNOWN;
+  gw_map_key old = gw_key_of_addr(&s->known[place]);
+  if (s->known[place].family) gw_map_remove(&w->by_addr, &old);
+  s->known[place] = *remote;
+  gw_map_set(&w->by_addr, &key, s->slot);
+}
+
+void gw_worker_forget(gw_worker *w, gw_session *s) {
+  for (unsigned i = 0; i < s->n_known; i++) {
+    gw_map_key key = gw_key_of_addr(&s->known[i]);
+    if (s->known[i].family) gw_map_remove(&w->by_addr, &key);
+  }
+  s->n_known = s->i_known = 0;
+}
+
+/* ---- datagrams ---- */
+
+static void forward(gw_worker *w, uint16_t owner, const wr_path *path, wr_span datagram) {
+  gw_message message = {.kind = GW_DATAGRAM, .path = *path};
+  if (gw_mailbox_put(&w->settings.workers[owner].inbox, &message, datagram.data, datagram.len)) {
+    w->woken |= 1ull << owner;
+    count(w, GW_FORWARDED);
+    return;
+  }
+  count(w, GW_DATAGRAMS_IN); /* counted where it ends, so that each worker's books are closed */
+  count(w, GW_DROP_MAILBOX_FULL);
+}
+
+static void deliver(gw_worker *w, gw_session *s, const wr_path *path, wr_span datagram, wr_time now) {
+  count(w, GW_DATAGRAMS_IN);
+  if (s && s->conn)
+    gw_session_recv(s, path, datagram, now);
+  else
+    count(w, GW_DROP_NO_SESSION);
+}
+
+/* Not from an address we know: a STUN request says whose it is; else another worker may have been asked before. */
+static void route(gw_worker *w, const wr_path *path, wr_span datagram, wr_time now) {
+  uint16_t owner;
+  uint32_t slot;
+  uint64_t known;
+  gw_map_key key = gw_key_of_addr(&path->remote);
+  if (gw_ufrag_read(wr_conn_peek_ufrag(wr_span_bytes(datagram)), &owner, &slot) && owner < w->settings.n_workers) {
+    if (owner == w->settings.index) {
+      deliver(w, gw_worker_session(w, slot), path, datagram, now);
+      return;
+    }
+    if (!gw_map_set(&w->routes, &key, owner)) { /* strangers may fill it: it is only a memory, start afresh */
+      gw_map_close(&w->routes);
+      if (!gw_map_open(&w->routes, 2 * w->settings.n_slots, w->by_addr.seed)) abort();
+    }
+    forward(w, owner, path, datagram);
+  } else if (gw_map_get(&w->routes, &key, &known)) {
+    forward(w, (uint16_t)known, path, datagram);
+  } else {
+    deliver(w, NULL, path, datagram, now);
+  }
+}
+
+static void take_datagram(gw_worker *w, const wr_path *path, wr_span datagram, wr_time now) {
+  uint64_t slot;
+  gw_map_key key = gw_key_of_addr(&path->remote);
+  if (gw_map_get(&w->by_addr, &key, &slot)) {
+    gw_session *s = gw_worker_session(w, (uint32_t)slot);
+    /* One address, another session (a page opened a second call): its STUN names it. */
+    uint16_t owner;
+    uint32_t named;
+    wr_bytes ufrag = wr_conn_peek_ufrag(wr_span_bytes(datagram));
+    bool elsewhere = ufrag.len && gw_ufrag_read(ufrag, &owner, &named) &&
+                     (owner != w->settings.index || named != (uint32_t)slot);
+    if (!elsewhere) {
+      deliver(w, s, path, datagram, now);
+      return;
+    }
+  }
+  route(w, path, datagram, now);
+}
+
+static void take_datagrams(gw_worker *w, wr_time now) {
+  for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+    unsigned n = gw_udp_recv(&w->udp);
+    for (unsigned i = 0; i < n; i++) {
+      wr_path path;
+      wr_span datagram;
+      if (gw_udp_get(&w->udp, i, &path, &datagram)) {
+        take_datagram(w, &path, datagram, now);
+      } else {
+        count(w, GW_DATAGRAMS_IN);
+        count(w, GW_DROP_TOO_LARGE);
+      }
+    }
+    if (n < GW_BATCH) break;
+  }
+  for (uint16_t i = 0; w->woken; i++, w->woken >>= 1)
+    if (w->woken & 1) gw_mailbox_announce(&w->settings.workers[i].inbox);
+}
+
+/* ---- messages ---- */
+
+static void refuse(gw_worker *w, uint32_t number, gw_http_error error) {
+  gw_reply *reply = calloc(1, sizeof(*reply));
+  if (!reply) abort();
+  reply->number = number;
+  reply->error = error;
+  gw_tell(&w->http, &(gw_message){.kind = GW_REPLY, .owned = reply, .ref = {.slot = GW_SLOT_NONE}}, NULL, 0);
+}
+
+/* When all slots are taken, the longest lost session makes room: it has the least claim. */
+static bool evict_lost(gw_worker *w, wr_time now) {
+  gw_session *oldest = NULL;
+  for (uint32_t i = 0; i < w->n_used; i++) {
+    gw_session *s = slot_at(w, i);
+    if (s->state == GW_SESSION_LOST && (!oldest || s->state_until < oldest->state_until)) oldest = s;
+  }
+  if (oldest) gw_session_close(oldest, GW_END_EVICTED, now);
+  return oldest != NULL;
+}
+
+static void on_offer(gw_worker *w, const gw_message *m, const gw_request *request, wr_time now) {
+  if (m->ref.slot != GW_SLOT_NONE) {
+    gw_session *s = session_of(w, m->ref);
+    bool may = s && (!request->resumes || wr_equal_secret(s->secret, request->secret, sizeof(s->secret)));
+    if (may) gw_session_reoffer(s, request, now);
+    if (may || !request->resumes) {
+      if (!may) refuse(w, request->number, GW_HTTP_NO_SESSION);
+      return;
+    }
+    /* A stale token: simply a new session. */
+  }
+  if (w->draining) {
+    refuse(w, request->number, GW_HTTP_DRAINING);
+    return;
+  }
+  gw_session *s = take_slot(w);
+  if (!s && evict_lost(w, now)) s = take_slot(w);
+  if (!s) {
+    refuse(w, request->number, GW_HTTP_FULL);
+    return;
+  }
+  gw_session_open(s, request, now);
+}
+
+static void on_hangup(gw_worker *w, const gw_message *m, wr_time now) {
+  gw_session *s = session_of(w, m->ref);
+  if (s) gw_session_close(s, GW_END_HANGUP, now);
+  refuse(w, m->number, s ? GW_HTTP_OK : GW_HTTP_NO_SESSION);
+}
+
+static void on_snapshot(gw_worker *w, uint32_t number, wr_time now) {
+  uint32_t n = atomic_load_explicit(&w->n_sessions, memory_order_relaxed);
+  gw_snapshot *shot = calloc(1, sizeof(*shot) + n * sizeof(shot->rows[0]));
+  if (!shot) abort();
+  w->metrics.counter[GW_DATAGRAMS_OUT] = w->udp.n_sent;
+  w->metrics.counter[GW_SEND_REFUSED] = w->udp.n_refused;
+  shot->metrics = w->metrics;
+  for (uint32_t i = 0; i < w->n_used && shot->n_rows < n; i++) {
+    gw_session *s = gw_worker_session(w, i);
+    if (!s) continue;
+    shot->metrics.sessions[s->state]++;
+    shot->metrics.counter[GW_UPLINK_SILENCE] += s->up.n_silent;
+    shot->metrics.counter[GW_SPEECH_REFUSED] += s->down.n_refused + s->down.n_bad;
+    if (s->conn) {
+      wr_conn_stats stats;
+      wr_conn_get_stats(s->conn, &stats);
+      gw_conn_sums_add(&shot->metrics.conns, &stats);
+    }
+    gw_session_describe(s, &shot->rows[shot->n_rows++], now);
+  }
+  gw_tell(&w->http, &(gw_message){.kind = GW_SNAPSHOT_TAKEN, .owned = shot, .number = number}, NULL, 0);
+}
+
+static void on_drain(gw_worker *w, uint32_t seconds, wr_time now) {
+  char text[128], when[32];
+  time_t end = time(NULL) + (time_t)seconds;
+  struct tm tm;
+  gmtime_r(&end, &tm);
+  strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+  snprintf(text, sizeof(text), "{\"type\":\"server-draining\",\"deadline\":\"%s\"}", when);
+  w->draining = true;
+  w->drain_until = now + WR_S(seconds);
+  for (uint32_t i = 0; i < w->n_used; i++) {
+    gw_session *s = gw_worker_session(w, i);
+    if (!s) continue;
+    gw_page_say(s, text, now);
+    gw_session_settle(s, now);
+  }
+}
+
+static void close_all(gw_worker *w, wr_time now) {
+  for (uint32_t i = 0; i < w->n_used; i++) {
+    gw_session *s = gw_worker_session(w, i);
+    if (s) gw_session_close(s, GW_END_DRAINED, now);
+  }
+}
+
+static void on_session_request(gw_worker *w, const gw_message *m, wr_time now) {
+  const gw_request *request = m->owned;
+  gw_session *s = session_of(w, m->ref);
+  if (!s)
+    refuse(w, request->number, GW_HTTP_NO_SESSION);
+  else if (m->kind == GW_FRAGMENT)
+    gw_session_fragment(s, request, now);
+  else
+    gw_session_candidates(s, request, m->number == 1, now);
+}
+
+static void on_message(gw_worker *w, gw_message *m, wr_time now) {
+  gw_session *s;
+  wr_span datagram = {m->bytes, m->len};
+  switch ((int)m->kind) {
+    case GW_DATAGRAM: take_datagram(w, &m->path, datagram, now); break;
+    case GW_OFFER: on_offer(w, m, m->owned, now); break;
+    case GW_FRAGMENT:
+    case GW_CANDIDATES: on_session_request(w, m, now); break;
+    case GW_HANGUP: on_hangup(w, m, now); break;
+    case GW_SNAPSHOT: on_snapshot(w, m->number, now); break;
+    case GW_DRAIN: on_drain(w, m->number, now); break;
+    case GW_STOP:
+      close_all(w, now);
+      w->stopped = true;
+      break;
+    default: /* of a session's backend */
+      s = session_of(w, m->ref);
+      if (!s) break;
+      gw_link_message(s, m, now);
+      gw_session_settle(s, now);
+      break;
+  }
+  free(m->owned);
+}
+
+static void take_messages(gw_worker *w, wr_time now) {
+  gw_mailbox_rearm(&w->inbox);
+  for (unsigned i = 0; i < MAILBOX_CELLS; i++) {
+    gw_message *m = gw_mailbox_peek(&w->inbox);
+    if (!m) return;
+    on_message(w, m, now);
+    gw_mailbox_pop(&w->inbox);
+  }
+  gw_mailbox_announce(&w->inbox); /* there may be more: next turn */
+}
+
+/* ---- the loop ---- */
+
+static void take_due(gw_worker *w, wr_time now) {
+  uint32_t slot;
+  while (gw_timers_take(&w->timers, now, &slot)) {
+    gw_session *s = gw_worker_session(w, slot);
+    if (s) gw_session_tick(s, now);
+  }
+}
+
+static void check_drained(gw_worker *w, wr_time now) {
+  if (!w->draining || w->said_drained) return;
+  if (now >= w->drain_until) close_all(w, now);
+  if (atomic_load_explicit(&w->n_sessions, memory_order_relaxed)) return;
+  w->said_drained = true;
+  gw_tell(&w->http, &(gw_message){.kind = GW_DRAINED}, NULL, 0);
+}
+
+static void sleep_until(gw_worker *w, wr_time at, wr_time now) {
+  struct epoll_event events[2];
+  wr_time wait = at == WR_NEVER ? WR_S(60) : at > now ? at - now : 0;
+  if (w->http.first && wait > WR_MS(1)) wait = WR_MS(1); /* something waits for the HTTP thread's mailbox */
+  struct timespec timeout = {.tv_sec = wait / WR_S(1), .tv_nsec = wait % WR_S(1) * 1000};
+  int n = epoll_pwait2(w->epoll, events, 2, &timeout, NULL);
+  if (n < 0 && errno == ENOSYS) (void)epoll_wait(w->epoll, events, 2, (int)((wait + 999) / 1000));
+}
+
+static void *run(void *ctx) {
+  gw_worker *w = ctx;
+  while (!w->stopped) {
+    wr_time at = gw_timers_next(&w->timers);
+    if (w->draining && !w->said_drained) at = wr_time_min(at, w->drain_until);
+    sleep_until(w, at, gw_now());
+    wr_time now = gw_now();
+    take_datagrams(w, now);
+    take_messages(w, now);
+    take_due(w, now);
+    gw_udp_flush(&w->udp);
+    check_drained(w, now);
+    (void)gw_sender_flush(&w->http);
+    gw_histogram_add(&w->metrics.loop_lag, gw_now() - now);
+  }
+  gw_udp_flush(&w->udp);
+  return NULL;
+}
+
+/* ---- building it ---- */
+
+static void *zeroed_pages(size_t bytes) {
+  void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return mem == MAP_FAILED ? NULL : mem;
+}
+
+static bool watch(gw_worker *w, int fd) {
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+  return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+bool gw_worker_open(gw_worker *w, const gw_worker_settings *settings, const char **error) {
+  uint32_t n = settings->n_slots;
+  memset(w, 0, sizeof(*w));
+  w->settings = *settings;
+  w->slot_bytes = ((sizeof(gw_session) + 63) / 64 * 64 + wr_conn_size() + 63) / 64 * 64;
+  uint64_t seed = wr_rng_u64(&settings->rng);
+  *error = "a worker: no memory";
+  bool ok = gw_mailbox_open(&w->inbox, MAILBOX_CELLS, NULL, NULL) && gw_timers_open(&w->timers, n) &&
+            gw_map_open(&w->by_addr, n * GW_N_KNOWN, seed) && gw_map_open(&w->routes, 2 * n, seed);
+  w->slots = zeroed_pages(n * w->slot_bytes);
+  w->free_slots = zeroed_pages(n * sizeof(uint32_t));
+  w->pools = calloc(n / GW_POOL_SESSIONS + 1, sizeof(*w->pools));
+  w->message_buffer = zeroed_pages(MESSAGE_BUFFER_BYTES);
+  w->scratch = zeroed_pages(sizeof(*w->scratch));
+  w->repacketizer = opus_repacketizer_create();
+  if (!ok || !w->slots || !w->free_slots || !w->pools || !w->message_buffer || !w->scratch || !w->repacketizer)
+    return false;
+  gw_sender_init(&w->http, settings->http);
+  gw_stock_init(&w->stock, 8192 + 4 * n);
+  *error = "a worker: no descriptor";
+  w->epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (w->epoll < 0) return false;
+  gw_udp_init(&w->udp, settings->udp_socket, &settings->bound);
+  return watch(w, settings->udp_socket) && watch(w, w->inbox.event_fd);
+}
+
+bool gw_worker_start(gw_worker *w) { return pthread_create(&w->thread, NULL, run, w) == 0; }
+
+void gw_worker_join(gw_worker *w) { pthread_join(w->thread, NULL); }
+
+void gw_worker_close(gw_worker *w) {
+  for (uint32_t i = 0; w->pools && i <= w->settings.n_slots / GW_POOL_SESSIONS; i++) free(w->pools[i]);
+  free(w->pools);
+  if (w->slots) munmap(w->slots, w->settings.n_slots * w->slot_bytes);
+  if (w->free_slots) munmap(w->free_slots, w->settings.n_slots * sizeof(uint32_t));
+  if (w->message_buffer) munmap(w->message_buffer, MESSAGE_BUFFER_BYTES);
+  if (w->scratch) munmap(w->scratch, sizeof(*w->scratch));
+  if (w->repacketizer) opus_repacketizer_destroy(w->repacketizer);
+  gw_stock_wipe(&w->stock);
+  gw_timers_close(&w->timers);
+  gw_map_close(&w->by_addr);
+  gw_map_close(&w->routes);
+  gw_sender_wipe(&w->http);
+  gw_mailbox_close(&w->inbox);
+  if (w->epoll > 0) close(w->epoll);
+  if (w->settings.udp_socket >= 0) close(w->settings.udp_socket);
+}

@@ -1,0 +1,80 @@
+/* gateway/worker.h - one media thread: a UDP socket, a mailbox, and the sessions that live here.
+ *
+ * All workers' sockets share one port (SO_REUSEPORT) and the kernel spreads datagrams by address, so a datagram may
+ * come to another worker than the one its session lives on. Local ufrags begin with worker and slot in text: a STUN
+ * request names its session without any table, and the worker it came to remembers the way for what follows.
+ * Forwarding goes through the owner's mailbox, a copy of some hundred bytes. */
+#ifndef GATEWAY_WORKER_H
+#define GATEWAY_WORKER_H
+
+#include <pthread.h>
+
+#include "gateway/config.h"
+#include "gateway/map.h"
+#include "gateway/sender.h"
+#include "gateway/session.h"
+#include "gateway/timers.h"
+#include "gateway/udp.h"
+
+#define GW_MAX_WORKERS 64
+#define GW_MAX_SLOTS (1u << 18)
+#define GW_POOL_SESSIONS 32 /* sessions that share one wr_pool; pools come into being as slots are used */
+
+typedef struct gw_worker_settings {
+  uint16_t index, n_workers;
+  uint32_t n_slots;
+  const gw_config *config; /* borrowed, constant */
+  const wr_crypto *crypto;
+  wr_rng rng;
+  int udp_socket; /* owned */
+  wr_addr bound;
+  const gw_locals *locals;
+  gw_mailbox *http;          /* to the HTTP thread */
+  struct gw_worker *workers; /* all of them, by index */
+} gw_worker_settings;
+
+typedef struct gw_worker {
+  gw_worker_settings settings;
+  gw_mailbox inbox;
+  gw_sender http;
+  gw_udp udp;
+  gw_timers timers;
+  gw_map by_addr; /* remote address -> slot */
+  gw_map routes;  /* remote address -> another worker */
+  gw_stock stock;
+  gw_metrics metrics;
+  OpusRepacketizer *repacketizer;
+  uint8_t *slots; /* |n_slots| of |slot_bytes| */
+  size_t slot_bytes;
+  uint32_t *free_slots, n_free;
+  uint32_t n_used; /* slots ever used: those beyond are untouched pages */
+  wr_pool **pools;
+  uint8_t *message_buffer;
+  wr_sdp *scratch;
+  _Atomic uint32_t n_sessions; /* read by the HTTP thread to choose the emptiest */
+  uint64_t woken;              /* bit mask of workers to announce forwarded datagrams to */
+  bool draining, stopped, said_drained;
+  wr_time drain_until;
+  int epoll;
+  pthread_t thread;
+} gw_worker;
+
+/* false: no memory or no descriptor; |error| says which. */
+bool gw_worker_open(gw_worker *worker, const gw_worker_settings *settings, const char **error);
+bool gw_worker_start(gw_worker *worker);
+void gw_worker_join(gw_worker *worker);
+void gw_worker_close(gw_worker *worker); /* after join */
+
+/* For sessions. */
+wr_pool *gw_worker_pool(gw_worker *worker, uint32_t slot); /* NULL: no memory */
+void gw_worker_learn(gw_worker *worker, gw_session *session, const wr_addr *remote);
+void gw_worker_forget(gw_worker *worker, gw_session *session);
+void gw_worker_release(gw_worker *worker, gw_session *session); /* the slot is free */
+gw_session *gw_worker_session(gw_worker *worker, uint32_t slot);
+
+/* The first four characters of a local ufrag. */
+void gw_ufrag_prefix(char prefix[5], uint16_t worker, uint32_t slot);
+bool gw_ufrag_read(wr_bytes ufrag, uint16_t *worker, uint32_t *slot);
+wr_time gw_now(void);
+
+#endif
