@@ -235,9 +235,7 @@ bool openssl_dtls_open(openssl_backend *backend) {
   if (!backend->datagrams || !dtls) return false;
   SSL_CTX_set_options(dtls, SSL_OP_NO_QUERY_MTU | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_session_cache_mode(dtls, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_mode(dtls, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_max_cert_list(dtls, MAX_CERTIFICATE_BYTES);
-  SSL_CTX_set_read_ahead(dtls, 1); /* a record is read with its whole datagram */
   SSL_CTX_set_security_level(dtls, 2);
   SSL_CTX_set_verify(dtls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
   SSL_CTX_set_cert_verify_callback(dtls, accept_certificate, NULL);
