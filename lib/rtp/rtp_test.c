@@ -137,6 +137,19 @@ TEST(rtp_writes_what_browsers_write) {
   CHECK_BYTES(bytes, len, want, want_len);
 }
 
+TEST(rtp_mid_beyond_16_bytes_takes_the_two_byte_form) {
+  char mid[300] = {0};
+  memset(mid, 'm', 17);
+  wr_rtp_outgoing header = {.mid_id = 1, .mid = mid};
+  size_t len = wr_rtp_write_header(&header, bytes, sizeof bytes);
+  REQUIRE(len == 12 + 4 + 20);
+  REQUIRE(wr_rtp_read(&packet, wr_bytes_of(bytes, len)) == WR_OK);
+  CHECK_EQ(packet.extension_profile, 0x1000);
+  check_element(1, mid, 17);
+  memset(mid, 'm', 256); /* more than any form can say */
+  CHECK_EQ(wr_rtp_write_header(&header, bytes, sizeof bytes), 0);
+}
+
 static uint8_t random_id(check_rng *rng) {
   uint32_t choice = check_rng_u32(rng);
   return (uint8_t)(choice & 1 ? 0 : choice & 2 ? 1 + (choice >> 8) % 14 : 1 + (choice >> 8) % 255);

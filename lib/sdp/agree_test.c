@@ -43,6 +43,8 @@ TEST(sdp_agreement_says_why_not) {
   check_disagree(HEAD AUDIO OPUS ICE, WR_ERR_SYNTAX, "no a=fingerprint in the accepted section");
   check_disagree(HEAD AUDIO TRANSPORT OPUS "a=mid:seventeen-letters\r\n", WR_ERR_LIMIT,
                  "a=mid of the audio section is longer than 16 characters");
+  check_disagree(HEAD DATA TRANSPORT "a=mid:seventeen-letters\r\n", WR_ERR_LIMIT,
+                 "a=mid of the data section is longer than 16 characters");
   check_disagree(HEAD DATA TRANSPORT "a=sctp-port:0\r\n", WR_ERR_UNSUPPORTED, "the data section has port 0");
 }
 

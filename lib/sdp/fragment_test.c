@@ -54,6 +54,8 @@ TEST(sdpfrag_errors_name_the_line) {
   CHECK_EQ(error.line, 1);
   CHECK_EQ(parse("a=mid:0\na=ice-pwd:short\n"), WR_ERR_SYNTAX);
   CHECK_EQ(error.line, 2);
+  CHECK_EQ(parse("a=mid:0\ra=mid:1\r\n"), WR_ERR_SYNTAX);
+  CHECK_EQ(error.line, 1);
   static char large[WR_SDP_MAX_BYTES + 2];
   memset(large, 'a', sizeof large - 1);
   CHECK_EQ(parse(large), WR_ERR_LIMIT);
