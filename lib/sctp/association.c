@@ -33,6 +33,7 @@ wr_sctp *wr_sctp_init(void *mem, const wr_sctp_settings *settings, uint8_t *mess
     s->local_tag = wr_rng_u32(&settings->rng);
   } while (s->local_tag == 0);
   s->local_initial_tsn = wr_rng_u32(&settings->rng);
+  s->limited_tsn = s->local_initial_tsn - 1;
   s->timed_at = WR_NEVER;
   stop_timers(s);
   wr_sctp_reassembly_init(&s->reassembly, settings->pool, settings->recv_budget_bytes, settings->max_message_bytes);

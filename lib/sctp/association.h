@@ -96,6 +96,7 @@ struct wr_sctp {
   wr_sctp_cwnd cwnd;
   wr_sctp_rto rto;
   uint32_t peer_window, timed_tsn;
+  uint32_t limited_tsn; /* up to here the congestion window held us back */
   wr_time timed_at, last_sent_at; /* timed_at WR_NEVER: nothing is timed */
   uint32_t n_errors;              /* retransmissions in a row without an answer */
   uint64_t heartbeat_nonce;

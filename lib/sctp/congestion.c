@@ -40,17 +40,16 @@ void wr_sctp_cwnd_init(wr_sctp_cwnd *c, uint32_t mtu) {
   *c = (wr_sctp_cwnd){.mtu = mtu, .cwnd = 10 * mtu, .ssthresh = CWND_MAX};
 }
 
-void wr_sctp_cwnd_ack(wr_sctp_cwnd *c, bool advanced, uint32_t cumulative, uint32_t acked, uint32_t flight) {
+void wr_sctp_cwnd_ack(wr_sctp_cwnd *c, bool advanced, uint32_t cumulative, uint32_t acked, bool window_used) {
   if (c->in_recovery && !wr_seq32_newer(c->recovery_exit, cumulative)) c->in_recovery = false;
   if (!advanced || c->in_recovery) return;
-  bool window_was_used = flight + c->mtu > c->cwnd;
   if (c->cwnd <= c->ssthresh) {
-    if (window_was_used) c->cwnd += at_most(acked, 2 * c->mtu);
+    if (window_used) c->cwnd += at_most(acked, at_least(2 * c->mtu, c->cwnd / 2));
   } else { /* 7.2.2: one packet per window's worth of acknowledged bytes */
     c->partial_acked += acked;
     if (c->partial_acked >= c->cwnd) {
-      c->partial_acked = window_was_used ? c->partial_acked - c->cwnd : c->cwnd;
-      if (window_was_used) c->cwnd += c->mtu;
+      c->partial_acked = window_used ? c->partial_acked - c->cwnd : c->cwnd;
+      if (window_used) c->cwnd += c->mtu;
     }
   }
   c->cwnd = at_most(c->cwnd, CWND_MAX);

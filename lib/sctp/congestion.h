@@ -1,8 +1,9 @@
 /* sctp/congestion.h - how much may be in flight, and how long to wait for an answer (RFC 9260 6.3, 7.2).
  *
  * Two value types. Deviations, for a conversation over DTLS whose path ICE has just measured: initial RTO 500 ms,
- * RTO within [200 ms, 10 s] instead of [1 s, 60 s]; initial window of 10 packets (RFC 6928); the window grows by up
- * to two packets per SACK (RFC 3465, L = 2) because SACKs come every second packet. Max.Burst is not applied. */
+ * RTO within [200 ms, 10 s] instead of [1 s, 60 s]; initial window of 10 packets (RFC 6928); in slow start
+ * the window grows by what a SACK acknowledges, at most two packets or half the window (RFC 3465's byte counting:
+ * a peer that reads packets in batches sends one SACK for many). Max.Burst is not applied. */
 #ifndef WR_SCTP_CONGESTION_H
 #define WR_SCTP_CONGESTION_H
 
@@ -27,9 +28,9 @@ typedef struct wr_sctp_cwnd {
   uint32_t recovery_exit; /* TSN: recovery ends when it is cumulatively acknowledged */
 } wr_sctp_cwnd;
 void wr_sctp_cwnd_init(wr_sctp_cwnd *c, uint32_t mtu);
-/* A SACK moved the cumulative point to |cumulative| (|advanced|), acknowledging |acked| new bytes in all while
- * |flight| bytes were out before it arrived. */
-void wr_sctp_cwnd_ack(wr_sctp_cwnd *c, bool advanced, uint32_t cumulative, uint32_t acked, uint32_t flight);
+/* A SACK came: |acked| new bytes in all, the cumulative point now |cumulative| (|advanced|: it moved).
+ * |window_used|: what was acknowledged left while the window was the limit (7.2.1: else it does not grow). */
+void wr_sctp_cwnd_ack(wr_sctp_cwnd *c, bool advanced, uint32_t cumulative, uint32_t acked, bool window_used);
 /* Three misses (7.2.3). |highest_sent| ends the recovery. true: recovery starts now, the window was halved. */
 bool wr_sctp_cwnd_loss(wr_sctp_cwnd *c, uint32_t highest_sent);
 void wr_sctp_cwnd_timeout(wr_sctp_cwnd *c); /* T3-rtx */

@@ -136,6 +136,7 @@ static void restart(wr_sctp *s, wr_time now) {
   wr_sctp_reassembly_wipe(&s->reassembly);
   s->local_tag = s->promise.local_tag;
   s->local_initial_tsn = s->promise.local_tsn;
+  s->limited_tsn = s->local_initial_tsn - 1;
   wr_sctp_reassembly_init(&s->reassembly, s->settings.pool, s->settings.recv_budget_bytes,
                           s->settings.max_message_bytes);
   wr_sctp_sendqueue_init(&s->queue, s->settings.pool, s->settings.send_budget_bytes, s->local_initial_tsn);

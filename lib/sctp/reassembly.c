@@ -104,7 +104,10 @@ wr_sctp_insert wr_sctp_reassembly_insert(wr_sctp_reassembly *r, const wr_sctp_da
   /* Touching fragments either belong together or are the end of one message and the beginning of another. */
   if (touches && (run->ends != begins || (!begins && !same_message(run, data)))) return WR_SCTP_INSERT_VIOLATION;
   if (touched && (next->begins != ends || (!ends && !same_message(next, data)))) return WR_SCTP_INSERT_VIOLATION;
-  if (!wr_store_has_room(&r->store, data->payload.len + sizeof *run, 2)) return WR_SCTP_INSERT_FULL;
+  wr_store_plan plan = wr_store_plan_begin(&r->store);
+  wr_store_plan_record(&plan, sizeof *run);
+  wr_store_plan_append(&plan, data->payload.len);
+  if (!wr_store_fits(&r->store, &plan)) return WR_SCTP_INSERT_FULL;
   if (touches && !begins) {
     run->last_tsn = data->tsn;
     run->ends = ends;
@@ -178,10 +181,8 @@ bool wr_sctp_reassembly_renege(wr_sctp_reassembly *r, uint32_t tsn, uint32_t *fi
   return true;
 }
 
-/* Records cost up to an eighth beside full-sized fragments. A peer of tiny ones overruns the window and sees
- * losses.
- */
+/* A peer of tiny fragments overruns this window: memory is what counts, and it sees losses. */
 uint32_t wr_sctp_reassembly_window(const wr_sctp_reassembly *r) {
-  uint32_t window = wr_store_free_bytes(&r->store) / 8 * 7;
+  uint32_t window = wr_store_free_bytes(&r->store);
   return window < 2048 ? 0 : window;
 }

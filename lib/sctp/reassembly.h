@@ -39,7 +39,7 @@ void wr_sctp_reassembly_init(wr_sctp_reassembly *r, wr_pool *pool, uint32_t budg
 void wr_sctp_reassembly_wipe(wr_sctp_reassembly *r); /* gives everything held; messages taken are the caller's */
 /* |data|: stream below WR_SCTP_MAX_STREAMS, TSN never inserted before. */
 wr_sctp_insert wr_sctp_reassembly_insert(wr_sctp_reassembly *r, const wr_sctp_data_chunk *data);
-/* The next whole message whose turn it is, after an insertion on |stream|, a forward, or a reset; NULL: none.
+/* The next whole message whose turn it is; NULL: none. Call until NULL after every insertion, skip and reset.
  * Ordered messages come in SSN order. The caller gives it back with wr_sctp_run_give. */
 wr_sctp_run *wr_sctp_reassembly_take(wr_sctp_reassembly *r);
 void wr_sctp_run_give(wr_sctp_reassembly *r, wr_sctp_run *run);

@@ -3,7 +3,8 @@
  * Sans-IO: packets in, packets out, deadlines, events. Ordered and unordered, reliable and partially reliable
  * (RFC 3758) delivery, stream reset (RFC 6525), zero checksum (RFC 9653) accepted and, once the peer is known to
  * take it, used. Memory is bounded: message bytes live in blocks of a pool shared by many associations, each within
- * the budget of its settings; an over-full sender gets WR_ERR_LIMIT, an over-full receiver closes its window. */
+ * the budget of its settings plus an eighth for records; an over-full sender gets WR_ERR_LIMIT, an over-full
+ * receiver closes its window. */
 #ifndef WR_SCTP_SCTP_H
 #define WR_SCTP_SCTP_H
 

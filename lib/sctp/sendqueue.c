@@ -74,8 +74,13 @@ static void push_fragment(wr_sctp_sendqueue *q, const wr_sctp_message *m, wr_byt
 }
 
 bool wr_sctp_sendqueue_has_room(const wr_sctp_sendqueue *q, size_t message_bytes) {
-  size_t n = (message_bytes + WR_SCTP_FRAGMENT_BYTES - 1) / WR_SCTP_FRAGMENT_BYTES;
-  return wr_store_has_room(&q->store, message_bytes + n * sizeof(wr_sctp_frag), 2 * n);
+  wr_store_plan plan = wr_store_plan_begin(&q->store);
+  for (size_t at = 0; at < message_bytes; at += WR_SCTP_FRAGMENT_BYTES) {
+    size_t left = message_bytes - at;
+    wr_store_plan_record(&plan, sizeof(wr_sctp_frag));
+    wr_store_plan_append(&plan, left < WR_SCTP_FRAGMENT_BYTES ? left : WR_SCTP_FRAGMENT_BYTES);
+  }
+  return wr_store_fits(&q->store, &plan);
 }
 
 wr_err wr_sctp_sendqueue_push(wr_sctp_sendqueue *q, const wr_sctp_message *m) {

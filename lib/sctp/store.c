@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define BLOCK_BYTES 2048
-#define RECORD_MAX 128    /* largest header record; the most a block wastes at its end */
+#define RECORD_MAX 128    /* largest record but slices: the most a block wastes at its end */
 #define SLICE_WORTH_IT 32 /* less space than this in a block is not worth a slice header */
 
 struct wr_store_block {
@@ -22,13 +22,13 @@ typedef struct record_prefix {
 
 #define FIRST_RECORD sizeof(wr_store_block)
 #define SLICE_BYTES (sizeof(record_prefix) + sizeof(wr_slice))
-#define USABLE_BYTES (BLOCK_BYTES - FIRST_RECORD - RECORD_MAX - SLICE_BYTES)
 
 static size_t aligned(size_t n) { return (n + 7) / 8 * 8; }
 
 void wr_store_init(wr_store *store, wr_pool *pool, uint32_t budget_bytes) {
   WR_ASSERT(wr_pool_block_bytes(pool) >= BLOCK_BYTES);
-  *store = (wr_store){.pool = pool, .max_blocks = budget_bytes / BLOCK_BYTES};
+  *store =
+      (wr_store){.pool = pool, .max_blocks = (budget_bytes + budget_bytes / 8 + BLOCK_BYTES - 1) / BLOCK_BYTES};
 }
 
 static size_t n_blocks_available(const wr_store *store) {
@@ -36,15 +36,40 @@ static size_t n_blocks_available(const wr_store *store) {
   return within_budget < in_pool ? within_budget : in_pool;
 }
 
-bool wr_store_has_room(const wr_store *store, size_t bytes, size_t n_records) {
-  size_t need = bytes + n_records * (SLICE_BYTES + 8);
-  size_t left = store->filling ? BLOCK_BYTES - store->filling->used : 0;
-  if (left >= need + RECORD_MAX) return true;
-  return n_blocks_available(store) * USABLE_BYTES >= need;
+static size_t left_in_block(const wr_store *store) {
+  return store->filling ? BLOCK_BYTES - store->filling->used : 0;
+}
+
+wr_store_plan wr_store_plan_begin(const wr_store *store) { return (wr_store_plan){.left = left_in_block(store)}; }
+
+static void plan_take(wr_store_plan *plan, size_t at_least, size_t take) {
+  if (plan->left < at_least) {
+    plan->left = BLOCK_BYTES - FIRST_RECORD;
+    plan->n_blocks++;
+  }
+  plan->left -= take < plan->left ? take : plan->left;
+}
+
+void wr_store_plan_record(wr_store_plan *plan, size_t bytes) {
+  size_t need = aligned(sizeof(record_prefix) + bytes);
+  plan_take(plan, need, need);
+}
+
+void wr_store_plan_append(wr_store_plan *plan, size_t bytes) {
+  while (bytes) {
+    plan_take(plan, SLICE_BYTES + SLICE_WORTH_IT, SLICE_BYTES);
+    size_t n = bytes < plan->left ? bytes : plan->left;
+    plan_take(plan, 0, aligned(n));
+    bytes -= n;
+  }
+}
+
+bool wr_store_fits(const wr_store *store, const wr_store_plan *plan) {
+  return plan->n_blocks <= n_blocks_available(store);
 }
 
 uint32_t wr_store_free_bytes(const wr_store *store) {
-  return (store->max_blocks - store->n_blocks) * (uint32_t)(BLOCK_BYTES - FIRST_RECORD);
+  return (uint32_t)((uint64_t)(store->max_blocks - store->n_blocks) * BLOCK_BYTES * 8 / 9);
 }
 
 static bool open_block(wr_store *store) {
@@ -55,10 +80,6 @@ static bool open_block(wr_store *store) {
   store->n_blocks++;
   store->filling = block;
   return true;
-}
-
-static size_t left_in_block(const wr_store *store) {
-  return store->filling ? BLOCK_BYTES - store->filling->used : 0;
 }
 
 /* |bytes| must fit what is left of the block being filled. */

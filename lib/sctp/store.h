@@ -2,7 +2,8 @@
  *
  * Records of any size up to a block are laid one behind the other; a block goes back to the pool when its last
  * record is given. What counts against the budget is whole blocks: a peer that sends a million one-byte fragments
- * is charged for the memory they really take. */
+ * is charged for the memory they really take. An eighth is added to the budget for records, which is what
+ * full-sized fragments cost. */
 #ifndef WR_SCTP_STORE_H
 #define WR_SCTP_STORE_H
 
@@ -29,15 +30,21 @@ typedef struct wr_rope {
 } wr_rope;
 
 void wr_store_init(wr_store *store, wr_pool *pool, uint32_t budget_bytes);
-/* Whether records and ropes of |bytes| in |n_records| (each rope counts as one) certainly fit now. */
-bool wr_store_has_room(const wr_store *store, size_t bytes, size_t n_records);
-/* Bytes that whole free blocks of the budget could still take; the pool may hold fewer. */
+/* Room is asked for before it is taken: begin a plan, add what will be taken in that order, ask whether it fits. */
+typedef struct wr_store_plan {
+  size_t left, n_blocks;
+} wr_store_plan;
+wr_store_plan wr_store_plan_begin(const wr_store *store);
+void wr_store_plan_record(wr_store_plan *plan, size_t bytes);
+void wr_store_plan_append(wr_store_plan *plan, size_t bytes); /* to a rope */
+bool wr_store_fits(const wr_store *store, const wr_store_plan *plan);
+/* Bytes of full-sized fragments that the free part of the budget could take; the pool may hold fewer. */
 uint32_t wr_store_free_bytes(const wr_store *store);
-/* A zeroed record, 8-aligned, small (at most 128 bytes). The caller made sure of room; asserted. */
+/* A zeroed record, 8-aligned, small (at most 128 bytes). It was planned for; asserted. */
 void *wr_store_take(wr_store *store, size_t bytes);
 void wr_store_give(wr_store *store, void *record);
 
-void wr_rope_append(wr_rope *rope, wr_store *store, wr_bytes data); /* room asserted */
+void wr_rope_append(wr_rope *rope, wr_store *store, wr_bytes data); /* planned; asserted */
 void wr_rope_join(wr_rope *rope, wr_rope *tail);                    /* moves all of |tail| behind |rope| */
 size_t wr_rope_copy(const wr_rope *rope, uint8_t *out);             /* |out| holds rope->len */
 void wr_rope_wipe(wr_rope *rope, wr_store *store);                  /* gives all slices; the rope is empty */

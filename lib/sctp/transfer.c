@@ -113,12 +113,12 @@ static void measure(wr_sctp *s, const wr_sctp_acked *acked, wr_time now) {
 }
 
 void wr_sctp_peer_acked(wr_sctp *s, const wr_sctp_sack_chunk *sack, wr_time now) {
-  uint32_t flight = s->queue.flight_bytes;
+  bool window_used = !wr_seq32_newer(s->queue.acked_tsn + 1, s->limited_tsn);
   wr_sctp_acked acked = wr_sctp_sendqueue_ack(&s->queue, sack, s->cwnd.in_recovery, s->timed_tsn);
   if (!acked.valid) return;
   if (acked.advanced) wr_sctp_rto_recover(&s->rto);
   measure(s, &acked, now);
-  wr_sctp_cwnd_ack(&s->cwnd, acked.advanced, sack->cumulative, acked.bytes, flight);
+  wr_sctp_cwnd_ack(&s->cwnd, acked.advanced, sack->cumulative, acked.bytes, window_used);
   if (acked.lost && wr_sctp_cwnd_loss(&s->cwnd, s->queue.next_tsn - 1)) s->burst_allowed = true;
   uint32_t in_flight = s->queue.flight_bytes;
   s->peer_window = sack->a_rwnd > in_flight ? sack->a_rwnd - in_flight : 0;
@@ -212,10 +212,12 @@ static bool sends_data(const wr_sctp *s) {
 }
 
 /* 6.1 A and B. With nothing in flight one chunk may always go: it probes a closed window. */
-static bool may_send(const wr_sctp *s, const wr_sctp_frag *frag) {
+static bool may_send(wr_sctp *s, const wr_sctp_frag *frag) {
   if (s->queue.flight_bytes == 0) return true;
   if (frag->bytes.len > s->peer_window) return false;
-  return s->queue.flight_bytes < s->cwnd.cwnd;
+  if (s->queue.flight_bytes < s->cwnd.cwnd) return true;
+  s->limited_tsn = s->queue.next_tsn - 1;
+  return false;
 }
 
 /* The fragment to send next, lost ones first; NULL: none, or not now. */
