@@ -49,6 +49,7 @@ wr_ice *wr_ice_init(void *mem, const wr_ice_settings *settings, wr_time now) {
   ice->selected = -1;
   ice->began_at = ice->recheck_at = ice->linger_until = WR_NEVER;
   ice->next_new_at = now;
+  ice->deadline = WR_NEVER;
   make_credentials(ice);
   return ice;
 }
@@ -302,12 +303,39 @@ static wr_ice_state state_at(wr_ice *ice, wr_time now) {
   return WR_ICE_NEW;
 }
 
+static wr_time checks_deadline(const wr_ice *ice) {
+  wr_time deadline = wr_ice_checks_deadline(&ice->checks);
+  if (!ice->session[0].has_remote) return deadline;
+  for (size_t i = 0; i < WR_ICE_MAX_PAIRS; i++) {
+    const wr_ice_pair *p = &ice->pairs.slot[i];
+    if (p->used && p->triggered) deadline = wr_time_min(deadline, p->trigger_at);
+  }
+  return wr_ice_pairs_next_waiting(&ice->pairs) < 0 ? deadline : wr_time_min(deadline, ice->next_new_at);
+}
+
+static wr_time next_deadline(const wr_ice *ice) {
+  if (ice->n_answers) return INT64_MIN;
+  if (ice->state == WR_ICE_FAILED) return ice->linger_until;
+  wr_time deadline = wr_time_min(ice->recheck_at, ice->linger_until);
+  if (!ice->lite) deadline = wr_time_min(deadline, checks_deadline(ice));
+  if (ice->selected < 0) return wr_time_min(deadline, give_up_at(ice));
+  return wr_time_min(deadline, wr_ice_consent_deadline(&ice->consent, ice->state == WR_ICE_DISCONNECTED));
+}
+
+/* Kept up to date by everything that changes the agent, so that the media path, which asks after each datagram,
+ * pays for one comparison. */
+void wr_ice_schedule(wr_ice *ice) { ice->deadline = next_deadline(ice); }
+
+wr_time wr_ice_deadline(const wr_ice *ice) { return ice->deadline; }
+
 void wr_ice_refresh_state(wr_ice *ice, wr_time now) {
   wr_ice_state state = state_at(ice, now);
-  if (state == ice->state) return;
-  ice->state = state;
-  ice->state_changed = true;
-  if (state == WR_ICE_FAILED) fail(ice);
+  if (state != ice->state) {
+    ice->state = state;
+    ice->state_changed = true;
+    if (state == WR_ICE_FAILED) fail(ice);
+  }
+  wr_ice_schedule(ice);
 }
 
 /* All transmissions of a check went unanswered. As long as nothing works the pair is tried again, within the bound
@@ -327,6 +355,7 @@ static void expire_check(wr_ice *ice, wr_ice_check *check) {
 }
 
 void wr_ice_tick(wr_ice *ice, wr_time now) {
+  if (now < ice->deadline) return;
   wr_ice_check *spent;
   while ((spent = wr_ice_checks_spent(&ice->checks, now)) != NULL) expire_check(ice, spent);
   if (ice->has_previous && now >= ice->linger_until) {
@@ -344,25 +373,6 @@ void wr_ice_tick(wr_ice *ice, wr_time now) {
   wr_ice_refresh_state(ice, now);
 }
 
-static wr_time checks_deadline(const wr_ice *ice) {
-  wr_time deadline = wr_ice_checks_deadline(&ice->checks);
-  if (!ice->session[0].has_remote) return deadline;
-  for (size_t i = 0; i < WR_ICE_MAX_PAIRS; i++) {
-    const wr_ice_pair *p = &ice->pairs.slot[i];
-    if (p->used && p->triggered) deadline = wr_time_min(deadline, p->trigger_at);
-  }
-  return wr_ice_pairs_next_waiting(&ice->pairs) < 0 ? deadline : wr_time_min(deadline, ice->next_new_at);
-}
-
-wr_time wr_ice_deadline(const wr_ice *ice) {
-  if (ice->n_answers) return 0;
-  if (ice->state == WR_ICE_FAILED) return ice->linger_until;
-  wr_time deadline = wr_time_min(ice->recheck_at, ice->linger_until);
-  if (!ice->lite) deadline = wr_time_min(deadline, checks_deadline(ice));
-  if (ice->selected < 0) return wr_time_min(deadline, give_up_at(ice));
-  return wr_time_min(deadline, wr_ice_consent_deadline(&ice->consent, ice->state == WR_ICE_DISCONNECTED));
-}
-
 /* ---- what the caller reads ---- */
 
 static wr_path path_of(const wr_ice *ice, const wr_ice_pair *p) {
@@ -376,12 +386,16 @@ bool wr_ice_selected(const wr_ice *ice, wr_path *path, uint32_t *rtt_us) {
   return true;
 }
 
+bool wr_ice_is_path_of(const wr_ice *ice, const wr_ice_pair *p, const wr_path *path) {
+  if (path->local.family && !wr_addr_equal(&path->local, &ice->locals.base[p->local])) return false;
+  return wr_addr_equal(&path->remote, &ice->remotes.slot[p->remote].addr);
+}
+
 bool wr_ice_is_valid_path(const wr_ice *ice, const wr_path *path) {
+  if (ice->selected >= 0 && wr_ice_is_path_of(ice, &ice->pairs.slot[ice->selected], path)) return true;
   for (size_t i = 0; i < WR_ICE_MAX_PAIRS; i++) {
     const wr_ice_pair *p = &ice->pairs.slot[i];
-    if (!p->used || !(p->valid || p->peer_checked)) continue;
-    if (path->local.family && !wr_addr_equal(&path->local, &ice->locals.base[p->local])) continue;
-    if (wr_addr_equal(&path->remote, &ice->remotes.slot[p->remote].addr)) return true;
+    if (p->used && (p->valid || p->peer_checked) && wr_ice_is_path_of(ice, p, path)) return true;
   }
   return false;
 }

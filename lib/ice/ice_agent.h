@@ -53,6 +53,7 @@ struct wr_ice {
   wr_ice_consent consent; /* of |selected| */
   int selected;           /* index of a pair; -1: none */
 
+  wr_time deadline; /* see wr_ice_schedule */
   wr_ice_state state;
   bool state_changed, selected_changed; /* events not yet polled */
   wr_time began_at;                     /* when the remote description was known; WR_NEVER: not yet */
@@ -71,7 +72,9 @@ void wr_ice_set_role(wr_ice *ice, bool controlling);
 int wr_ice_add_pair(wr_ice *ice, size_t local, size_t remote, bool checked_by_peer);
 void wr_ice_trigger(wr_ice *ice, size_t pair, wr_time earliest);
 void wr_ice_fail_pair(wr_ice *ice, size_t pair);
-void wr_ice_refresh_state(wr_ice *ice, wr_time now);
+void wr_ice_schedule(wr_ice *ice);                   /* after every change: computes the deadline anew */
+void wr_ice_refresh_state(wr_ice *ice, wr_time now); /* and schedules */
+bool wr_ice_is_path_of(const wr_ice *ice, const wr_ice_pair *pair, const wr_path *path);
 /* Slot for a peer-reflexive remote candidate; gives up the one unheard for longest if the table is full. -1: none.
  */
 int wr_ice_add_reflexive(wr_ice *ice, const wr_addr *addr, uint32_t priority, wr_time now);

@@ -123,11 +123,6 @@ static wr_ice_input recv_request(wr_ice *ice, const wr_path *path, const wr_stun
 
 /* ---- answers ---- */
 
-static bool is_path_of(const wr_ice *ice, const wr_ice_pair *p, const wr_path *path) {
-  if (path->local.family && !wr_addr_equal(&path->local, &ice->locals.base[p->local])) return false;
-  return wr_addr_equal(&path->remote, &ice->remotes.slot[p->remote].addr);
-}
-
 static void succeed(wr_ice *ice, wr_ice_check *check, uint32_t rtt_us, wr_time now) {
   size_t i = check->pair;
   wr_ice_pair *p = &ice->pairs.slot[i];
@@ -167,7 +162,7 @@ static wr_ice_input recv_answer(wr_ice *ice, const wr_path *path, const wr_stun 
   const char *pwd = ice->session[p->previous ? 1 : 0].remote_pwd;
   if (!wr_stun_verify(stun, ice->crypto, wr_bytes_of(pwd, strlen(pwd)))) return WR_ICE_INPUT_BAD_INTEGRITY;
   ice->stats.responses_received++;
-  if (!is_path_of(ice, p, path)) { /* RFC 8445 7.2.5.2.1: addresses have to mirror the request's */
+  if (!wr_ice_is_path_of(ice, p, path)) { /* RFC 8445 7.2.5.2.1: addresses have to mirror the request's */
     check->used = false;
     if (check->pair != ice->selected) wr_ice_fail_pair(ice, check->pair);
     return WR_ICE_INPUT_UNEXPECTED;

@@ -119,8 +119,7 @@ static wr_ice_check *next_new(wr_ice *ice, wr_time now) {
   return NULL;
 }
 
-size_t wr_ice_poll(wr_ice *ice, wr_path *path, uint8_t *out, size_t cap, wr_time now) {
-  WR_ASSERT(cap >= 600);
+static size_t next_datagram(wr_ice *ice, wr_path *path, uint8_t *out, size_t cap, wr_time now) {
   if (ice->n_answers) return write_answer(ice, path, out, cap);
   if (ice->lite || ice->state == WR_ICE_FAILED) return 0;
   wr_ice_check *check = next_consent(ice, now);
@@ -128,4 +127,12 @@ size_t wr_ice_poll(wr_ice *ice, wr_path *path, uint8_t *out, size_t cap, wr_time
   if (!check && ice->session[0].has_remote) check = next_triggered(ice, now);
   if (!check && ice->session[0].has_remote) check = next_new(ice, now);
   return check ? transmit(ice, check, path, out, cap, now) : 0;
+}
+
+size_t wr_ice_poll(wr_ice *ice, wr_path *path, uint8_t *out, size_t cap, wr_time now) {
+  WR_ASSERT(cap >= 600);
+  if (now < ice->deadline) return 0;
+  size_t len = next_datagram(ice, path, out, cap, now);
+  wr_ice_schedule(ice);
+  return len;
 }
