@@ -348,6 +348,12 @@ static void on_event(gw_session *s, const wr_event *event, wr_time now) {
   }
 }
 
+static bool knows(const gw_session *s, const wr_addr *remote) {
+  for (unsigned i = 0; i < s->n_known; i++)
+    if (wr_addr_equal(&s->known[i], remote)) return true;
+  return false;
+}
+
 static void pump(gw_session *s, wr_time now) {
   gw_udp *udp = &s->worker->udp;
   wr_out out;
@@ -355,12 +361,14 @@ static void pump(gw_session *s, wr_time now) {
   while (s->conn) {
     uint8_t *room = gw_udp_room(udp);
     wr_conn_poll(s->conn, room, WR_CONN_MTU, &out, now);
-    if (out.kind == WR_OUT_DATAGRAM)
-      gw_udp_queue(udp, &out.path, out.len);
-    else if (out.kind == WR_OUT_EVENT)
-      on_event(s, &out.event, now);
-    else
-      return;
+    switch (out.kind) {
+      case WR_OUT_IDLE: return;
+      case WR_OUT_EVENT: on_event(s, &out.event, now); break;
+      case WR_OUT_DATAGRAM:
+        if (!knows(s, &out.path.remote)) gw_worker_hint(s->worker, s, &out.path.remote);
+        gw_udp_queue(udp, &out.path, out.len);
+        break;
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 /* gateway/worker.c - the loop of a media thread, and its sessions' slots.
  *
- * One turn: wake -> read the clock once -> datagrams in batches into their connections -> mailbox -> sessions that
+ * One turn: wake -> read the clock once -> mailbox -> datagrams in batches into their connections -> sessions that
  * are due -> send what is queued -> account for the time it took -> sleep until the earliest deadline. No lock, no
  * allocation on the way of a packet; control messages may allocate. */
 #include "gateway/worker.h"
@@ -18,7 +18,8 @@
 
 #define MESSAGE_BUFFER_BYTES 65536
 #define MAILBOX_CELLS 2048
-#define ROUNDS_MAX 8 /* batches taken before other work has its turn */
+#define ROUTES_PER_SLOT 8 /* remote candidates of a session, roughly */
+#define ROUNDS_MAX 8      /* batches taken before other work has its turn */
 
 wr_time gw_now(void) {
   struct timespec t;
@@ -148,24 +149,45 @@ static void deliver(gw_worker *w, gw_session *s, const wr_path *path, wr_span da
     count(w, GW_DROP_NO_SESSION);
 }
 
-/* Not from an address we know: a STUN request says whose it is; else another worker may have been asked before. */
+/* ---- routes: whom an address has to do with, before it has proved anything ---- */
+
+static void set_route(gw_worker *w, const wr_addr *remote, uint64_t to) {
+  gw_map_key key = gw_key_of_addr(remote);
+  if (gw_map_set(&w->routes, &key, to)) return;
+  gw_map_close(&w->routes); /* only a memory, and strangers may fill it: start afresh */
+  if (!gw_map_open(&w->routes, ROUTES_PER_SLOT * w->settings.n_slots, w->by_addr.seed)) abort();
+}
+
+void gw_worker_hint(gw_worker *w, const gw_session *s, const wr_addr *remote) {
+  uint64_t to = (uint64_t)w->settings.index << 32 | s->slot, known;
+  gw_map_key key = gw_key_of_addr(remote);
+  if (gw_map_get(&w->routes, &key, &known) && known == to) return;
+  set_route(w, remote, to);
+  gw_message message = {.kind = GW_ROUTE, .ref = gw_session_ref(s), .path.remote = *remote};
+  for (uint16_t i = 0; i < w->settings.n_workers; i++)
+    if (i != w->settings.index) (void)gw_mailbox_send(&w->settings.workers[i].inbox, &message, NULL, 0);
+}
+
+static void follow(gw_worker *w, uint16_t owner, uint32_t slot, const wr_path *path, wr_span datagram,
+                   wr_time now) {
+  if (owner == w->settings.index)
+    deliver(w, gw_worker_session(w, slot), path, datagram, now);
+  else
+    forward(w, owner, path, datagram);
+}
+
+/* Not from an address that has proved itself: a STUN request says whose it is; an answer to one of ours comes from
+ * where we sent it. */
 static void route(gw_worker *w, const wr_path *path, wr_span datagram, wr_time now) {
   uint16_t owner;
   uint32_t slot;
-  uint64_t known;
+  uint64_t to;
   gw_map_key key = gw_key_of_addr(&path->remote);
   if (gw_ufrag_read(wr_conn_peek_ufrag(wr_span_bytes(datagram)), &owner, &slot) && owner < w->settings.n_workers) {
-    if (owner == w->settings.index) {
-      deliver(w, gw_worker_session(w, slot), path, datagram, now);
-      return;
-    }
-    if (!gw_map_set(&w->routes, &key, owner)) { /* strangers may fill it: it is only a memory, start afresh */
-      gw_map_close(&w->routes);
-      if (!gw_map_open(&w->routes, 2 * w->settings.n_slots, w->by_addr.seed)) abort();
-    }
-    forward(w, owner, path, datagram);
-  } else if (gw_map_get(&w->routes, &key, &known)) {
-    forward(w, (uint16_t)known, path, datagram);
+    set_route(w, &path->remote, (uint64_t)owner << 32 | slot);
+    follow(w, owner, slot, path, datagram, now);
+  } else if (gw_map_get(&w->routes, &key, &to)) {
+    follow(w, (uint16_t)(to >> 32), (uint32_t)to, path, datagram, now);
   } else {
     deliver(w, NULL, path, datagram, now);
   }
@@ -323,6 +345,7 @@ static void on_message(gw_worker *w, gw_message *m, wr_time now) {
   wr_span datagram = {m->bytes, m->len};
   switch ((int)m->kind) {
     case GW_DATAGRAM: take_datagram(w, &m->path, datagram, now); break;
+    case GW_ROUTE: set_route(w, &m->path.remote, (uint64_t)m->ref.worker << 32 | m->ref.slot); break;
     case GW_OFFER: on_offer(w, m, m->owned, now); break;
     case GW_FRAGMENT:
     case GW_CANDIDATES: on_session_request(w, m, now); break;
@@ -388,8 +411,8 @@ static void *run(void *ctx) {
     if (w->draining && !w->said_drained) at = wr_time_min(at, w->drain_until);
     sleep_until(w, at, gw_now());
     wr_time now = gw_now();
-    take_datagrams(w, now);
     take_messages(w, now);
+    take_datagrams(w, now);
     take_due(w, now);
     gw_udp_flush(&w->udp);
     check_drained(w, now);
@@ -420,7 +443,7 @@ bool gw_worker_open(gw_worker *w, const gw_worker_settings *settings, const char
   uint64_t seed = wr_rng_u64(&settings->rng);
   *error = "a worker: no memory";
   bool ok = gw_mailbox_open(&w->inbox, MAILBOX_CELLS, NULL, NULL) && gw_timers_open(&w->timers, n) &&
-            gw_map_open(&w->by_addr, n * GW_N_KNOWN, seed) && gw_map_open(&w->routes, 2 * n, seed);
+            gw_map_open(&w->by_addr, n * GW_N_KNOWN, seed) && gw_map_open(&w->routes, ROUTES_PER_SLOT * n, seed);
   w->slots = zeroed_pages(n * w->slot_bytes);
   w->free_slots = zeroed_pages(n * sizeof(uint32_t));
   w->pools = calloc(n / GW_POOL_SESSIONS + 1, sizeof(*w->pools));

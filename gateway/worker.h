@@ -3,7 +3,8 @@
  * All workers' sockets share one port (SO_REUSEPORT) and the kernel spreads datagrams by address, so a datagram may
  * come to another worker than the one its session lives on. Local ufrags begin with worker and slot in text: a STUN
  * request names its session without any table, and the worker it came to remembers the way for what follows.
- * Forwarding goes through the owner's mailbox, a copy of some hundred bytes. */
+ * Answers to our own requests name nobody: so whoever sends to a new address tells the others. Forwarding goes
+ * through the owner's mailbox, a copy of some hundred bytes. */
 #ifndef GATEWAY_WORKER_H
 #define GATEWAY_WORKER_H
 
@@ -40,7 +41,7 @@ typedef struct gw_worker {
   gw_udp udp;
   gw_timers timers;
   gw_map by_addr; /* remote address -> slot */
-  gw_map routes;  /* remote address -> another worker */
+  gw_map routes;  /* remote address -> worker << 32 | slot, unproved */
   gw_stock stock;
   gw_metrics metrics;
   OpusRepacketizer *repacketizer;
@@ -68,6 +69,8 @@ void gw_worker_close(gw_worker *worker); /* after join */
 /* For sessions. */
 wr_pool *gw_worker_pool(gw_worker *worker, uint32_t slot); /* NULL: no memory */
 void gw_worker_learn(gw_worker *worker, gw_session *session, const wr_addr *remote);
+/* |session| sends to |remote|, which it does not know yet: answers from there are for it, on every worker. */
+void gw_worker_hint(gw_worker *worker, const gw_session *session, const wr_addr *remote);
 void gw_worker_forget(gw_worker *worker, gw_session *session);
 void gw_worker_release(gw_worker *worker, gw_session *session); /* the slot is free */
 gw_session *gw_worker_session(gw_worker *worker, uint32_t slot);
