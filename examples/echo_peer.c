@@ -1,4 +1,4 @@
-/* echo_peer - answers one WebRTC offer and sends back whatever it hears and reads.
+/* examples/echo_peer.c - answers one WebRTC offer and sends back whatever it hears and reads.
  *
  *   echo_peer 127.0.0.1 4000 < offer.sdp > answer.sdp
  *

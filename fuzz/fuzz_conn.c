@@ -1,6 +1,6 @@
-/* fuzz_conn - a connection under a hostile network: the fuzzer drops, changes, repeats and delays the datagrams
- * between two peers on the null crypto backend, injects its own, and chooses what the applications do. Whatever it
- * finds, no invariant may break, no memory may be misused, and every block must come back. */
+/* fuzz/fuzz_conn.c - a connection under a hostile network: the fuzzer drops, changes, repeats and delays the
+ * datagrams between two peers on the null crypto backend, injects its own, and chooses what the applications do.
+ * Whatever it finds, no invariant may break, no memory may be misused, and every block must come back. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -187,7 +187,10 @@ def main():
     check_glossary(rules, files)
     check_limits(rules, files)
     for rule, subject in sorted(set(rules.allowed) - rules.used):
-        rules.report("allow-list", subject, f"tools/tidy.allow: `{rule} {subject}` is not needed any more")
+        if rule == "has-test" and subject in files:
+            print(f"note: tools/tidy.allow: `{rule} {subject}` is not needed any more")
+        else:
+            rules.report("allow-list", subject, f"tools/tidy.allow: `{rule} {subject}` is not needed any more")
     n_failed = 0
     for rule, findings in rules.findings.items():
         for text in sorted(set(findings)):
