@@ -216,6 +216,41 @@ TEST(srtcp_gcm_without_encryption_is_authenticated) {
   close_ends(&e);
 }
 
+/* From master keys on: 12-byte salts and the AES-256 derivation (RFC 7714 11). The first is known from other
+ * implementations, the others were computed by an independent one. */
+TEST(srtp_gcm_protects_the_known_packets) {
+  static const struct {
+    wr_srtp_profile profile;
+    const char *srtp, *srtcp;
+  } cases[] = {
+      {WR_SRTP_AEAD_AES_128_GCM,
+       "800f1234decafbadcafebabe c5002ede04cfdd2eb91159e0880aa06e d2976826f796b201df3131a127e8a392",
+       "81c8000bcafebabe c98b8b5df0392a55852b6c21ac8e7025 c52c6fbea2b3b446ea31123ba88ce61e 80000001"},
+      {WR_SRTP_AEAD_AES_256_GCM,
+       "800f1234decafbadcafebabe 0af7f21e8a90bdad7a425c9c31ed4bb1 d90238917e7390a2793500e1681acaea",
+       "81c8000bcafebabe 8abfafa780070a90e80f9161cf4aac08 1ed93aaa53c15b0f3ed1a3b984167b03 80000001"},
+  };
+  const wr_crypto *crypto = NULL;
+  REQUIRE(wr_crypto_openssl_open(&crypto) == WR_OK);
+  for (size_t i = 0; i < 2; i++) {
+    uint8_t material[92], packet[100], want[100];
+    for (unsigned j = 0; j < 32; j++) material[j] = material[32 + j] = (uint8_t)j;
+    for (unsigned j = 0; j < 14; j++) material[64 + j] = material[78 + j] = (uint8_t)(0xa0 + j);
+    wr_srtp_keys keys = make_keys(cases[i].profile, material);
+    wr_srtp srtp;
+    REQUIRE(wr_srtp_init(&srtp, crypto, &keys) == WR_OK);
+    size_t len = check_hex(packet, sizeof packet, "800f1234decafbadcafebabe abababababababababababababababab");
+    len = wr_srtp_protect_rtp(&srtp, packet, len, sizeof packet);
+    CHECK_BYTES(packet, len, want, check_hex(want, sizeof want, cases[i].srtp));
+    len = check_hex(packet, sizeof packet, "81c8000bcafebabe abababababababababababababababab");
+    srtp.tx.rtcp_index = 1;
+    len = wr_srtp_protect_rtcp(&srtp, packet, len, sizeof packet);
+    CHECK_BYTES(packet, len, want, check_hex(want, sizeof want, cases[i].srtcp));
+    wr_srtp_wipe(&srtp);
+  }
+  wr_crypto_openssl_close(crypto);
+}
+
 TEST(srtp_round_trip_over_the_rollover_with_loss_and_reordering) {
   for (size_t p = 0; p < 3; p++) {
     ends e;
