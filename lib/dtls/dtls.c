@@ -81,14 +81,17 @@ static void follow_engine(wr_dtls *dtls) {
       if (!dtls->connected) judge(dtls); /* the last flight and close_notify came in one datagram */
       end(dtls, WR_DTLS_END_CLOSED);
       break;
-    case WR_DTLS_FAILED: end(dtls, WR_DTLS_END_HANDSHAKE); break;
+    case WR_DTLS_FAILED: break; /* recv said so */
   }
 }
 
 static void feed(wr_dtls *dtls, wr_bytes datagram) {
   if (dtls->end != WR_DTLS_END_NONE) return;
-  if (engine_of(dtls)->recv(dtls->session, datagram) != WR_OK) end(dtls, WR_DTLS_END_HANDSHAKE);
-  follow_engine(dtls);
+  if (engine_of(dtls)->recv(dtls->session, datagram) == WR_OK) {
+    follow_engine(dtls);
+  } else {
+    end(dtls, WR_DTLS_END_HANDSHAKE);
+  }
 }
 
 static void keep_early(wr_dtls *dtls, wr_bytes datagram) {

@@ -353,6 +353,30 @@ TEST(dtls_close_notify_ends_the_other_side) {
   }
 }
 
+TEST(dtls_ends_on_an_alert_and_tells_the_peer_of_its_own) {
+  pair *p = &the_pair;
+  pair_init(p, openssl(), true);
+  start(p);
+  static const uint8_t alert[] = {21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40}; /* handshake_failure */
+  wr_dtls_recv(&p->end[0], wr_bytes_of(alert, sizeof alert), p->now);
+  drain(p, 0);
+  CHECK(p->told_ended[0] && !p->told_connected[0]);
+  CHECK_EQ(wr_dtls_why_ended(&p->end[0]), WR_DTLS_END_HANDSHAKE);
+  CHECK_EQ(wr_dtls_deadline(&p->end[0]), WR_NEVER);
+  pair_wipe(p);
+
+  /* A ClientHello that ends in the middle of its random: the server refuses it with an alert of its own. */
+  pair_init(p, openssl(), true);
+  REQUIRE(wr_dtls_start(&p->end[1], false, &p->crypto->local_fingerprint, RTT_US, p->now) == WR_OK);
+  static const uint8_t hello[13 + 12 + 4] = {22, 0xfe, 0xfd, [12] = 16, [13] = 1, [16] = 4, [24] = 4, 0xfe, 0xfd};
+  wr_dtls_recv(&p->end[1], wr_bytes_of(hello, sizeof hello), p->now);
+  CHECK_EQ(wr_dtls_why_ended(&p->end[1]), WR_DTLS_END_HANDSHAKE);
+  uint8_t out[1500];
+  CHECK_EQ(wr_dtls_poll(&p->end[1], out, sizeof out, p->now), 15);
+  CHECK_EQ(out[0], 21);
+  pair_wipe(p);
+}
+
 TEST(dtls_ignores_garbage_before_within_and_after_the_handshake) {
   const wr_crypto *backends[] = {openssl(), wr_crypto_null()};
   for (size_t i = 0; i < 2; i++) {
