@@ -114,6 +114,20 @@ TEST(reorder_tells_duplicates_from_late_packets) {
   expect_nothing(WAIT + 3);
 }
 
+TEST(reorder_remembers_the_last_64_it_handed_out) {
+  wr_reorder_init(&reorder, WAIT);
+  for (uint16_t seq = 1000; seq < 1100; seq++) {
+    insert(seq, 0);
+    expect(seq, 0, 0);
+  }
+  insert(1100 - 64, 0);
+  CHECK_EQ(reorder.n_duplicate, 1);
+  insert(1100 - 65, 0);
+  CHECK_EQ(reorder.n_duplicate, 1);
+  CHECK_EQ(reorder.n_late, 1);
+  expect_nothing(0);
+}
+
 TEST(reorder_full_buffer_gives_the_first_hole_up) {
   wr_reorder_init(&reorder, WAIT);
   insert(0, 0);

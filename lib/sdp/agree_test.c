@@ -57,3 +57,32 @@ TEST(sdp_agreement_takes_only_what_is_wanted) {
   CHECK(agreement.audio && !agreement.data);
   CHECK_EQ(wr_sdp_agree(&offer, false, false, &agreement, &error), WR_ERR_UNSUPPORTED);
 }
+
+#define VIDEO(port, mid) \
+  "m=video " port " UDP/TLS/RTP/SAVPF 96\r\n" TRANSPORT "a=mid:" mid "\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n"
+
+static int transport_of(const char *description) {
+  CHECK_EQ(wr_sdp_parse(&offer, bytes_of(description), &error), WR_OK);
+  CHECK_EQ(wr_sdp_agree(&offer, true, true, &agreement, &error), WR_OK);
+  return agreement.transport_index;
+}
+
+TEST(sdp_transport_skips_sections_that_cannot_carry_it) {
+  static const char text_first[] = HEAD "a=group:BUNDLE t v a\r\nm=text 9 RTP/SAVPF 98\r\n" TRANSPORT
+                                        "a=mid:t\r\n" VIDEO("9", "v") AUDIO TRANSPORT "a=mid:a\r\n" OPUS;
+  static const char refused_first[] =
+      HEAD "a=group:BUNDLE v a\r\n" VIDEO("0", "v") AUDIO TRANSPORT "a=mid:a\r\n" OPUS;
+  static const char video_first[] =
+      HEAD "a=group:BUNDLE v a\r\n" VIDEO("9", "v") AUDIO TRANSPORT "a=mid:a\r\n" OPUS;
+  static const char not_bundled[] = HEAD "a=group:BUNDLE v\r\n" VIDEO("9", "v") AUDIO TRANSPORT "a=mid:a\r\n" OPUS;
+  CHECK_EQ(transport_of(text_first), 2); /* only the first of the group is worth keeping unused */
+  CHECK_EQ(transport_of(refused_first), 1);
+  CHECK_EQ(transport_of(video_first), 0);
+  CHECK_EQ(transport_of(not_bundled), 1);
+}
+
+TEST(sdp_agreement_without_setup_leaves_the_choice_to_us) {
+  REQUIRE(wr_sdp_parse(&offer, bytes_of(HEAD AUDIO ICE FINGERPRINT OPUS), &error) == WR_OK);
+  REQUIRE(wr_sdp_agree(&offer, true, true, &agreement, &error) == WR_OK);
+  CHECK_EQ(agreement.remote_setup, WR_SETUP_ACTPASS);
+}

@@ -407,6 +407,16 @@ TEST(sdp_offer_is_what_the_other_side_expects) {
   CHECK(strstr(offered, "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n") != NULL);
 }
 
+TEST(sdp_message_size_without_limit_is_written_as_zero) {
+  wr_candidate candidate = host_candidate();
+  wr_sdp_local local = local_with(&candidate);
+  local.max_message_bytes = UINT32_MAX;
+  REQUIRE(wr_sdp_write_offer(&local, text, sizeof text) > 0);
+  CHECK(strstr(text, "a=max-message-size:0\r\n") != NULL);
+  REQUIRE(negotiate(bytes_of(text)));
+  CHECK_EQ(agreement.remote_max_message_bytes, UINT32_MAX);
+}
+
 /* ---- properties ---- */
 
 /* Damages |len| bytes of |text|: bytes, lines doubled, lines dropped, the end cut off. Returns the new length. */
