@@ -8,6 +8,7 @@
 
 #include "cli/check.h"
 #include "gateway/gateway.h"
+#include "gateway/log.h"
 #ifdef HAVE_ASSISTANT
 #include "assistant/assistant.h"
 #endif
@@ -49,30 +50,74 @@ static bool load_config(gw_config *config, const char *name, int argc, char **ar
 
 static gw_config config;
 
+#ifdef HAVE_ASSISTANT
+static void log_assistant(void *ctx, as_log_level level, const char *line) {
+  (void)ctx;
+  gw_severity severity = level == AS_LOG_ERROR ? GW_ERROR : level == AS_LOG_WARNING ? GW_WARN : GW_DEBUG;
+  gw_log(severity, "assistant", "line", line, NULL);
+}
+
+static as_assistant *start_assistant(const char *host, uint16_t port, const char *token) {
+  char error[256] = "";
+  as_assistant_settings settings;
+  as_assistant_settings_default(&settings);
+  settings.host = host;
+  settings.port = port;
+  settings.token = token;
+  settings.n_sessions = (unsigned)config.max_sessions;
+  settings.log = log_assistant;
+  gw_log_setup(config.log_level, config.log_format);
+  as_assistant *helper = as_assistant_start(&settings, error, sizeof(error));
+  if (!helper) fprintf(stderr, "xiaozhi-rtc: the embedded assistant cannot start: %s\n", error);
+  return helper;
+}
+
+static int serve_embedded(void) {
+  char url[128];
+  as_assistant *helper = start_assistant("127.0.0.1", 0, NULL);
+  if (!helper) return 2;
+  snprintf(url, sizeof(url), "ws://127.0.0.1:%u/xiaozhi/v1/", as_assistant_port(helper));
+  int code = gw_serve(&config, url);
+  as_assistant_stop(helper);
+  return code;
+}
+
+static int assist(int argc, char **argv) {
+  int code;
+  if (!load_config(&config, "assistant", argc, argv, &code)) return code;
+  char host[WR_ADDR_TEXT_MAX];
+  wr_addr listen;
+  sigset_t ends;
+  int number;
+  if (!gw_host_port(config.listen, &listen)) return 2;
+  wr_addr_text(&listen, host);
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  sigprocmask(SIG_BLOCK, &ends, NULL); /* before its threads start: they inherit it */
+  as_assistant *helper = start_assistant(host, listen.port, config.auth_token);
+  if (!helper) return 2;
+  printf("xiaozhi-rtc assistant is ready: ws://%s:%u/xiaozhi/v1/\n", host, as_assistant_port(helper));
+  fflush(stdout);
+  sigwait(&ends, &number);
+  as_assistant_stop(helper);
+  return 0;
+}
+#else
+static int serve_embedded(void) {
+  return bad_usage("backend: this program was built without the embedded assistant; use echo or ws:URL");
+}
+
+static int assist(int argc, char **argv) {
+  (void)argc, (void)argv;
+  return bad_usage("assistant: this program was built without the embedded assistant");
+}
+#endif
+
 static int serve(int argc, char **argv) {
   int code;
   if (!load_config(&config, "serve", argc, argv, &code)) return code;
-  char url[128] = "";
-#ifdef HAVE_ASSISTANT
-  assistant *helper = NULL;
-  if (strcmp(config.backend, "embedded") == 0) {
-    assistant_settings settings;
-    assistant_settings_default(&settings);
-    uint16_t port = 0;
-    const char *error = NULL;
-    helper = assistant_start(&settings, &port, &error);
-    if (!helper) return bad_usage(error ? error : "the embedded assistant cannot start");
-    snprintf(url, sizeof(url), "ws://127.0.0.1:%u/xiaozhi/v1/", port);
-  }
-#else
-  if (strcmp(config.backend, "embedded") == 0)
-    return bad_usage("backend: this program was built without the embedded assistant; use echo or ws:URL");
-#endif
-  code = gw_serve(&config, url[0] ? url : NULL);
-#ifdef HAVE_ASSISTANT
-  if (helper) assistant_stop(helper);
-#endif
-  return code;
+  return strcmp(config.backend, "embedded") == 0 ? serve_embedded() : gw_serve(&config, NULL);
 }
 
 static int call(int argc, char **argv) {
@@ -82,11 +127,6 @@ static int call(int argc, char **argv) {
   (void)argc, (void)argv;
   return bad_usage("call: this program was built without the client");
 #endif
-}
-
-static int assist(int argc, char **argv) {
-  (void)argc, (void)argv;
-  return bad_usage("assistant: this program was built without the embedded assistant");
 }
 
 static int check(int argc, char **argv) {

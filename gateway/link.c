@@ -330,6 +330,15 @@ static void say_retrying(gw_session *s, wr_time wait, wr_time now) {
   gw_page_say(s, text, now);
 }
 
+void gw_link_tell_state(gw_session *s, wr_time now) {
+  switch (s->link.state) {
+    case GW_LINK_OFF:
+    case GW_LINK_CONNECTING: gw_page_tell(s, "backend", now, "state", "connecting", NULL); return;
+    case GW_LINK_READY: gw_page_tell(s, "backend", now, "state", "ready", NULL); return;
+    case GW_LINK_WAITING: say_retrying(s, s->link.retry_at - now, now); return;
+  }
+}
+
 static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time now) {
   gw_link *link = &s->link;
   bool was_ready = link->state == GW_LINK_READY, was_idle = !link->wants_to_listen && !link->in_answer;

@@ -326,6 +326,7 @@ static void on_channel_open(gw_session *s, const wr_event *event, wr_time now) {
   s->has_chat = true;
   s->chat = event->channel;
   gw_page_say_ready(s, now);
+  if (!s->echo && !s->said_ready) gw_link_tell_state(s, now);
 }
 
 static void on_event(gw_session *s, const wr_event *event, wr_time now) {

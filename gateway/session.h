@@ -127,7 +127,8 @@ bool gw_photo_chunk(gw_session *session, wr_bytes chunk, wr_time now);
 
 /* ---- gateway/link.c: the assistant ---- */
 void gw_link_init(gw_session *session);
-void gw_link_want(gw_session *session, wr_time now); /* opens it unless it is open or about to be */
+void gw_link_want(gw_session *session, wr_time now);       /* opens it unless it is open or about to be */
+void gw_link_tell_state(gw_session *session, wr_time now); /* to a page that has just come */
 void gw_link_close(gw_session *session, const char *reason);
 void gw_link_listen(gw_session *session, xz_mode mode, wr_time now);
 void gw_link_listen_stop(gw_session *session, wr_time now);
