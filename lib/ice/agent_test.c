@@ -470,3 +470,33 @@ TEST(ice_fits_its_promise_and_names_itself) {
   for (size_t i = 0; i < wr_ice_size(); i++) sum |= mem[i];
   CHECK_EQ(sum, 0);
 }
+
+TEST(ice_restart_of_the_peer_may_be_known_before_our_half_of_it) {
+  connect_simple(33, 20000);
+  wr_ice_restart(w.side[0].ice, w.now);
+  wire_signal_credentials(&w, 1); /* offer: credentials, then candidates, and only then our own restart */
+  wire_signal_candidate(&w, 1, 0);
+  wire_run(&w, WR_MS(5));
+  wr_ice_restart(w.side[1].ice, w.now);
+  wire_drain(&w, 1);
+  wire_run(&w, w.delay_us);
+  wire_signal_credentials(&w, 0);
+  wire_run(&w, WR_S(30));
+  CHECK(wire_is_connected(&w) && selected_same_path() && !w.broken);
+  CHECK(!w.side[0].ice->has_previous && !w.side[1].ice->has_previous);
+}
+
+TEST(ice_restart_without_an_answer_ends_with_the_old_path) {
+  connect_simple(34, 20000);
+  wr_ice_restart(w.side[0].ice, w.now);
+  wire_drain(&w, 0);
+  w.cut = true;
+  wire_run(&w, WR_S(31));
+  CHECK_EQ(w.side[0].state, WR_ICE_CHECKING); /* the path is gone, the restart may still succeed */
+  CHECK_EQ(w.side[1].state, WR_ICE_FAILED);
+  wr_time lost_at = w.side[0].state_at;
+  wire_run(&w, WR_S(60));
+  CHECK_EQ(w.side[0].state, WR_ICE_FAILED);
+  CHECK_EQ(w.side[0].state_at - lost_at, WR_ICE_CONNECT_TIMEOUT_US);
+  CHECK(!w.broken);
+}

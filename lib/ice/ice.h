@@ -80,20 +80,27 @@ wr_err wr_ice_add_local(wr_ice *ice, const wr_addr *base, const wr_addr *shown, 
                         wr_time now);
 size_t wr_ice_local_candidates(const wr_ice *ice, const wr_candidate **candidates);
 /* [mutates] The remote description's credentials. Called again with other credentials it is an ICE restart by the
- * peer; the selected path stays in use until the new session has one. */
+ * peer; the selected path stays in use until the new session has one. Candidates belong to the credentials given
+ * before them: set these first. WR_ERR_SYNTAX: empty, WR_ERR_LIMIT: too long. */
 wr_err wr_ice_set_remote(wr_ice *ice, const char *ufrag, const char *pwd, bool remote_lite, wr_time now);
-/* [mutates] Candidates without usable address (mDNS names) and TCP ones are ignored with WR_OK. */
+/* [mutates] Candidates without usable address (mDNS names, multicast, port 0) and TCP ones are ignored with WR_OK.
+ * WR_ERR_LIMIT: the table is full; WR_ERR_STATE: FAILED. */
 wr_err wr_ice_add_remote(wr_ice *ice, const wr_candidate *candidate, wr_time now);
 void wr_ice_end_of_remote(wr_ice *ice, wr_time now); /* [mutates] */
-/* [mutates] New local credentials (both of them), for a restart from our side or in answer to the peer's. */
+/* [mutates] New local credentials (both of them), for a restart from our side or in answer to the peer's (before or
+ * after its wr_ice_set_remote). The only way out of FAILED. Checks under the old credentials are answered until the
+ * new session has selected, and 5 s longer. */
 void wr_ice_restart(wr_ice *ice, wr_time now);
 
-/* [mutates] One datagram whose first byte is 0..3. */
+/* [mutates] One datagram whose first byte is 0..3. path->local may be of family 0 (a wildcard socket): the first
+ * local candidate of the family then stands for it. */
 wr_ice_input wr_ice_recv(wr_ice *ice, const wr_path *path, wr_bytes datagram, wr_time now);
 /* The next STUN datagram and where it goes; 0: none due now. |cap| >= 600. */
 size_t wr_ice_poll(wr_ice *ice, wr_path *path, uint8_t *out, size_t cap, wr_time now);
 bool wr_ice_poll_event(wr_ice *ice, wr_ice_event *event);
-void wr_ice_tick(wr_ice *ice, wr_time now);
+void wr_ice_tick(wr_ice *ice, wr_time now); /* [mutates] */
+/* When to tick and poll next; in the past while datagrams wait to be polled. O(1), as are tick and poll before it.
+ */
 wr_time wr_ice_deadline(const wr_ice *ice);
 
 wr_ice_state wr_ice_get_state(const wr_ice *ice);

@@ -172,3 +172,19 @@ TEST(ice_sources_nobody_can_answer_are_dropped) {
   path.remote = (wr_addr){.family = 4, .ip = {224, 0, 0, 1}, .port = 5};
   CHECK_EQ(wr_ice_recv(p.ice, &path, wr_bytes_of(out, len), p.now), WR_ICE_INPUT_UNEXPECTED);
 }
+
+TEST(ice_indications_are_keepalives) {
+  peer_init(&p, false, false, 1, true);
+  uint8_t out[64], id[WR_STUN_ID_BYTES] = {0};
+  wr_writer w = wr_writer_of(out, sizeof out);
+  wr_stun_begin(&w, WR_STUN_INDICATION, WR_STUN_BINDING, id);
+  size_t len = wr_stun_end(&w, p.ice->crypto, wr_bytes_of(NULL, 0));
+  wr_path path = {p.own[0], peer_addr(1)};
+  CHECK_EQ(wr_ice_recv(p.ice, &path, wr_bytes_of(out, len), p.now), WR_ICE_INPUT_CONSUMED);
+  w = wr_writer_of(out, sizeof out);
+  wr_stun_begin(&w, WR_STUN_REQUEST, 0x003, id); /* Allocate: we are no relay */
+  len = wr_stun_end(&w, p.ice->crypto, wr_bytes_of(NULL, 0));
+  CHECK_EQ(wr_ice_recv(p.ice, &path, wr_bytes_of(out, len), p.now), WR_ICE_INPUT_MALFORMED);
+  peer_drain(&p);
+  CHECK_EQ(p.n_sent, 0);
+}

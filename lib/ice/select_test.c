@@ -164,3 +164,19 @@ TEST(ice_controlling_falls_back_within_a_second_to_a_pair_that_answers) {
   CHECK(p.now - silent_since < WR_S(1));
   CHECK_EQ(wr_ice_get_state(p.ice), WR_ICE_CONNECTED);
 }
+
+TEST(ice_unanswered_nomination_leaves_the_verdict_to_consent) {
+  peer_init(&p, true, false, 1, false);
+  CHECK_EQ(wr_ice_set_remote(p.ice, PEER_UFRAG, PEER_PWD, true, p.now), WR_OK);
+  peer_offer_candidate(&p, 1, WR_CANDIDATE_HOST);
+  peer_drain(&p);
+  peer_approve(&p, 1);
+  peer_run(&p, WR_S(20)); /* all transmissions are lost, as are the consent checks */
+  CHECK_EQ(peer_selected(&p), 1);
+  CHECK_EQ(wr_ice_get_state(p.ice), WR_ICE_DISCONNECTED);
+  p.n_sent = 0;
+  peer_run(&p, WR_S(1));
+  REQUIRE(peer_check_to(&p, 1) && peer_check_to(&p, 1)->stun.use_candidate); /* consent checks nominate, too */
+  peer_approve(&p, 1);
+  CHECK_EQ(wr_ice_get_state(p.ice), WR_ICE_CONNECTED);
+}
