@@ -45,6 +45,7 @@ static const char hello[] =
 static void start(void) {
   xz_client_settings settings;
   xz_client_settings_default(&settings);
+  xz_client_wipe(&client);
   xz_client_init(&client, &settings);
   xz_client_opened(&client, 0);
 }
@@ -228,6 +229,7 @@ TEST(xz_client_frames_audio_as_told) {
   xz_client_settings settings;
   xz_client_settings_default(&settings);
   settings.version = 3;
+  xz_client_wipe(&client);
   xz_client_init(&client, &settings);
   xz_client_opened(&client, 0);
   (void)sent(text, sizeof text);

@@ -39,6 +39,7 @@ static void forget_sent(void) {
 }
 
 static void start(void) {
+  xz_server_wipe(&server);
   xz_server_init(&server,
                  &(xz_server_settings){.session_id = "s",
                                        .vision_url = "http://h/v",
@@ -134,7 +135,7 @@ TEST(xz_server_paces_speech) {
   CHECK_EQ(xz_server_speech(&server, wr_bytes_of("a", 1)), WR_ERR_STATE);
   CHECK_EQ(xz_server_speech_begin(&server), WR_OK);
   CHECK_EQ(xz_server_sentence(&server, "One."), WR_OK);
-  for (int i = 0; i < 5; i++) CHECK_EQ(xz_server_speech(&server, wr_bytes_of("abcde" + i, 1)), WR_OK);
+  for (int i = 0; i < 5; i++) CHECK_EQ(xz_server_speech(&server, wr_bytes_of(&"abcde"[i], 1)), WR_OK);
   xz_server_speech_end(&server);
   (void)sent(text, sizeof text);
   CHECK_TEXT(text, "{\"session_id\":\"s\",\"type\":\"tts\",\"state\":\"start\"}");
@@ -382,6 +383,7 @@ TEST(xz_client_and_server_agree_under_random_use) {
     settings.version = 1 + (unsigned)seed % 3;
     settings.mcp.firmware_names = seed & 1;
     start();
+    xz_client_wipe(&client);
     xz_client_init(&client, &settings);
     xz_client_opened(&client, 0);
     carry(0);
