@@ -1,0 +1,48 @@
+/* assistant/assistant.h - the embedded assistant: a XiaoZhi server inside this program.
+ *
+ * as_assistant_start opens a port and serves it from a thread of its own; speech is made and understood on further
+ * threads. No network, no account, no key. What it serves:
+ *
+ *   WebSocket /xiaozhi/v1/             the XiaoZhi protocol; framing 1, 2 or 3, as the device announces
+ *   GET, POST /xiaozhi/ota/            where the WebSocket is; /xiaozhi/ota/activate says "success"
+ *   POST      /xiaozhi/vision/explain  a photo, multipart/form-data -> what can be measured of it
+ *
+ * All functions may be called from any thread, start and stop not at once for the same assistant. */
+#ifndef ASSISTANT_ASSISTANT_H
+#define ASSISTANT_ASSISTANT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum as_log_level { AS_LOG_ERROR, AS_LOG_WARNING, AS_LOG_INFO } as_log_level;
+
+typedef struct as_assistant_settings {
+  const char *host;      /* address to listen on; default 127.0.0.1 */
+  uint16_t port;         /* 0: any free one */
+  const char *token;     /* devices must bring it as a bearer token; NULL or "": anybody may come */
+  unsigned n_sessions;   /* at most so many devices at once; default 256; one more gets 503 */
+  unsigned n_workers;    /* speech threads, each with a model (13 MB) once used; default 2 */
+  const char *model_dir; /* pocketsphinx models; NULL: where the system keeps them */
+  /* One line per step of a session's life; called from several threads; may be NULL. */
+  void (*log)(void *ctx, as_log_level level, const char *line);
+  void *log_ctx;
+} as_assistant_settings;
+
+typedef struct as_assistant as_assistant;
+
+typedef struct as_assistant_stats {
+  uint32_t n_sessions; /* now */
+  uint64_t n_sessions_total, n_refused, n_replaced;
+  uint64_t n_heard, n_unrecognised, n_clicks, n_typed, n_barge_ins, n_failed_jobs; /* of ended and live sessions */
+  uint64_t n_photos;
+} as_assistant_stats;
+
+void as_assistant_settings_default(as_assistant_settings *settings);
+/* Returns when the port is open. NULL: |error| says why. Texts are copied. */
+as_assistant *as_assistant_start(const as_assistant_settings *settings, char *error, size_t error_cap);
+uint16_t as_assistant_port(const as_assistant *assistant);
+void as_assistant_stats_read(as_assistant *assistant, as_assistant_stats *stats);
+/* Closes all sessions and waits for the threads. */
+void as_assistant_stop(as_assistant *assistant);
+
+#endif

@@ -1,0 +1,47 @@
+/* assistant/http.h - the plain HTTP requests of the assistant: OTA, activation, photos. */
+#ifndef ASSISTANT_HTTP_H
+#define ASSISTANT_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lws;
+
+enum { AS_HTTP_BODY_MAX = 16 * 1024 }; /* of anything but a photo */
+
+/* What requests are answered with; borrowed. */
+typedef struct as_http_site {
+  const char *host; /* for devices that send no Host header */
+  uint16_t port;
+  const char *token;       /* of the WebSocket; "" for none */
+  const char *photo_token; /* of the photo upload */
+} as_http_site;
+
+/* One request; also what a WebSocket handshake says about its device. Zeroed at first. */
+typedef struct as_http {
+  char path[96], host[128], device_id[64], authorization[300], boundary[80];
+  unsigned version; /* Protocol-Version; 1 unless 2 or 3 */
+  bool posted, chunked;
+  unsigned status; /* of the reply; 0: not known yet */
+  uint8_t *body;
+  size_t n_body, body_cap;
+  /* chunked transfer coding (RFC 9112 7.1), which libwebsockets does not undo for a server */
+  size_t chunk_left;
+  uint8_t chunk_state;
+  char *reply; /* owned */
+} as_http;
+
+/* Header names in any case; devices that are browsers send device-id and authorization in the query. */
+void as_http_read_request(as_http *http, struct lws *wsi, const as_http_site *site);
+/* "Bearer <token>", or the bare token; |token| "": always. */
+bool as_http_authorised(const as_http *http, const char *token);
+bool as_http_is_photo(const as_http *http);
+/* These return what libwebsockets' callbacks do: 0 to go on, -1 to end the connection. */
+int as_http_begin(as_http *http, struct lws *wsi, const as_http_site *site);
+int as_http_body(as_http *http, struct lws *wsi, const as_http_site *site, const uint8_t *data, size_t len);
+int as_http_answer(as_http *http, struct lws *wsi, const as_http_site *site);
+int as_http_write(as_http *http, struct lws *wsi);
+void as_http_end(as_http *http); /* frees; zeroed again */
+
+#endif

@@ -1,0 +1,53 @@
+/* assistant/intents.h - from words to what is wanted, and from that to an answer. Pure functions. */
+#ifndef ASSISTANT_INTENTS_H
+#define ASSISTANT_INTENTS_H
+
+#include <time.h>
+
+#include "assistant/voice.h"
+
+typedef enum as_want {
+  AS_WANT_UNKNOWN,
+  AS_WANT_GREETING,
+  AS_WANT_NAME,
+  AS_WANT_MOOD,
+  AS_WANT_TIME,
+  AS_WANT_DATE,
+  AS_WANT_JOKE,
+  AS_WANT_VOLUME, /* |amount| percent */
+  AS_WANT_LOUDER,
+  AS_WANT_QUIETER,
+  AS_WANT_PHOTO,
+  AS_WANT_STOP,
+  AS_WANT_GOODBYE,
+  AS_WANT_THANKS,
+  AS_WANT_HELP,
+} as_want;
+
+typedef struct as_intent {
+  as_want want;
+  int amount; /* -1: none was named */
+  as_language language;
+} as_intent;
+
+#define AS_REPLY_MAX 700
+
+typedef struct as_reply {
+  const char *emotion; /* one of the 21 names */
+  as_language language;
+  char text[AS_REPLY_MAX]; /* sentences, spoken one by one */
+} as_reply;
+
+/* |text| is recognised or typed; any case and punctuation. */
+as_intent as_intent_of(const char *text);
+
+/* The answer where no tool is needed; |now| is local time, |turn| counts a session's turns and picks the joke. For
+ * volume and photo it is what to say when the device has no such tool. */
+void as_reply_to(as_reply *reply, const as_intent *intent, const struct tm *now, unsigned turn);
+void as_reply_say(as_reply *reply, const char *emotion, as_language language, const char *text);
+
+/* Copies the first sentence of |*text| to |sentence| (at most |cap|-1 bytes, never half a character) and moves
+ * |*text| behind it. false: nothing is left. */
+bool as_next_sentence(const char **text, char *sentence, size_t cap);
+
+#endif
