@@ -211,8 +211,8 @@ void as_reply_to(as_reply *reply, const as_intent *intent, const struct tm *now,
   as_reply_say(reply, "neutral", AS_ENGLISH, "");
   switch (intent->want) {
     case AS_WANT_UNKNOWN:
-      as_reply_say(reply, "confused", AS_ENGLISH, "Sorry, I did not understand that. ");
-      strcat(reply->text, help);
+      as_reply_say(reply, "confused", AS_ENGLISH, "");
+      snprintf(reply->text, sizeof reply->text, "Sorry, I did not understand that. %s", help);
       return;
     case AS_WANT_GREETING:
       as_reply_say(reply, "happy", AS_ENGLISH, "Hello! It is nice to hear you. What can I do for you?");

@@ -4,6 +4,7 @@
  * loop. A session's timer is set to its turn's deadline after everything that may move it. */
 #include <libwebsockets.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ struct as_assistant {
   struct lws_vhost *vhost;
   uint16_t port;
   pthread_t thread;
+  bool serving;
   atomic_bool stopping;
   as_studio *studio;
   session *sessions;
@@ -351,6 +353,17 @@ static bool copy_settings(as_assistant *a, const as_assistant_settings *settings
   return a->host && a->token && a->model_dir;
 }
 
+static bool start_threads(as_assistant *a) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before); /* threads inherit it: signals are the program's business */
+  as_studio_settings studio = {a->settings.n_workers, a->model_dir, wake, a};
+  a->studio = as_studio_start(&studio);
+  a->serving = a->studio && pthread_create(&a->thread, NULL, serve, a) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return a->serving;
+}
+
 as_assistant *as_assistant_start(const as_assistant_settings *settings, char *error, size_t error_cap) {
   as_assistant *a = calloc(1, sizeof *a);
   snprintf(error, error_cap, "out of memory");
@@ -358,14 +371,10 @@ as_assistant *as_assistant_start(const as_assistant_settings *settings, char *er
   pthread_mutex_init(&a->stats_lock, NULL);
   lws_set_log_level(LLL_ERR, NULL);
   if (copy_settings(a, settings) && listen_on(a, error, error_cap)) {
-    as_studio_settings studio = {settings->n_workers, a->model_dir, wake, a};
     a->site = (as_http_site){a->host, a->port, a->token, a->photo_token};
-    a->studio = as_studio_start(&studio);
-    if (a->studio && pthread_create(&a->thread, NULL, serve, a) == 0) return a;
+    if (start_threads(a)) return a;
     snprintf(error, error_cap, "no thread could be started");
   }
-  atomic_store(&a->stopping, true);
-  a->thread = 0;
   as_assistant_stop(a);
   return NULL;
 }
@@ -382,7 +391,7 @@ void as_assistant_stats_read(as_assistant *a, as_assistant_stats *stats) {
 /* The workers go first, since they wake the loop; the loop's thread is gone before its context. */
 void as_assistant_stop(as_assistant *a) {
   if (!a) return;
-  if (a->thread) {
+  if (a->serving) {
     atomic_store(&a->stopping, true);
     lws_cancel_service(a->context);
     pthread_join(a->thread, NULL);

@@ -107,7 +107,7 @@ int test_device_open(test_device *d, uint16_t port, const char *device_id, const
   send_all(d->socket, request, (size_t)n);
   int64_t deadline = now_ms() + 5000;
   while (!head_length(d) && receive_more(d, deadline)) continue;
-  int status = d->n_buffer > 12 ? atoi((const char *)d->buffer + 9) : 0;
+  int status = d->n_buffer > 12 ? (int)strtol((const char *)d->buffer + 9, NULL, 10) : 0;
   take_from_buffer(d, head_length(d));
   xz_client_settings settings;
   xz_client_settings_default(&settings);
@@ -237,9 +237,9 @@ int test_http(uint16_t port, const char *head, const void *body, size_t n_body, 
   for (;;) {
     size_t at = head_length(&d);
     const uint8_t *length = at ? memmem(d.buffer, at, "content-length: ", 16) : NULL;
-    size_t want = length ? (size_t)atoi((const char *)length + 16) : 0;
+    size_t want = length ? (size_t)strtol((const char *)length + 16, NULL, 10) : 0;
     if (at && d.n_buffer >= at + want) {
-      status = atoi((const char *)d.buffer + 9);
+      status = (int)strtol((const char *)d.buffer + 9, NULL, 10);
       snprintf(reply, cap, "%.*s", (int)want, (const char *)d.buffer + at);
       break;
     }
