@@ -338,12 +338,19 @@ static void write_packet(wr_sctp *s, wr_writer *w, bool *sealed, wr_time now) {
   write_data(s, w, now);
 }
 
+static void show_state(wr_sctp *s) {
+  s->stats.srtt_us = (uint32_t)s->rto.srtt_us; /* at most a minute */
+  s->stats.cwnd_bytes = s->cwnd.cwnd;
+  s->stats.peer_window_bytes = s->peer_window;
+}
+
 size_t wr_sctp_poll(wr_sctp *s, uint8_t *out, size_t cap, wr_time now) {
   WR_ASSERT(cap >= WR_SCTP_MTU);
   wr_writer w = wr_writer_of(out, WR_SCTP_MTU);
   bool sealed = !s->send_zero_checksum;
   write_packet(s, &w, &sealed, now);
   WR_ASSERT(wr_writer_ok(&w));
+  show_state(s);
   size_t len = wr_writer_len(&w);
   if (len <= WR_SCTP_HEADER_BYTES) return 0;
   if (sealed) wr_sctp_seal(out, len);
