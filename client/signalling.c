@@ -114,8 +114,8 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
   request *r = wsi ? lws_get_opaque_user_data(wsi) : NULL;
   switch ((int)reason) {
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED: start_waiting(lws_context_user(lws_get_context(wsi))); return 0;
-    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: return append_headers(wsi, r, in, len);
-    case LWS_CALLBACK_CLIENT_HTTP_WRITEABLE: return write_body(wsi, r);
+    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: return r ? append_headers(wsi, r, in, len) : -1;
+    case LWS_CALLBACK_CLIENT_HTTP_WRITEABLE: return r ? write_body(wsi, r) : -1;
     case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
       if (r) r->status = (int)lws_http_client_http_response(wsi);
       return 0;

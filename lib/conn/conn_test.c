@@ -131,7 +131,7 @@ static void settle(wire *w) {
     busy = pump(w, &w->b, &w->a) || busy;
     if (!busy) return;
   }
-  CHECK(!"the peers never fall silent");
+  CHECK(false); /* the peers never fall silent */
 }
 
 static void run_until(wire *w, wr_time end) {
