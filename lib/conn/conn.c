@@ -40,6 +40,7 @@ wr_conn *wr_conn_init(void *mem, const wr_conn_settings *settings, wr_time now) 
   conn->session_id = wr_rng_u64(&settings->rng) >> 2; /* RFC 9429 5.2.1: 63 bits, the highest zero */
   conn->session_version = 1;
   conn->stats.created_at = now;
+  wr_dtls_init(&conn->dtls, settings->crypto, settings->pool, settings->audio);
   wr_media_init(conn);
   return conn;
 }
@@ -47,7 +48,7 @@ wr_conn *wr_conn_init(void *mem, const wr_conn_settings *settings, wr_time now) 
 void wr_conn_wipe(wr_conn *conn) {
   if (conn->ice) wr_ice_wipe(conn->ice);
   if (conn->sctp) wr_sctp_wipe(conn->sctp);
-  if (conn->agreed) wr_dtls_wipe(&conn->dtls);
+  wr_dtls_wipe(&conn->dtls);
   if (conn->keyed) wr_srtp_wipe(&conn->srtp);
   wr_wipe(conn, wr_conn_size());
 }
@@ -220,11 +221,12 @@ static bool recv_stun(wr_conn *conn, const wr_path *path, wr_bytes datagram, wr_
 }
 
 static bool recv_dtls(wr_conn *conn, bool valid_path, wr_bytes datagram, wr_time now) {
-  if (!conn->agreed) {
+  if (!conn->ice) {
     conn_drop(conn, WR_DROP_TOO_EARLY);
     return false;
   }
-  /* Before our own start a ClientHello may overtake the check that proves its path: dtls keeps it, unread. */
+  /* A ClientHello may overtake the answer, or the check that proves its path: until our start dtls keeps it,
+   * unread. */
   if (!valid_path && conn->dtls.started) {
     conn_drop(conn, WR_DROP_UNVERIFIED_PATH);
     return false;

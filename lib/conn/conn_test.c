@@ -426,3 +426,22 @@ TEST(conn_refuses_descriptions_out_of_turn) {
   finish(w);
   free(w);
 }
+
+TEST(conn_keeps_a_hello_that_overtakes_the_answer) {
+  wire *w = calloc(1, sizeof *w);
+  begin(w, NULL, NULL);
+  char offer[8192], answer[8192];
+  size_t offer_len, answer_len;
+  wr_sdp_error error;
+  CHECK_EQ(wr_conn_create_offer(w->a.conn, offer, sizeof offer, &offer_len, w->now), WR_OK);
+  CHECK_EQ(wr_conn_accept_offer(w->b.conn, wr_bytes_of(offer, offer_len), &scratch, &error, answer, sizeof answer,
+                                &answer_len, w->now),
+           WR_OK);
+  settle(w); /* b's check is answered and its ClientHello arrives while the answer is still on its way */
+  CHECK_EQ(wr_conn_accept_answer(w->a.conn, wr_bytes_of(answer, answer_len), &scratch, &error, w->now), WR_OK);
+  settle(w); /* no time passes: nothing was sent twice */
+  CHECK_EQ(w->a.state, WR_CONN_CONNECTED);
+  CHECK_EQ(w->b.state, WR_CONN_CONNECTED);
+  finish(w);
+  free(w);
+}

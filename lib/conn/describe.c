@@ -65,7 +65,7 @@ static void begin(wr_conn *conn, const wr_agreement *agreement, wr_time now) {
   conn->agreed = conn->described = true;
   conn->stats.agreed_at = now;
   if (agreement->data) wr_conn_begin_sctp(conn);
-  wr_dtls_init(&conn->dtls, conn->settings.crypto, conn->settings.pool, agreement->audio);
+  wr_dtls_set_need_srtp(&conn->dtls, agreement->audio);
   wr_conn_set_state(conn, WR_CONN_CONNECTING);
 }
 

@@ -24,6 +24,8 @@ void wr_dtls_init(wr_dtls *dtls, const wr_crypto *crypto, wr_pool *pool, bool ne
   *dtls = (wr_dtls){.crypto = crypto, .pool = pool, .need_srtp = need_srtp, .retransmit_at = WR_NEVER};
 }
 
+void wr_dtls_set_need_srtp(wr_dtls *dtls, bool need_srtp) { dtls->need_srtp = need_srtp; }
+
 void wr_dtls_wipe(wr_dtls *dtls) {
   for (size_t i = 0; i < dtls->n_early; i++) wr_pool_give(dtls->pool, dtls->early[i]);
   if (dtls->session) engine_of(dtls)->close(dtls->crypto->ctx, dtls->session);

@@ -45,6 +45,8 @@ typedef struct wr_dtls {
 /* |pool|: blocks of at least WR_DTLS_EARLY_BYTES + 2, borrowed, for early datagrams only. |need_srtp|: media was
  * negotiated. */
 void wr_dtls_init(wr_dtls *dtls, const wr_crypto *crypto, wr_pool *pool, bool need_srtp);
+/* What the agreement came to; before start. */
+void wr_dtls_set_need_srtp(wr_dtls *dtls, bool need_srtp);
 void wr_dtls_wipe(wr_dtls *dtls);
 /* A path exists and both descriptions are known: opens the engine, sends the ClientHello (client) or processes the
  * early one (server). |rtt_us|: measured by ICE, 0 = unknown (then 100 ms are assumed). Call once.
