@@ -105,6 +105,8 @@ void wr_sctp_recv_init_ack(wr_sctp *s, wr_bytes body, wr_time now) {
     wr_sctp_fail(s, WR_SCTP_CAUSE_INVALID_PARAMETER);
     return;
   }
+  if (s->n_errors == 0)
+    wr_sctp_rto_measure(&s->rto, now - (s->t1_at - s->rto.rto_us)); /* INIT left when T1 began */
   adopt_peer(s, &ack);
   memcpy(s->cookie, ack.cookie.data, ack.cookie.len);
   s->cookie_len = ack.cookie.len;
@@ -124,6 +126,7 @@ static void enter_established(wr_sctp *s, wr_time now) {
   s->cookie_len = 0;
   s->t1_at = WR_NEVER;
   s->n_errors = 0;
+  if (s->rto.srtt_us == 0) wr_sctp_rto_init(&s->rto); /* lost handshake packets must not slow the first data */
   s->heartbeat_at = now + WR_SCTP_HEARTBEAT_INTERVAL;
   if (s->queue.head) s->t3_at = now + s->rto.rto_us;
 }

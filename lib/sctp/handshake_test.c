@@ -1,5 +1,5 @@
 #include "base/io.h"
-#include "sctp/chunk.h"
+#include "sctp/association.h"
 #include "sctp/pair_test.h"
 
 static const pair_network quiet = {.delay_us = WR_MS(20)};
@@ -39,6 +39,13 @@ TEST(sctp_both_connect_at_once_whatever_is_lost) {
     CHECK(p->n_opened[0] == 2 && p->n_opened[1] == 2); /* own one acknowledged and the other's */
     pair_wipe(p);
   }
+}
+
+TEST(sctp_handshake_measures_the_round_trip) {
+  pair *p = pair_init(1, quiet, NULL);
+  REQUIRE(pair_connect(p));
+  CHECK_EQ(p->end[0]->rto.srtt_us, WR_MS(40));
+  pair_wipe(p);
 }
 
 TEST(sctp_gives_up_connecting_after_its_retransmissions) {

@@ -79,7 +79,8 @@ void wr_sctp_connect(wr_sctp *sctp, wr_time now);
 void wr_sctp_recv(wr_sctp *sctp, wr_bytes packet, wr_time now);
 /* Next packet to hand to DTLS; 0: none. |cap| >= WR_SCTP_MTU. Bundles what fits. */
 size_t wr_sctp_poll(wr_sctp *sctp, uint8_t *out, size_t cap, wr_time now);
-bool wr_sctp_poll_event(wr_sctp *sctp, wr_sctp_event *event); /* false: none */
+/* [mutates] false: none. A message taken may reopen the window: poll packets after events. */
+bool wr_sctp_poll_event(wr_sctp *sctp, wr_sctp_event *event);
 void wr_sctp_tick(wr_sctp *sctp, wr_time now);
 wr_time wr_sctp_deadline(const wr_sctp *sctp);
 

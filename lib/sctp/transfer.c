@@ -179,8 +179,8 @@ static void write_sack(wr_sctp *s, wr_writer *w) {
   wr_write_u16(w, 0);
   wr_write_u16(w, set->n_duplicates);
   uint16_t n_gaps = 0, gap_start = 0, gap_end = 0;
-  size_t duplicate_bytes = 4u * set->n_duplicates;
-  while (wr_writer_left(w) >= 4 + duplicate_bytes &&
+  size_t reserved = 4u * set->n_duplicates + 12; /* and what may follow: SHUTDOWN, SHUTDOWN ACK */
+  while (wr_writer_left(w) >= 4 + reserved &&
          wr_tsn_set_gap(set, n_gaps ? gap_end + 1u : 1, &gap_start, &gap_end)) {
     wr_write_u16(w, gap_start);
     wr_write_u16(w, gap_end);

@@ -74,6 +74,24 @@ TEST(sctp_sack_waits_20_ms_or_for_the_second_packet) {
   pair_wipe(p);
 }
 
+/* More gaps than a packet can list, while everything else is due as well. */
+TEST(sctp_sack_of_many_gaps_fits_its_packet) {
+  pair *p = pair_init(1, quiet, NULL);
+  REQUIRE(pair_connect(p));
+  uint32_t next = p->end[1]->received.cumulative + 1;
+  p->deaf[0] = p->deaf[1] = true;
+  wr_sctp_shutdown(p->end[1], p->now);
+  pair_drain(p);
+  uint8_t out[WR_SCTP_MTU];
+  for (uint32_t i = 1; i < 1000; i++) {
+    inject_data(p, 1, next + 2 * i, WHOLE, wr_bytes_of("x", 1));
+    if (i % 10 == 0) inject_data(p, 1, next + 2 * i, WHOLE, wr_bytes_of("x", 1));
+    if (i % 100 == 0) CHECK_EQ(poll_chunk(p, 1, out).type, WR_SCTP_SACK);
+  }
+  CHECK_EQ(p->end[1]->received.n_held, 999);
+  pair_wipe(p);
+}
+
 TEST(sctp_data_far_outside_the_window_is_dropped) {
   pair *p = pair_init(1, quiet, NULL);
   REQUIRE(pair_connect(p));
