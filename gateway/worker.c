@@ -252,7 +252,7 @@ static bool evict_lost(gw_worker *w, wr_time now) {
   return oldest != NULL;
 }
 
-static void on_offer(gw_worker *w, const gw_message *m, const gw_request *request, wr_time now) {
+static void on_offer(gw_worker *w, const gw_message *m, gw_request *request, wr_time now) {
   if (m->ref.slot != GW_SLOT_NONE) {
     gw_session *s = session_of(w, m->ref);
     bool may = s && (!request->resumes || wr_equal_secret(s->secret, request->secret, sizeof(s->secret)));
@@ -261,7 +261,7 @@ static void on_offer(gw_worker *w, const gw_message *m, const gw_request *reques
       if (!may) refuse(w, request->number, GW_HTTP_NO_SESSION);
       return;
     }
-    /* A stale token: simply a new session. */
+    request->resumes = false; /* a stale or wrong token: simply a new session */
   }
   if (w->draining) {
     refuse(w, request->number, GW_HTTP_DRAINING);
