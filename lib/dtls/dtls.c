@@ -15,7 +15,8 @@
 #include "base/io.h"
 
 #define RTT_UNKNOWN_US 100000
-#define OVERHEAD_BYTES 64 /* record header, nonce, tag; CBC padding and MAC are the worst */
+#define APPLICATION_DATA 23 /* RFC 5246 6.2.1 */
+#define OVERHEAD_BYTES 64   /* record header, nonce, tag; CBC padding and MAC are the worst */
 
 static const wr_dtls_engine *engine_of(const wr_dtls *dtls) { return dtls->crypto->dtls; }
 
@@ -129,13 +130,25 @@ wr_err wr_dtls_start(wr_dtls *dtls, bool is_client, const wr_fingerprint *remote
   return WR_OK;
 }
 
+/* Application data while we still wait for the peer's Finished: it has finished, and that flight is lost. Ask again
+ * after one plain timeout, not after a backed-off one. */
+static void note_peer_finished(wr_dtls *dtls, wr_time now) {
+  if (dtls->retransmit_at == WR_NEVER) return;
+  wr_time due = dtls->retransmit_at - dtls->rto_us + first_rto(dtls);
+  if (due < now) due = now;
+  if (due >= dtls->retransmit_at) return;
+  dtls->n_retransmits = 0;
+  dtls->rto_us = first_rto(dtls);
+  dtls->retransmit_at = due;
+}
+
 void wr_dtls_recv(wr_dtls *dtls, wr_bytes datagram, wr_time now) {
-  (void)now;
-  if (dtls->started) {
-    feed(dtls, datagram);
-  } else {
+  if (!dtls->started) {
     keep_early(dtls, datagram);
+    return;
   }
+  feed(dtls, datagram);
+  if (datagram.len && datagram.data[0] == APPLICATION_DATA) note_peer_finished(dtls, now);
 }
 
 size_t wr_dtls_poll(wr_dtls *dtls, uint8_t *out, size_t cap, wr_time now) {

@@ -20,10 +20,12 @@
 #define WR_SCTP_COOKIE_MAX 1024 /* largest cookie of a peer we can echo */
 #define WR_SCTP_REPLY_MAX 512   /* HEARTBEAT ACK and ERROR chunks waiting for a packet */
 #define WR_SCTP_SACK_DELAY WR_MS(20)
-#define WR_SCTP_HEARTBEAT_INTERVAL WR_S(30) /* when idle; liveness is ICE consent's, this finds a dead SCTP peer \
-                                             */
-#define WR_SCTP_MAX_INIT_RETRANSMITS 8
-#define WR_SCTP_MAX_RETRANSMITS 10
+#define WR_SCTP_HEARTBEAT_INTERVAL                                              \
+  WR_S(30) /* when idle; liveness is ICE consent's, this finds a dead SCTP peer \
+            */
+#define WR_SCTP_MAX_INIT_RETRANSMITS \
+  20 /* a path that is gone is found by ICE consent; these only end a dead peer */
+#define WR_SCTP_MAX_RETRANSMITS 20
 
 typedef enum wr_sctp_state {
   WR_SCTP_CLOSED, /* not connected yet: answers INIT */
@@ -96,7 +98,7 @@ struct wr_sctp {
   wr_sctp_cwnd cwnd;
   wr_sctp_rto rto;
   uint32_t peer_window, timed_tsn;
-  uint32_t limited_tsn; /* up to here the congestion window held us back */
+  uint32_t limited_tsn;           /* up to here the congestion window held us back */
   wr_time timed_at, last_sent_at; /* timed_at WR_NEVER: nothing is timed */
   uint32_t n_errors;              /* retransmissions in a row without an answer */
   uint64_t heartbeat_nonce;
