@@ -169,7 +169,7 @@ static bool expired(wr_time *timer, wr_time now) {
 }
 
 static void heartbeat_expired(wr_sctp *s, wr_time now) {
-  if (s->heartbeat_open) wr_sctp_count_error(s, WR_SCTP_MAX_RETRANSMITS);
+  if (s->heartbeat_open) wr_sctp_count_error(s, WR_SCTP_MAX_SILENT_HEARTBEATS);
   if (s->state == WR_SCTP_ENDED) return;
   s->heartbeat_due = wr_sctp_sendqueue_is_empty(&s->queue); /* not idle: T3 watches */
   s->heartbeat_open = s->heartbeat_open && s->heartbeat_due;

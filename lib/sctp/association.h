@@ -26,6 +26,7 @@
 #define WR_SCTP_MAX_INIT_RETRANSMITS \
   20 /* a path that is gone is found by ICE consent; these only end a dead peer */
 #define WR_SCTP_MAX_RETRANSMITS 20
+#define WR_SCTP_MAX_SILENT_HEARTBEATS 10
 
 typedef enum wr_sctp_state {
   WR_SCTP_CLOSED, /* not connected yet: answers INIT */
