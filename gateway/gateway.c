@@ -100,11 +100,6 @@ static void obey_signals(gw_http *http) {
 
 /* ---- start ---- */
 
-static int cannot(const char *why) {
-  fprintf(stderr, "xiaozhi-rtc: %s\n", why);
-  return 2;
-}
-
 static void raise_descriptor_limit(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit)) return;
@@ -170,8 +165,9 @@ static bool open_workers(gw_http *http, const wr_crypto *crypto, const wr_addr *
   wr_addr bound = *udp;
   const char *why = "no memory";
   size_t bytes = http->n_workers * sizeof(gw_worker);
-  http->workers = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (http->workers == MAP_FAILED) return false;
+  void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) return false;
+  http->workers = pages;
   /* Shared binding would let a second gateway slip in beside us: first see that nobody is there. */
   int probe = gw_udp_bind(udp, false, &bound, error);
   if (probe < 0) return false;
@@ -239,7 +235,7 @@ static void close_all(gw_http *http) {
   if (http->lws) lws_context_destroy(http->lws);
   for (uint16_t i = 0; i < http->n_workers; i++) {
     gw_sender_wipe(&http->to[i]);
-    if (http->workers) gw_worker_close(&http->workers[i]);
+    if (http->workers && http->workers[i].slot_bytes) gw_worker_close(&http->workers[i]);
     free(http->sockets[i]);
   }
   gw_mailbox_close(&http->inbox);
@@ -252,35 +248,54 @@ static const char *backend_url_of(const gw_config *config, const char *embedded_
   return strncmp(config->backend, "ws:ws", 5) == 0 ? config->backend + 3 : config->backend;
 }
 
+static uint16_t n_workers_of(const gw_config *config) {
+  long n = config->workers ? (long)config->workers : sysconf(_SC_NPROCESSORS_ONLN);
+  return (uint16_t)(n < 1 ? 1 : n > GW_MAX_WORKERS - 1 ? GW_MAX_WORKERS - 1 : n);
+}
+
+/* Everything that can be refused, in the order a person would want to hear of it. */
+static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char *error) {
+  static gw_locals locals;
+  const gw_config *config = http->config;
+  wr_addr udp;
+  uint32_t n_slots = ((uint32_t)config->max_sessions + http->n_workers - 1) / http->n_workers;
+  snprintf(error, GW_CONFIG_ERROR_MAX, "no memory");
+  raise_descriptor_limit();
+  if (!gw_host_port(config->listen, listen) || !gw_config_udp(config, &udp)) return false;
+  if (!can_listen(listen, error)) return false;
+  if (!gw_mailbox_open(&http->inbox, MAILBOX_CELLS, wake_lws, http)) return false;
+  if (!gw_map_open(&http->sessions, 2 * http->n_workers * n_slots, (uint64_t)gw_now())) return false;
+  if (wr_crypto_openssl_open(crypto) != WR_OK) {
+    snprintf(error, GW_CONFIG_ERROR_MAX, "cryptography is not available");
+    return false;
+  }
+  if (!open_workers(http, *crypto, &udp, &locals, n_slots, error)) return false;
+  snprintf(error, GW_CONFIG_ERROR_MAX, "%s",
+           config->tls_cert[0] ? "tls-cert, tls-key: cannot be used" : "listen: cannot serve on this address");
+  if (!open_lws(http, listen, http->n_workers * n_slots)) return false;
+  snprintf(error, GW_CONFIG_ERROR_MAX, "cannot start threads");
+  catch_signals(http->lws);
+  return start_workers(http);
+}
+
 int gw_serve(const gw_config *config, const char *embedded_url) {
   static gw_http http; /* one gateway per process: signals know only one */
-  static gw_locals locals;
-  char error[GW_CONFIG_ERROR_MAX] = "no memory";
+  char error[GW_CONFIG_ERROR_MAX];
   const wr_crypto *crypto = NULL;
-  wr_addr listen, udp;
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  wr_addr listen;
   http = (gw_http){.config = config, .started_at = gw_now(), .backend_url = backend_url_of(config, embedded_url)};
-  http.n_workers = (uint16_t)(config->workers ? config->workers : cores < 1 ? 1 : cores > 63 ? 63 : cores);
-  uint32_t n_slots = ((uint32_t)config->max_sessions + http.n_workers - 1) / http.n_workers;
+  http.n_workers = n_workers_of(config);
   gw_log_setup(config->log_level, config->log_format);
-  raise_descriptor_limit();
-  if (!gw_host_port(config->listen, &listen) || !gw_config_udp(config, &udp)) return cannot("listen: no address");
-  if (!can_listen(&listen, error)) return cannot(error);
-  if (wr_crypto_openssl_open(&crypto) != WR_OK) return cannot("cryptography is not available");
-  if (!gw_mailbox_open(&http.inbox, MAILBOX_CELLS, wake_lws, &http) ||
-      !gw_map_open(&http.sessions, 2 * http.n_workers * n_slots, (uint64_t)gw_now()) ||
-      !open_workers(&http, crypto, &udp, &locals, n_slots, error))
-    return cannot(error);
-  if (!open_lws(&http, &listen, http.n_workers * n_slots))
-    return cannot(config->tls_cert[0] ? "tls-cert, tls-key: cannot be used"
-                                      : "listen: cannot serve on this address");
-  catch_signals(http.lws);
-  if (!start_workers(&http)) return cannot("cannot start threads");
-  say_ready(&http, &listen);
-  gw_log(GW_INFO, "ready", "version", GW_VERSION, NULL);
-  serve(&http);
+  bool ok = start(&http, &crypto, &listen, error);
+  if (ok) {
+    say_ready(&http, &listen);
+    gw_log(GW_INFO, "ready", "version", GW_VERSION, NULL);
+    serve(&http);
+  } else {
+    fprintf(stderr, "xiaozhi-rtc: %s\n", error);
+  }
   close_all(&http);
   wr_crypto_openssl_close(crypto);
-  gw_log(GW_INFO, "stopped", NULL);
-  return 0;
+  if (ok) gw_log(GW_INFO, "stopped", NULL);
+  return ok ? 0 : 2;
 }
