@@ -56,12 +56,21 @@ async function pageCalls(url) {
   const peer = new RTCPeerConnection();
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   stream.getTracks().forEach((track) => peer.addTrack(track, stream));
+  const speaker = new Audio(); // what nobody plays is not decoded, and has no energy
+  peer.ontrack = ({ streams }) => {
+    speaker.srcObject = streams[0];
+    speaker.play();
+  };
   const channel = peer.createDataChannel("echo");
   channel.binaryType = "arraybuffer";
   const within = (what, promise) =>
     Promise.race([promise, new Promise((_, no) => setTimeout(() => no(new Error(what)), 10000))]);
   const opened = new Promise((done) => (channel.onopen = done));
   await peer.setLocalDescription(await peer.createOffer());
+  await new Promise((done) => { // this form of signalling has no trickle
+    peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && done();
+    setTimeout(done, 1000);
+  });
   const response = await fetch(url, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -113,7 +122,7 @@ if (role === "serve") {
 } else {
   let failed = false;
   try {
-    await page.goto(new URL("/healthz", where).href);
+    await page.goto(new URL("/", where).href);
     console.log(await page.evaluate(pageCalls, where));
   } catch (error) {
     console.error(`${name}:`, error.message);
