@@ -179,6 +179,7 @@ void wr_sctp_set_buffered_low(wr_sctp *s, uint16_t id, uint32_t bytes) {
 void wr_sctp_note_sent(wr_sctp *s, const wr_sctp_frag *frag, uint32_t buffered_before) {
   wr_sctp_channel *channel = &s->channels[frag->lane];
   uint32_t buffered = s->queue.lanes[frag->lane].buffered_bytes;
+  if (frag->ppid == WR_PPID_DCEP) return; /* nobody waits for OPEN or ACK to leave */
   if (buffered_before > channel->low_bytes && buffered <= channel->low_bytes) channel->low_event = true;
 }
 
