@@ -21,8 +21,10 @@
 #define WR_SCTP_REPLY_MAX 512   /* HEARTBEAT ACK and ERROR chunks waiting for a packet */
 #define WR_SCTP_SACK_DELAY WR_MS(20)
 #define WR_SCTP_HEARTBEAT_INTERVAL WR_S(30) /* when idle: finds a dead SCTP peer; liveness is ICE consent's */
-#define WR_SCTP_MAX_INIT_RETRANSMITS 8
-#define WR_SCTP_MAX_RETRANSMITS 10
+/* A path that is gone is found by ICE consent; these only end a dead peer. */
+#define WR_SCTP_MAX_INIT_RETRANSMITS 20
+#define WR_SCTP_MAX_RETRANSMITS 20
+#define WR_SCTP_MAX_SILENT_HEARTBEATS 10
 
 typedef enum wr_sctp_state {
   WR_SCTP_CLOSED, /* not connected yet: answers INIT */
