@@ -74,7 +74,7 @@ def allowed(room, target):
 
 def check_file(path, known, errors):
     room = room_of(path)
-    is_test = path.endswith("_test.c")
+    is_test = path.endswith(("_test.c", "_test.h"))
     for number, line in enumerate(open(os.path.join(ROOT, path), encoding="utf-8"), 1):
         found = INCLUDE.match(line)
         if not found:
