@@ -45,7 +45,9 @@ export class Gateway {
   /** Starts, or starts again on the same ports. @returns {Promise<void>} */
   async start() {
     if (!this.#ports.http) this.#ports = { http: await freeTcpPort(), udp: await freeUdpPort() };
-    const args = ["serve", "--listen", `127.0.0.1:${this.#ports.http}`, "--udp", `127.0.0.1:${this.#ports.udp}`];
+    // Media on every address: Firefox pairs no candidate of its own with one on loopback (unless a hidden preference
+    // says so), and this is about browsers as people have them.
+    const args = ["serve", "--listen", `127.0.0.1:${this.#ports.http}`, "--udp", `0.0.0.0:${this.#ports.udp}`];
     const child = spawn(this.#binary, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     await new Promise((resolve, reject) => {

@@ -7,6 +7,7 @@ import { iceConfiguration, patchCandidates, postOffer, Refused, removeSession } 
 
 /** @typedef {import("./session.js").SessionEvent} SessionEvent */
 
+const FAREWELL_MS = 1000; // for the DELETE; closing first would end the session before it is asked for
 const TRICKLE_WAIT_MS = 20; // candidates come in bunches; one request carries a bunch
 const CHUNK = 16 * 1024;
 const BUFFER_HIGH = 256 * 1024;
@@ -49,7 +50,7 @@ export class Link {
       await pc.setLocalDescription(await pc.createOffer());
       const offer = { sdp: pc.localDescription?.sdp, type: "offer", mode: wish.mode };
       const answer = await postOffer(wish.resume ? { ...offer, resume: wish.resume } : offer);
-      if (this.#closed) return removeSession(answer.location);
+      if (this.#closed) return void removeSession(answer.location);
       this.#location = answer.location;
       this.#tell({ type: "answered", resume: answer.resume });
       this.#trickle();
@@ -133,7 +134,12 @@ export class Link {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#trickleTimer);
-    if (remove && this.#location) removeSession(this.#location);
+    if (!remove || !this.#location) return this.#shut();
+    setTimeout(() => this.#shut(), FAREWELL_MS);
+    removeSession(this.#location).then(() => this.#shut());
+  }
+
+  #shut() {
     this.#channel?.close();
     this.#pc?.close();
   }

@@ -72,7 +72,7 @@ export async function patchCandidates(location, candidates, end) {
   }).catch(() => undefined); // a lost candidate is no reason to end a call that may already stand
 }
 
-/** `keepalive` lets the request outlive the page. @param {string} location */
+/** `keepalive` lets the request outlive the page. @param {string} location @returns {Promise<unknown>} */
 export function removeSession(location) {
-  fetch(location, { method: "DELETE", keepalive: true }).catch(() => undefined);
+  return fetch(location, { method: "DELETE", keepalive: true }).catch(() => undefined);
 }
