@@ -211,6 +211,10 @@ test("chromium: typed text is answered, and stands there once", () =>
 
 /** @param {Page} page @param {string} browser */
 async function bargeIn(page, browser) {
+  // A whole answer first: until then the browser's jitter buffer holds the 80 ms it starts with, having learnt nothing.
+  await type(page, "hello");
+  await nextAnswer(page);
+  await reach(page, ["ready"], 30_000);
   const tails = [];
   for (let round = 0; round < 5; round++) {
     await type(page, "tell me a joke");
@@ -255,7 +259,10 @@ test("chromium: the assistant takes a photo in full view, and all of it arrives"
       }));
     same([result.result.ok, result.binaryBytes], [true, result.photo.size], "result and bytes");
     await until("a description", async () => (await captions(page, "assistant")).length);
-    note(`the assistant says: ${(await captions(page, "assistant")).join(" ")}`);
+    await reach(page, ["ready"], 30_000);
+    const said = (await captions(page, "assistant")).join(" ");
+    note(`the assistant says: ${said}`);
+    check(/pixels|bright|dark|colou?r|green/i.test(said), `that is no description of a picture: ${said}`);
   }));
 
 test("chromium: hanging up removes the session, leaving the page does too", () =>
@@ -362,7 +369,7 @@ test("firefox: typed text, and at most 80 ms of old speech after an interruption
   inFirefox(async (page) => {
     await call(page, gateway.url);
     await bargeIn(page, "firefox");
-    same(await captions(page, "person"), Array(5).fill("tell me a joke"), "captions of the person");
+    same(await captions(page, "person"), ["hello", ...Array(5).fill("tell me a joke")], "captions of the person");
   }));
 
 test("firefox: hanging up removes the session", () =>
