@@ -1,7 +1,7 @@
 /* sctp/congestion.h - how much may be in flight, and how long to wait for an answer (RFC 9260 6.3, 7.2).
  *
  * Two value types. Deviations, for a conversation over DTLS whose path ICE has just measured: initial RTO 500 ms,
- * RTO within [200 ms, 10 s] instead of [1 s, 60 s]; initial window of 10 packets (RFC 6928); in slow start
+ * RTO within [200 ms, 3 s] instead of [1 s, 60 s]; initial window of 10 packets (RFC 6928); in slow start
  * the window grows by what a SACK acknowledges, at most two packets or half the window (RFC 3465's byte counting:
  * a peer that reads packets in batches sends one SACK for many). Max.Burst is not applied. */
 #ifndef WR_SCTP_CONGESTION_H
