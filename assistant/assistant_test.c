@@ -104,3 +104,138 @@ TEST(assistant_understands_phrases_in_several_voices) {
   test_device_close(&device);
   as_assistant_stop(a);
 }
+
+TEST(assistant_stops_within_a_frame_when_interrupted) {
+  as_assistant *a = start(NULL, 4);
+  xz_client_event e;
+  REQUIRE(a);
+  REQUIRE(connect_device(a));
+  CHECK_EQ(xz_client_detect(&device.client, "what can you do"), WR_OK);
+  CHECK(hear_packets(8) > 100.0 * 100);
+  CHECK_EQ(xz_client_abort(&device.client, NULL), WR_OK);
+  CHECK(test_device_await(&device, XZ_CLIENT_EVENT_TTS_STOP, &e, LIMIT_MS));
+  /* What was on its way when we said stop: the client dropped it. */
+  CHECK(device.client.stats.drop[XZ_DROP_STALE] <= 1);
+  CHECK(!test_device_next(&device, &e, 300));
+  CHECK(device.client.stats.drop[XZ_DROP_STALE] <= 1);
+  test_device_close(&device);
+  as_assistant_stop(a);
+}
+
+TEST(assistant_rejects_what_it_was_not_asked) {
+  static const char *const others[] = {"the quick brown fox jumps over the lazy dog",
+                                       "my sister went to the market", "open the pod bay doors"};
+  as_assistant *a = start(NULL, 4);
+  REQUIRE(a);
+  REQUIRE(connect_device(a));
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    char heard[200];
+    ask("-v en-us", others[i], 500, XZ_MODE_AUTO, 24000, heard, sizeof heard);
+    CHECK_TEXT(heard, "...");
+  }
+  as_assistant_stats stats;
+  as_assistant_stats_read(a, &stats);
+  CHECK_EQ(stats.n_unrecognised, 3);
+  test_device_close(&device);
+  as_assistant_stop(a);
+}
+
+/* The whole answer, up to its stop; -1 or its number of packets. */
+static int answer_to(const char *text, char *first_sentence, size_t cap) {
+  xz_client_event e;
+  int n = 0;
+  first_sentence[0] = 0;
+  CHECK_EQ(xz_client_detect(&device.client, text), WR_OK);
+  while (test_device_next(&device, &e, LIMIT_MS)) {
+    if (e.kind == XZ_CLIENT_EVENT_SENTENCE_START && !first_sentence[0]) snprintf(first_sentence, cap, "%s", e.text);
+    if (e.kind == XZ_CLIENT_EVENT_AUDIO) n++;
+    if (e.kind == XZ_CLIENT_EVENT_TOOL_CALL)
+      CHECK_EQ(xz_client_tool_result(&device.client, e.tool.call, true, "true"), WR_OK);
+    if (e.kind == XZ_CLIENT_EVENT_TTS_STOP) return n;
+  }
+  return -1;
+}
+
+TEST(assistant_answers_typed_text_in_three_languages) {
+  char sentence[300];
+  as_assistant *a = start(NULL, 4);
+  REQUIRE(a);
+  REQUIRE(connect_device(a));
+  CHECK(answer_to("Set volume to 35%, please!", sentence, sizeof sentence) > 10);
+  CHECK_TEXT(sentence, "The volume is now 35 percent.");
+  CHECK(answer_to("你好", sentence, sizeof sentence) > 5);
+  CHECK_TEXT(sentence, "你好！");
+  CHECK(answer_to("xin chào", sentence, sizeof sentence) > 5);
+  CHECK_TEXT(sentence, "Xin chào!");
+  test_device_close(&device);
+  as_assistant_stop(a);
+}
+
+TEST(assistant_lets_in_who_may_and_keeps_one_connection_per_device) {
+  static test_device second;
+  xz_client_event e;
+  char reply[600], head[300];
+  as_assistant *a = start("secret", 2);
+  REQUIRE(a);
+  uint16_t port = as_assistant_port(a);
+  CHECK_EQ(test_device_open(&device, port, "02:00:00:00:00:01", "wrong"), 401);
+  test_device_close(&device);
+  CHECK_EQ(test_device_open(&device, port, "02:00:00:00:00:01", "secret"), 101);
+  CHECK(test_device_await(&device, XZ_CLIENT_EVENT_READY, &e, LIMIT_MS));
+  CHECK_EQ(test_device_open(&second, port, "02:00:00:00:00:01", "secret"), 101);
+  CHECK(test_device_await(&second, XZ_CLIENT_EVENT_READY, &e, LIMIT_MS));
+  CHECK(!test_device_await(&device, XZ_CLIENT_EVENT_ERROR, &e, LIMIT_MS));
+  CHECK_EQ(device.close_code, 1000);
+  test_device_close(&device);
+  CHECK_EQ(test_device_open(&device, port, "02:00:00:00:00:02", "secret"), 101);
+  static test_device third;
+  CHECK_EQ(test_device_open(&third, port, "02:00:00:00:00:03", "secret"), 503);
+  test_device_close(&third);
+  test_device_close(&second);
+  test_device_close(&device);
+  snprintf(head, sizeof head, "GET /xiaozhi/ota HTTP/1.1\r\nHost: gateway.example:8000\r\n\r\n");
+  CHECK_EQ(test_http(port, head, NULL, 0, reply, sizeof reply), 200);
+  CHECK(strstr(reply, "\"url\":\"ws://gateway.example:8000/xiaozhi/v1/\"") && strstr(reply, "\"token\":\"\""));
+  snprintf(head, sizeof head,
+           "POST /xiaozhi/ota/ HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer secret\r\nContent-Length: 38\r\n\r\n");
+  CHECK_EQ(test_http(port, head, "{\"application\":{\"version\":\"2.10.77\"}} ", 38, reply, sizeof reply), 200);
+  CHECK(strstr(reply, "\"version\":\"2.10.77\"") && strstr(reply, "\"token\":\"secret\""));
+  CHECK_EQ(test_http(port, "GET /etc HTTP/1.1\r\nHost: h\r\n\r\n", NULL, 0, reply, sizeof reply), 404);
+  as_assistant_stop(a);
+}
+
+/* Devices upload in chunks (RFC 9112 7.1); browsers and libraries with a length. */
+TEST(assistant_takes_photos_with_and_without_chunks) {
+  char reply[600], head[600], token[65];
+  as_assistant *a = start(NULL, 2);
+  REQUIRE(a);
+  REQUIRE(connect_device(a));
+  xz_client_event e;
+  (void)test_device_next(&device, &e, 300); /* MCP initialize came */
+  snprintf(token, sizeof token, "%.64s", xz_client_vision_token(&device.client));
+  CHECK(strstr(xz_client_vision_url(&device.client), "/xiaozhi/vision/explain") != NULL);
+  test_device_close(&device);
+  uint16_t port = as_assistant_port(a);
+  static const char body[] =
+      "--b\r\nContent-Disposition: form-data; name=\"question\"\r\n\r\nq\r\n--b\r\n"
+      "Content-Disposition: form-data; name=\"file\"; filename=\"c.jpg\"\r\n\r\nno picture\r\n--b--\r\n";
+  size_t len = sizeof body - 1;
+  snprintf(head, sizeof head,
+           "POST /xiaozhi/vision/explain HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n"
+           "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: %zu\r\n\r\n",
+           token, len);
+  CHECK_EQ(test_http(port, head, body, len, reply, sizeof reply), 200);
+  CHECK(strstr(reply, "The picture could not be read.") != NULL);
+  snprintf(head, sizeof head,
+           "POST /xiaozhi/vision/explain HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n"
+           "Content-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n",
+           token);
+  char chunks[600];
+  int n = snprintf(chunks, sizeof chunks, "40\r\n%.64s\r\n%zX;x=y\r\n%s\r\n0\r\n\r\n", body, len - 64, body + 64);
+  CHECK_EQ(test_http(port, head, chunks, (size_t)n, reply, sizeof reply), 200);
+  CHECK(strstr(reply, "The picture could not be read.") != NULL);
+  snprintf(head, sizeof head, "POST /xiaozhi/vision/explain HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n",
+           len);
+  CHECK_EQ(test_http(port, head, body, len, reply, sizeof reply), 401);
+  as_assistant_stop(a);
+}

@@ -1,14 +1,13 @@
 /* assistant/endpointer.c - adaptive energy detector with hysteresis.
  *
- * Level: energy of the frame's first difference mixed with the frame itself, which takes hum and wind down and
- * leaves speech. Floor: falls at once, rises 1 dB a second, so speech does not lift it and a fan does within
- * seconds. Left out: any model of what a voice is. */
+ * Level: energy of the frame without its slow part (hum, wind, offset). Floor: falls at once, rises 1 dB a second,
+ * so speech does not lift it and a fan does within seconds. Left out: any model of what a voice is. */
 #include "assistant/endpointer.h"
 
 #include <math.h>
 
 #define FLOOR_MIN_DB 18.0f   /* of 16-bit units; quieter is a muted microphone */
-#define FLOOR_START_DB 30.0f /* a quiet room, until we know better */
+#define FLOOR_START_DB 52.0f /* the first frame is taken for the room, but not if it is as loud as a voice */
 #define CLEAR_DB 10.0f       /* voice stands this far above the floor ... */
 #define STAY_DB 7.0f         /* ... and goes on while it stands this far */
 #define VOICE_MIN_DB 40.0f   /* -50 dB of full scale */

@@ -106,11 +106,13 @@ static void answer_ota(as_http *h, const as_http_site *site) {
   char url[sizeof h->host + 32], version[24];
   snprintf(url, sizeof url, "ws://%s/xiaozhi/v1/", h->host);
   firmware_version(h, version);
+  /* The token is no present for whoever asks: it goes to those who have it, as the protocol wants the field. */
+  const char *token = as_http_authorised(h, site->token) ? site->token : "";
   struct tm local;
   time_t now = time(NULL);
   localtime_r(&now, &local);
   set_reply(h, 200,
-            json_pack("{s:{s:s,s:s,s:i},s:{s:I,s:i},s:{s:s,s:s}}", "websocket", "url", url, "token", site->token,
+            json_pack("{s:{s:s,s:s,s:i},s:{s:I,s:i},s:{s:s,s:s}}", "websocket", "url", url, "token", token,
                       "version", 1, "server_time", "timestamp", (json_int_t)now * 1000, "timezone_offset",
                       (int)(local.tm_gmtoff / 60), "firmware", "version", version, "url", ""));
 }

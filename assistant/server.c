@@ -27,7 +27,8 @@ typedef struct session {
   char session_id[17];
   char device_id[ID_MAX];
   char vision_url[HOST_BYTES + 48];
-  uint8_t *received; /* a message whose end has not come */
+  as_turn_stats shown; /* copy of the turn's, under stats_lock */
+  uint8_t *received;   /* a message whose end has not come */
   size_t n_received;
   bool replaced;
   struct session *next;
@@ -72,6 +73,9 @@ static wr_time now_us(void) { return (wr_time)lws_now_usecs(); }
 static void on_timer(lws_sorted_usec_list_t *timer);
 
 static void settle(session *s) {
+  pthread_mutex_lock(&s->assistant->stats_lock);
+  s->shown = s->turn.stats;
+  pthread_mutex_unlock(&s->assistant->stats_lock);
   xz_send send;
   wr_time now = now_us(), deadline = as_turn_deadline(&s->turn);
   if (xz_server_peek(&s->turn.link, &send)) lws_callback_on_writable(s->wsi);
@@ -108,14 +112,16 @@ static void random_hex(char *out, size_t n_digits) {
 }
 
 /* A second connection of a device ends its first: one of them is a ghost. */
-static void replace_older(as_assistant *a, const session *newer) {
+static unsigned replace_older(const as_assistant *a, const session *newer) {
+  unsigned n = 0;
   for (session *s = a->sessions; s; s = s->next) {
     if (s == newer || !*s->device_id || strcasecmp(s->device_id, newer->device_id)) continue;
     s->replaced = true;
-    a->stats.n_replaced++;
+    n++;
     xz_server_close(&s->turn.link, 1000, "replaced");
     settle(s);
   }
+  return n;
 }
 
 static session *open_session(as_assistant *a, struct lws *wsi, const as_http *http) {
@@ -137,8 +143,9 @@ static session *open_session(as_assistant *a, struct lws *wsi, const as_http *ht
     return NULL;
   }
   xz_server_set_version(&s->turn.link, http->version);
+  unsigned n_replaced = replace_older(a, s);
   pthread_mutex_lock(&a->stats_lock);
-  replace_older(a, s);
+  a->stats.n_replaced += n_replaced;
   s->next = a->sessions;
   a->sessions = s;
   a->stats.n_sessions++;
@@ -384,7 +391,7 @@ uint16_t as_assistant_port(const as_assistant *a) { return a->port; }
 void as_assistant_stats_read(as_assistant *a, as_assistant_stats *stats) {
   pthread_mutex_lock(&a->stats_lock);
   *stats = a->stats;
-  for (const session *s = a->sessions; s; s = s->next) add_stats(stats, &s->turn.stats);
+  for (const session *s = a->sessions; s; s = s->next) add_stats(stats, &s->shown);
   pthread_mutex_unlock(&a->stats_lock);
 }
 

@@ -157,12 +157,30 @@ static bool use_tool(as_turn *t, const char *text, wr_time now) {
   return false;
 }
 
+static bool wants_tool(as_want want) {
+  return want == AS_WANT_VOLUME || want == AS_WANT_LOUDER || want == AS_WANT_QUIETER || want == AS_WANT_PHOTO;
+}
+
 static void answer(as_turn *t, const char *text, wr_time now) {
   struct tm local = t->world.local_time(t->world.ctx);
   t->intent = as_intent_of(text);
+  if (wants_tool(t->intent.want) && !t->link.mcp.listed && now < t->waits_until) {
+    snprintf(t->waits, sizeof t->waits, "%s", text);
+    t->phase = AS_PHASE_TOOL;
+    return;
+  }
   if (use_tool(t, text, now)) return;
   as_reply_to(&t->reply, &t->intent, &local, t->n_replies++);
   speak(t);
+}
+
+/* The tools are known, or will not be. */
+static void answer_what_waits(as_turn *t, wr_time now) {
+  if (!t->waits[0] || (!t->link.mcp.listed && now < t->waits_until)) return;
+  char text[AS_TEXT_MAX];
+  memcpy(text, t->waits, sizeof text);
+  t->waits[0] = 0;
+  answer(t, text, now);
 }
 
 /* The volume in a get_device_status result; -1: it does not say. */
@@ -232,6 +250,7 @@ static void new_turn(as_turn *t) {
   t->unsaid = NULL;
   t->tool = 0;
   t->asked_status = false;
+  t->waits[0] = 0;
   as_job_free(t->spoken);
   t->spoken = NULL;
 }
@@ -367,8 +386,8 @@ static void take_events(as_turn *t, wr_time now) {
   xz_server_event e;
   while (xz_server_poll(&t->link, &e)) {
     switch (e.kind) {
-      case XZ_SERVER_EVENT_HELLO:
-      case XZ_SERVER_EVENT_TOOLS:
+      case XZ_SERVER_EVENT_HELLO: t->waits_until = now + AS_TOOLS_LIMIT; break;
+      case XZ_SERVER_EVENT_TOOLS: answer_what_waits(t, now); break;
       case XZ_SERVER_EVENT_GOODBYE:
       case XZ_SERVER_EVENT_FAILED: break;
       case XZ_SERVER_EVENT_ABORT: new_turn(t); break;
@@ -405,6 +424,7 @@ void as_turn_tick(as_turn *t, wr_time now) {
   xz_server_tick(&t->link, now);
   take_events(t, now);
   queue_spoken(t);
+  answer_what_waits(t, now);
   if (!idle_too_long(t, now)) return;
   new_turn(t);
   t->last_words = true;
@@ -425,6 +445,7 @@ void as_turn_done(as_turn *t, as_job *job, wr_time now) {
 
 wr_time as_turn_deadline(const as_turn *t) {
   wr_time deadline = xz_server_deadline(&t->link);
+  if (t->waits[0]) deadline = wr_time_min(deadline, t->waits_until);
   if (t->link.state == XZ_SERVER_OPEN && t->phase == AS_PHASE_IDLE && !t->link.speaking && !t->last_words)
     deadline = wr_time_min(deadline, t->last_voice_at + AS_IDLE_LIMIT);
   return deadline;

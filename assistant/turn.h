@@ -15,6 +15,7 @@
 #include "assistant/studio.h"
 #include "xiaozhi/server.h"
 
+#define AS_TOOLS_LIMIT WR_S(2)  /* for a device just come to tell its tools, when they are asked for at once */
 #define AS_IDLE_LIMIT WR_S(120) /* without voice or text: farewell and close 1000 */
 enum { AS_SPEECH_BYTES = 64 * 1024 };
 
@@ -54,12 +55,14 @@ typedef struct as_turn {
   /* answer */
   as_intent intent;
   as_reply reply;
-  const char *unsaid; /* rest of reply.text */
-  uint32_t tool;      /* call waited for; 0: none */
-  bool asked_status;  /* it was for the volume */
-  int volume;         /* as far as known; -1 */
-  as_job *spoken;     /* speech waiting for room */
-  bool last_words;    /* close when it is said */
+  const char *unsaid;      /* rest of reply.text */
+  uint32_t tool;           /* call waited for; 0: none */
+  bool asked_status;       /* it was for the volume */
+  char waits[AS_TEXT_MAX]; /* words whose answer waits until the device's tools are known; "" none */
+  wr_time waits_until;
+  int volume;      /* as far as known; -1 */
+  as_job *spoken;  /* speech waiting for room */
+  bool last_words; /* close when it is said */
   wr_time last_voice_at;
   as_turn_stats stats;
   uint8_t speech_memory[AS_SPEECH_BYTES];

@@ -1,0 +1,282 @@
+/* assistant/turn_test.c - the conversation without sockets, threads or speech libraries: jobs are answered here. */
+#include "assistant/turn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "check.h"
+
+static as_turn turn;
+static as_job *asked; /* the job that waits for an answer */
+static bool busy;
+static char log_text[4096]; /* what was sent, texts only, "[n]" for n packets */
+
+static bool submit(void *ctx, as_job *job) {
+  (void)ctx;
+  if (busy) {
+    as_job_free(job);
+    return false;
+  }
+  as_job_free(asked);
+  asked = job;
+  return true;
+}
+
+static struct tm local_time(void *ctx) {
+  (void)ctx;
+  return (struct tm){.tm_hour = 9, .tm_min = 30};
+}
+
+static void say(const char *text, wr_time now) { as_turn_text(&turn, wr_bytes_of(text, strlen(text)), now); }
+
+static void begin(const char *hello) {
+  busy = false;
+  as_job_free(asked);
+  asked = NULL;
+  CHECK(as_turn_init(
+      &turn, 1, &(as_world){submit, local_time, NULL},
+      (xz_server_settings){.session_id = "s", .vision_url = "", .vision_token = "", .audio = {24000, 1, 60}}, 0));
+  say(hello, 0);
+}
+
+static void end(void) {
+  as_turn_wipe(&turn);
+  as_job_free(asked);
+  asked = NULL;
+}
+
+/* Everything that waits to be sent goes to the log; returns it. */
+static const char *sent(void) {
+  size_t n = 0, n_packets = 0;
+  xz_send send;
+  log_text[0] = 0;
+  while (xz_server_peek(&turn.link, &send)) {
+    n_packets += send.kind == XZ_SEND_BINARY;
+    if (send.kind != XZ_SEND_BINARY && n < sizeof log_text - 1)
+      n += (size_t)snprintf(log_text + n, sizeof log_text - n, "%.*s\n", (int)send.bytes.len,
+                            (const char *)send.bytes.data);
+    if (send.kind == XZ_SEND_CLOSE && n < sizeof log_text)
+      n += (size_t)snprintf(log_text + n, sizeof log_text - n, "CLOSE %d\n", send.code);
+    xz_server_pop(&turn.link);
+  }
+  if (n_packets && n < sizeof log_text) snprintf(log_text + n, sizeof log_text - n, "[%zu]", n_packets);
+  return log_text;
+}
+
+/* The studio did the job: |n| packets of speech, or words. */
+static void speech_is_made(size_t n, wr_time now) {
+  as_job *job = asked;
+  asked = NULL;
+  if (!job || job->kind != AS_JOB_SPEAK) {
+    CHECK(false);
+    return;
+  }
+  job->speech.packets = malloc(3 * n + 1);
+  for (size_t i = 0; i < n; i++) memcpy(job->speech.packets + 3 * i, "\1\0\x58", 3);
+  job->speech.bytes = 3 * n;
+  job->speech.n_packets = n;
+  as_turn_done(&turn, job, now);
+}
+
+static void words_are_heard(const char *words, wr_time now) {
+  as_job *job = asked;
+  asked = NULL;
+  if (!job || job->kind != AS_JOB_HEAR) {
+    CHECK(false);
+    return;
+  }
+  snprintf(job->heard.text, sizeof job->heard.text, "%s", words);
+  as_turn_done(&turn, job, now);
+}
+
+/* |ms| of a loud tone or of silence, as the device would send it. */
+static void sound(bool loud, int ms, wr_time now) {
+  int error;
+  OpusEncoder *encoder = opus_encoder_create(16000, 1, OPUS_APPLICATION_VOIP, &error);
+  for (int at = 0; at < ms; at += 60) {
+    int16_t pcm[960];
+    uint8_t packet[400];
+    for (int i = 0; i < 960; i++) pcm[i] = (int16_t)(loud ? (i / 20 % 2 ? 8000 : -8000) + i : 0);
+    int n = opus_encode(encoder, pcm, 960, packet, sizeof packet);
+    as_turn_binary(&turn, wr_bytes_of(packet, (size_t)(n > 0 ? n : 0)), now);
+  }
+  opus_encoder_destroy(encoder);
+}
+
+static const char plain[] = "{\"type\":\"hello\"}";
+static const char listen_auto[] = "{\"type\":\"listen\",\"state\":\"start\",\"mode\":\"auto\"}";
+
+TEST(as_turn_hears_answers_and_ends_the_bracket) {
+  begin(plain);
+  (void)sent();
+  say(listen_auto, 0);
+  sound(false, 900, 0);
+  sound(true, 900, 0);
+  CHECK(asked == NULL);
+  sound(false, 1200, 0);
+  REQUIRE(asked && asked->kind == AS_JOB_HEAR);
+  CHECK(asked->n_samples > 16000 && asked->n_samples < 3 * 16000);
+  words_are_heard("what time is it", 1);
+  const char *log = sent();
+  const char *stt = strstr(log, "\"text\":\"what time is it\""), *started = strstr(log, "\"start\"");
+  CHECK(stt && started && stt < started && strstr(log, "\"llm\""));
+  speech_is_made(3, 2);
+  CHECK(asked == NULL);
+  as_turn_tick(&turn, 3);
+  CHECK(strstr(sent(), "It is 9:30 A M.") != NULL);
+  for (wr_time at; (at = as_turn_deadline(&turn)) < WR_S(5);) as_turn_tick(&turn, at);
+  CHECK(strstr(sent(), "\"stop\"") != NULL);
+  CHECK(!turn.link.speaking);
+  end();
+}
+
+TEST(as_turn_speaks_sentence_by_sentence) {
+  begin(plain);
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"blah blah\"}", 0);
+  (void)sent();
+  static const char *const want[] = {"Sorry, I did not understand that.", "I can tell you the time or the date.",
+                                     "I can tell a joke, set the volume, or take a photo.", "Just ask."};
+  for (int i = 0; i < 4; i++) {
+    REQUIRE(asked != NULL);
+    CHECK_TEXT(asked->text, want[i]);
+    speech_is_made(1, WR_MS(i));
+  }
+  CHECK(asked == NULL);
+  end();
+}
+
+TEST(as_turn_late_results_find_no_owner) {
+  begin(plain);
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"hello\"}", 0);
+  REQUIRE(asked != NULL);
+  say("{\"type\":\"abort\"}", 1);
+  (void)sent();
+  speech_is_made(5, 2);
+  as_turn_tick(&turn, 3);
+  CHECK_TEXT(sent(), "");
+  CHECK_EQ(turn.phase, AS_PHASE_IDLE);
+  end();
+}
+
+TEST(as_turn_voice_interrupts_speech_in_realtime) {
+  begin(plain);
+  say("{\"type\":\"listen\",\"state\":\"start\",\"mode\":\"realtime\"}", 0);
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"hello\"}", 0);
+  speech_is_made(30, 1);
+  as_turn_tick(&turn, 2);
+  sound(false, 600, 3);
+  CHECK(turn.link.speaking);
+  (void)sent();
+  sound(true, 600, 4);
+  CHECK(!turn.link.speaking);
+  CHECK(strstr(sent(), "\"stop\"") != NULL);
+  CHECK_EQ(turn.stats.n_barge_ins, 1);
+  sound(false, 900, 5);
+  CHECK(asked && asked->kind == AS_JOB_HEAR);
+  end();
+}
+
+TEST(as_turn_says_when_it_is_busy_or_deaf) {
+  begin(plain);
+  say("{\"type\":\"listen\",\"state\":\"start\",\"mode\":\"manual\"}", 0);
+  sound(true, 600, 0);
+  say("{\"type\":\"listen\",\"state\":\"stop\"}", 0);
+  REQUIRE(asked && asked->kind == AS_JOB_HEAR);
+  asked->failed = true;
+  words_are_heard("", 0);
+  CHECK(asked && strstr(asked->text, "I cannot hear"));
+  (void)sent();
+  say("{\"type\":\"listen\",\"state\":\"start\",\"mode\":\"manual\"}", 0);
+  sound(true, 600, 0);
+  busy = true;
+  say("{\"type\":\"listen\",\"state\":\"stop\"}", 0);
+  for (wr_time at; (at = as_turn_deadline(&turn)) < WR_S(5);) as_turn_tick(&turn, at);
+  CHECK(strstr(sent(), "\"stop\"") != NULL); /* whatever fails, the bracket ends */
+  end();
+}
+
+static void reply(int id, const char *member) {
+  char text[600];
+  snprintf(text, sizeof text, "{\"type\":\"mcp\",\"payload\":{\"jsonrpc\":\"2.0\",\"id\":%d,%s}}", id, member);
+  say(text, 1);
+}
+
+TEST(as_turn_uses_the_tools_of_the_device) {
+  begin("{\"type\":\"hello\",\"features\":{\"mcp\":true}}");
+  reply(1, "\"result\":{}");
+  reply(2, "\"result\":{\"tools\":[{\"name\":\"set_volume\"},{\"name\":\"self.get_device_status\"}]}");
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"louder\"}", 2);
+  CHECK(strstr(sent(), "\"name\":\"self.get_device_status\"") != NULL);
+  reply(3,
+        "\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{\\\"audio_speaker\\\":{\\\"volume\\\":90}}\"}]}");
+  CHECK(strstr(sent(), "{\"volume\":100}") != NULL);
+  reply(4, "\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"true\"}]}");
+  CHECK(asked && !strcmp(asked->text, "The volume is now 100 percent."));
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"volume down\"}", 3);
+  CHECK(strstr(sent(), "{\"volume\":80}") != NULL); /* remembered */
+  reply(5, "\"error\":{\"message\":\"no speaker\"}");
+  CHECK(asked && strstr(asked->text, "that did not work"));
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"take a photo\"}", 4);
+  CHECK(asked && strstr(asked->text, "no camera"));
+  end();
+}
+
+TEST(as_turn_speaks_what_the_photo_showed) {
+  begin("{\"type\":\"hello\",\"features\":{\"mcp\":true}}");
+  reply(1, "\"result\":{}");
+  reply(2, "\"result\":{\"tools\":[{\"name\":\"self.camera.take_photo\"}]}");
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"take a photo\"}", 2);
+  CHECK(strstr(sent(), "\"arguments\":{\"question\":\"take a photo\"}") != NULL);
+  reply(3,
+        "\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{\\\"success\\\":true,\\\"response\\\":\\\"A "
+        "wall.\\\"}\"}]}");
+  CHECK(asked && !strcmp(asked->text, "A wall."));
+  end();
+}
+
+/* Pitfall 11: two minutes without a word. */
+TEST(as_turn_ends_a_session_nobody_uses) {
+  begin(plain);
+  (void)sent();
+  CHECK_EQ(as_turn_deadline(&turn), WR_S(120));
+  as_turn_tick(&turn, WR_S(119));
+  CHECK(asked == NULL);
+  as_turn_tick(&turn, WR_S(120));
+  speech_is_made(1, WR_S(121));
+  speech_is_made(1, WR_S(121));
+  for (int i = 0; i < 50 && turn.link.state == XZ_SERVER_OPEN; i++) as_turn_tick(&turn, WR_S(121) + WR_MS(60 * i));
+  CHECK(strstr(sent(), "CLOSE 1000") != NULL);
+  end();
+}
+
+TEST(as_turn_survives_rubbish) {
+  check_rng rng = {4};
+  begin(plain);
+  say("{\"type\":\"listen\",\"state\":\"start\",\"mode\":\"realtime\"}", 0);
+  for (int i = 0; i < 3000; i++) {
+    uint8_t packet[200];
+    size_t n = 1 + check_rng_u32(&rng) % sizeof packet;
+    check_rng_fill(&rng, packet, n);
+    as_turn_binary(&turn, wr_bytes_of(packet, n), WR_MS(i));
+    (void)sent();
+  }
+  CHECK(turn.n_utterance <= (AS_EP_MAX + AS_EP_PRE_ROLL) * AS_EP_FRAME);
+  end();
+}
+
+/* Pitfall 17: the user speaks before the device has told its tools. */
+TEST(as_turn_waits_a_moment_for_the_tools) {
+  begin("{\"type\":\"hello\",\"features\":{\"mcp\":true}}");
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"volume 30\"}", 1);
+  CHECK(asked == NULL);
+  reply(1, "\"result\":{}");
+  reply(2, "\"result\":{\"tools\":[{\"name\":\"set_volume\"}]}");
+  CHECK(strstr(sent(), "{\"volume\":30}") != NULL);
+  end();
+  begin("{\"type\":\"hello\",\"features\":{\"mcp\":true}}");
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"volume 30\"}", 1);
+  CHECK_EQ(as_turn_deadline(&turn), WR_S(2));
+  as_turn_tick(&turn, WR_S(2));
+  CHECK(asked && strstr(asked->text, "does not let me change"));
+  end();
+}
