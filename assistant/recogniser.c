@@ -11,6 +11,8 @@
 #include <dlfcn.h>
 #include <pocketsphinx.h>
 #include <sphinxbase/err.h>
+#include <sphinxbase/fsg_model.h>
+#include <sphinxbase/jsgf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@
 
 #define COMMANDS "command"
 #define SOUNDS "sounds"
+#define LANGUAGE_WEIGHT 6.5f /* the library's default */
 enum { REJECT_ABOVE = 76, MIN_SAMPLES = AS_RECOGNISER_RATE / 5 };
 
 typedef struct sphinx {
@@ -30,7 +33,13 @@ typedef struct sphinx {
   __typeof__(ps_init) *ps_init;
   __typeof__(ps_free) *ps_free;
   __typeof__(ps_add_word) *ps_add_word;
-  __typeof__(ps_set_jsgf_string) *ps_set_jsgf_string;
+  __typeof__(jsgf_parse_string) *jsgf_parse_string;
+  __typeof__(jsgf_get_public_rule) *jsgf_get_public_rule;
+  __typeof__(jsgf_build_fsg) *jsgf_build_fsg;
+  __typeof__(jsgf_grammar_free) *jsgf_grammar_free;
+  __typeof__(fsg_model_free) *fsg_model_free;
+  __typeof__(ps_get_logmath) *ps_get_logmath;
+  __typeof__(ps_set_fsg) *ps_set_fsg;
   __typeof__(ps_set_search) *ps_set_search;
   __typeof__(ps_start_utt) *ps_start_utt;
   __typeof__(ps_process_raw) *ps_process_raw;
@@ -59,11 +68,12 @@ static bool load(sphinx *lib, char *error, size_t cap) {
   struct {
     const char *name;
     void *function;
-  } names[] = {
-      NAME(cmd_ln_init), NAME(cmd_ln_free_r),  NAME(err_set_logfp), NAME(ps_args),      NAME(ps_init),
-      NAME(ps_free),     NAME(ps_add_word),    NAME(ps_set_search), NAME(ps_start_utt), NAME(ps_set_jsgf_string),
-      NAME(ps_end_utt),  NAME(ps_process_raw), NAME(ps_get_hyp),    NAME(ps_seg_iter),  NAME(ps_seg_next),
-      NAME(ps_seg_prob), NAME(ps_seg_frames)};
+  } names[] = {NAME(cmd_ln_init),       NAME(cmd_ln_free_r),     NAME(err_set_logfp),        NAME(ps_args),
+               NAME(ps_init),           NAME(ps_free),           NAME(ps_add_word),          NAME(ps_set_search),
+               NAME(ps_start_utt),      NAME(jsgf_parse_string), NAME(jsgf_get_public_rule), NAME(jsgf_build_fsg),
+               NAME(jsgf_grammar_free), NAME(fsg_model_free),    NAME(ps_get_logmath),       NAME(ps_set_fsg),
+               NAME(ps_end_utt),        NAME(ps_process_raw),    NAME(ps_get_hyp),           NAME(ps_seg_iter),
+               NAME(ps_seg_next),       NAME(ps_seg_prob),       NAME(ps_seg_frames)};
 #undef NAME
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     void *symbol = dlsym(lib->library, names[i].name);
@@ -92,6 +102,19 @@ static bool add_words(as_recogniser *r) {
   return true;
 }
 
+/* ps_set_jsgf_string would do, but it never frees what it parsed. */
+static bool add_grammar(as_recogniser *r, const char *name, const char *text) {
+  sphinx *lib = &r->lib;
+  jsgf_t *grammar = lib->jsgf_parse_string(text, NULL);
+  jsgf_rule_t *rule = grammar ? lib->jsgf_get_public_rule(grammar) : NULL;
+  fsg_model_t *fsg =
+      rule ? lib->jsgf_build_fsg(grammar, rule, lib->ps_get_logmath(r->decoder), LANGUAGE_WEIGHT) : NULL;
+  bool fine = fsg && lib->ps_set_fsg(r->decoder, name, fsg) == 0;
+  if (fsg) lib->fsg_model_free(fsg);
+  if (grammar) lib->jsgf_grammar_free(grammar);
+  return fine;
+}
+
 static bool open_decoder(as_recogniser *r, const char *model_dir) {
   char hmm[512];
   snprintf(hmm, sizeof hmm, "%s/en-us/en-us", model_dir);
@@ -101,8 +124,7 @@ static bool open_decoder(as_recogniser *r, const char *model_dir) {
   if (!config) return false;
   r->decoder = r->lib.ps_init(config);
   r->lib.cmd_ln_free_r(config);
-  return r->decoder && add_words(r) && r->lib.ps_set_jsgf_string(r->decoder, COMMANDS, as_grammar) == 0 &&
-         r->lib.ps_set_jsgf_string(r->decoder, SOUNDS, as_sounds) == 0;
+  return r->decoder && add_words(r) && add_grammar(r, COMMANDS, as_grammar) && add_grammar(r, SOUNDS, as_sounds);
 }
 
 as_recogniser *as_recogniser_open(const char *model_dir, char *error, size_t error_cap) {
