@@ -15,6 +15,7 @@ export function installProbe() {
     /** @type {AnalyserNode|null} */ tap: null,
     /** @type {{at:number, db:number}[]} */ levels: [],
     binaryBytes: 0,
+    /** @type {{at:number, muted:boolean}[]} the loudspeaker's element */ mutes: [],
     /** @type {AudioContext|null} */ context: null,
   };
   /** @type {any} */ (window).probe = probe;
@@ -46,6 +47,14 @@ export function installProbe() {
     else probe.binaryBytes += data.byteLength;
     return send.call(this, data);
   };
+  const muted = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "muted");
+  Object.defineProperty(HTMLMediaElement.prototype, "muted", {
+    ...muted,
+    set(/** @type {boolean} */ on) {
+      muted?.set?.call(this, on);
+      probe.mutes.push({ at: performance.now(), muted: on });
+    },
+  });
   const create = Peer.prototype.createDataChannel;
   Peer.prototype.createDataChannel = function (/** @type {string} */ label, /** @type {any} */ options) {
     const channel = create.call(this, label, options);

@@ -16,6 +16,9 @@ import { bargeInTail, call, captions, holdWhile, nextAnswer, nextHeard, reach, s
 /** @typedef {import("./browsers.js").WatchedPage} Page */
 
 const BARGE_IN_MOST_MS = 80;
+/** On the track, before the page's own mute: a jitter buffer's worth. A gateway that lets speech break off without a
+ * frame of silence shows here with 300 ms, because the browser conceals what it takes for a loss. */
+const TRACK_MOST_MS = 120;
 const screens = process.env["SCREENS"] ?? fileURLToPath(new URL("../../build/screens", import.meta.url));
 const binary = process.env["GATEWAY"] ?? "";
 check(fs.existsSync(binary), `GATEWAY must name the gateway's program (it is "${binary}")`);
@@ -215,6 +218,7 @@ async function bargeIn(page, browser) {
   await type(page, "hello");
   await nextAnswer(page);
   await reach(page, ["ready"], 30_000);
+  /** @type {{track_ms:number, heard_ms:number}[]} */
   const tails = [];
   for (let round = 0; round < 5; round++) {
     await type(page, "tell me a joke");
@@ -222,9 +226,13 @@ async function bargeIn(page, browser) {
     tails.push(await bargeInTail(page));
     await reach(page, ["ready"]);
   }
-  note(`${browser}: old speech after abort, ms: ${tails.map((tail) => tail.toFixed(0)).join(", ")}`);
-  const worst_ms = Math.max(...tails);
-  check(worst_ms <= BARGE_IN_MOST_MS, `${worst_ms.toFixed(0)} ms of old speech after abort, at most ${BARGE_IN_MOST_MS}`);
+  /** @param {"heard_ms"|"track_ms"} which */
+  const line = (which) => tails.map((tail) => tail[which].toFixed(0)).join(", ");
+  note(`${browser}: ms of old speech after abort: heard ${line("heard_ms")}; on the track ${line("track_ms")}`);
+  const worst_ms = Math.max(...tails.map((tail) => tail.heard_ms));
+  check(worst_ms <= BARGE_IN_MOST_MS, `${worst_ms.toFixed(0)} ms of old speech heard after abort, at most ${BARGE_IN_MOST_MS}`);
+  const middle_ms = tails.map((tail) => tail.track_ms).sort((a, b) => a - b)[Math.floor(tails.length / 2)] ?? 0;
+  check(middle_ms <= TRACK_MOST_MS, `${middle_ms.toFixed(0)} ms of old speech on the track (median), at most ${TRACK_MOST_MS}`);
 }
 
 test("chromium: at most 80 ms of old speech after an interruption", () =>

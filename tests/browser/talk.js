@@ -95,12 +95,14 @@ export async function type(page, text) {
   await page.keyboard.press("Enter");
 }
 
-/** Interrupts in the middle of a loud syllable and measures what is heard after it.
+/** Interrupts in the middle of a loud syllable and measures the old speech after it, in two places.
  *
- * From the page's `send` of the abort to the last moment, in 900 ms, at which the remote track was above -45 dBFS.
- * It contains everything: the way to the gateway, what was on its way back, the jitter buffer, the browser's
- * concealment of the sudden end, the ~10 ms of Web Audio and up to 9 ms of the meter's window and step. Nothing is
- * subtracted. @param {Page} page @returns {Promise<number>} ms */
+ * `track_ms`: from the page's `send` of the abort to the last moment, in 900 ms, at which the remote track was above
+ * -45 dBFS. It contains everything: the way to the gateway, what was on its way back, the jitter buffer (20 to 80 ms,
+ * more on a busy machine), the browser's concealment of a sudden end, the ~10 ms of Web Audio and up to 9 ms of the
+ * meter's window and step. Nothing is subtracted.
+ * `heard_ms`: the part of it before the page muted its loudspeaker. What the sound card had already been given (some
+ * 10 ms) is not in it. @param {Page} page @returns {Promise<{track_ms:number, heard_ms:number}>} */
 export async function bargeInTail(page) {
   await page.evaluate((least) => {
     const { probe } = /** @type {any} */ (window);
@@ -128,7 +130,9 @@ export async function bargeInTail(page) {
     if (after.length < 40) return null;
     let last = abort.at;
     for (const level of after) if (level.db > least) last = level.at;
-    return last - abort.at;
+    const mute = probe.mutes.find((/** @type {any} */ entry) => entry.muted && entry.at >= abort.at);
+    const track_ms = last - abort.at;
+    return { track_ms, heard_ms: mute ? Math.min(track_ms, mute.at - abort.at) : track_ms };
   }, SPEECH_DB);
   check(tail !== null, "no abort was sent, or the meter stood still");
   return tail;
