@@ -319,6 +319,10 @@ bool gw_config_udp(const gw_config *config, wr_addr *addr) {
   if (config->udp[0]) return gw_host_port(config->udp, addr);
   if (!gw_host_port(config->listen, addr)) return false;
   addr->port = 51001;
+  /* Firefox sends no media to loopback addresses: beside a page served on loopback, media is on every address of
+   * this machine. Nobody gets further than a STUN check there without the credentials of an offer made over HTTP.
+   */
+  if (gw_addr_is_loopback(addr)) memset(addr->ip, 0, sizeof(addr->ip));
   return true;
 }
 

@@ -103,7 +103,7 @@ static bool is_link_local(const wr_addr *addr) {
   return addr->family == 6 && addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
 }
 
-/* Every address of this machine the wildcard covers; loopback only if there is nothing else. */
+/* The addresses of this machine that a wildcard covers: its loopback ones, or the others. */
 static void add_interfaces(gw_locals *locals, const wr_addr *bound, bool loopback) {
   struct ifaddrs *list = NULL;
   if (getifaddrs(&list)) return;
