@@ -1,4 +1,5 @@
-/* base/pool.c - a free list threaded through the free blocks themselves. */
+/* base/pool.c - a free list threaded through the free blocks themselves. Blocks never taken yet are not on it and not
+ * touched: a pool sized for the worst case costs only the pages that were needed so far. */
 #include "base/pool.h"
 
 typedef struct free_block {
@@ -9,6 +10,7 @@ struct wr_pool {
   free_block *head;
   uint8_t *first;
   size_t block_bytes, n_blocks, n_free, n_low_water;
+  size_t n_touched; /* blocks ever taken: those beyond are fresh */
 };
 
 #define HEADER_BYTES ((sizeof(wr_pool) + 15) / 16 * 16)
@@ -22,19 +24,14 @@ wr_pool *wr_pool_init(void *mem, size_t block_bytes, size_t n_blocks) {
   wr_pool *pool = mem;
   *pool = (wr_pool){.first = (uint8_t *)mem + HEADER_BYTES, .block_bytes = rounded(block_bytes)};
   pool->n_blocks = pool->n_free = pool->n_low_water = n_blocks;
-  /* Linked from the last to the first, so that the first block is handed out first. */
-  for (size_t i = n_blocks; i-- > 0;) {
-    free_block *block = (void *)(pool->first + i * pool->block_bytes);
-    block->next = pool->head;
-    pool->head = block;
-  }
   return pool;
 }
 
 void *wr_pool_take(wr_pool *pool) {
-  free_block *block = pool->head;
-  if (!block) return NULL;
-  pool->head = block->next;
+  if (!pool->n_free) return NULL;
+  void *block = pool->head;
+  if (block) pool->head = pool->head->next;
+  else block = pool->first + pool->n_touched++ * pool->block_bytes;
   pool->n_free--;
   if (pool->n_free < pool->n_low_water) pool->n_low_water = pool->n_free;
   return block;
