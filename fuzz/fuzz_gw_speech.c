@@ -16,13 +16,14 @@ static void emit(void *ctx, wr_bytes opus) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   static gw_uplink up;
+  static uint8_t held[GW_UPLINK_BYTES];
   static gw_downlink down;
   gw_stock stock;
   wr_time now = 0;
   OpusRepacketizer *repacketizer = opus_repacketizer_create();
   wr_reader r = wr_reader_of(wr_bytes_of(data, len));
   gw_stock_init(&stock, 64);
-  gw_uplink_init(&up, repacketizer, emit, NULL);
+  gw_uplink_init(&up, held, repacketizer, emit, NULL);
   gw_downlink_init(&down, &stock, repacketizer, 0, now);
   gw_uplink_start(&up, true, now);
   while (wr_reader_left(&r) >= 3) {

@@ -11,7 +11,7 @@
 
 void gw_downlink_init(gw_downlink *down, gw_stock *stock, OpusRepacketizer *repacketizer, uint32_t timestamp,
                       wr_time now) {
-  memset(down, 0, offsetof(gw_downlink, frame));
+  memset(down, 0, sizeof(*down));
   gw_fifo_init(&down->fifo, stock, GW_DOWNLINK_BLOCKS);
   down->repacketizer = repacketizer;
   down->timestamp = timestamp;
@@ -132,9 +132,8 @@ static void take_audio(gw_downlink *down, const gw_record *record, const uint8_t
     down->timestamp_at = now;
     down->next_at = now;
   }
-  memcpy(down->frame, bytes, record->len);
   *item = (gw_downlink_item){.kind = GW_DOWNLINK_AUDIO, .timestamp = down->timestamp, .marker = starts};
-  item->opus = wr_bytes_of(down->frame, record->len);
+  item->opus = wr_bytes_of(bytes, record->len); /* pop below leaves the bytes where they are */
   down->playing = true;
   down->next_at += SAMPLES_US(record->value);
   down->timestamp += record->value;

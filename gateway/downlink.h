@@ -22,7 +22,7 @@ typedef enum gw_downlink_kind { GW_DOWNLINK_AUDIO, GW_DOWNLINK_TEXT, GW_DOWNLINK
 
 typedef struct gw_downlink_item {
   gw_downlink_kind kind;
-  wr_bytes opus;      /* AUDIO: borrowed until the next call */
+  wr_bytes opus;      /* AUDIO: borrowed until something is pushed to any queue of the stock */
   uint32_t timestamp; /* AUDIO: 48 kHz */
   bool marker;        /* AUDIO: first of a spurt */
   char *text;         /* TEXT: the caller frees it */
@@ -39,7 +39,6 @@ typedef struct gw_downlink {
   uint32_t timestamp;
   wr_time timestamp_at; /* instant |timestamp| stands for */
   uint64_t n_in, n_out, n_refused, n_bad;
-  uint8_t frame[GW_RECORD_MAX]; /* what poll handed out */
 } gw_downlink;
 
 /* |timestamp|: where the RTP clock starts; random. */

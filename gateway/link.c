@@ -25,7 +25,8 @@ const char *gw_link_state_text(gw_link_state state) {
 }
 
 void gw_link_init(gw_session *s) {
-  memset(&s->link, 0, offsetof(gw_link, client));
+  memset(&s->link, 0, sizeof(s->link));
+  s->link.client = &s->cold->client;
   gw_fifo_init(&s->link.early, &s->worker->stock, GW_EARLY_SPEECH_BLOCKS);
   s->link.wants_to_listen = s->auto_listen;
 }
@@ -46,7 +47,7 @@ static void open_socket(gw_session *s, wr_time now) {
   if (!link->client_ready) {
     xz_client_settings settings;
     xz_client_settings_default(&settings);
-    xz_client_init(&link->client, &settings);
+    xz_client_init(link->client, &settings);
     link->client_ready = true;
   }
   tell(s, GW_LINK_OPEN, 0, &s->identity, sizeof(s->identity));
@@ -57,38 +58,42 @@ void gw_link_want(gw_session *s, wr_time now) {
   if (s->link.state == GW_LINK_OFF && !s->link.socket_wanted) open_socket(s, now);
 }
 
-static void send_text(gw_session *s, wr_bytes text) {
-  if (text.len <= GW_MESSAGE_INLINE) {
-    tell(s, GW_LINK_SEND_TEXT, 0, text.data, text.len);
-    return;
+/* |must|: it waits if the HTTP thread does not keep up; else it is dropped. */
+static bool send_bytes(gw_session *s, gw_kind kind, wr_bytes bytes, bool must) {
+  gw_message message = {.kind = (uint16_t)kind, .ref = gw_session_ref(s)};
+  gw_sender *http = &s->worker->http;
+  size_t len = bytes.len;
+  if (len > GW_MESSAGE_INLINE) {
+    message.owned = malloc(len);
+    if (!message.owned) return false;
+    memcpy(message.owned, bytes.data, len);
+    message.owned_len = len;
+    len = 0;
   }
-  char *copy = malloc(text.len);
-  if (!copy) return;
-  memcpy(copy, text.data, text.len);
-  gw_message message = {.kind = GW_LINK_SEND_TEXT, .ref = gw_session_ref(s), .owned = copy, .owned_len = text.len};
-  gw_tell(&s->worker->http, &message, NULL, 0);
+  if (must) {
+    gw_tell(http, &message, bytes.data, len);
+    return true;
+  }
+  bool sent = gw_try_tell(http, &message, bytes.data, len);
+  if (!sent) free(message.owned);
+  return sent;
 }
 
 static void push_outbox(gw_session *s) {
   gw_link *link = &s->link;
   xz_send send;
-  while (link->client_ready && link->in_flight < GW_LINK_CREDIT && xz_client_peek(&link->client, &send)) {
-    gw_message binary = {.kind = GW_LINK_SEND_BINARY, .ref = gw_session_ref(s)};
+  while (link->client_ready && link->in_flight < GW_LINK_CREDIT && xz_client_peek(link->client, &send)) {
+    bool sent = false;
     switch (send.kind) {
-      case XZ_SEND_TEXT:
-        link->in_flight += (uint32_t)send.bytes.len;
-        send_text(s, send.bytes);
-        break;
+      case XZ_SEND_TEXT: sent = send_bytes(s, GW_LINK_SEND_TEXT, send.bytes, true); break;
       case XZ_SEND_BINARY:
-        if (send.bytes.len <= GW_MESSAGE_INLINE &&
-            gw_try_tell(&s->worker->http, &binary, send.bytes.data, send.bytes.len))
-          link->in_flight += (uint32_t)send.bytes.len;
-        else
-          count(s, GW_SPEECH_REFUSED);
+        sent = send_bytes(s, GW_LINK_SEND_BINARY, send.bytes, false);
+        if (!sent) count(s, GW_SPEECH_REFUSED);
         break;
       case XZ_SEND_CLOSE: tell(s, GW_LINK_CLOSE, send.code, send.bytes.data, send.bytes.len); break;
     }
-    xz_client_pop(&link->client);
+    if (sent) link->in_flight += (uint32_t)send.bytes.len;
+    xz_client_pop(link->client);
   }
 }
 
@@ -96,14 +101,14 @@ static void push_outbox(gw_session *s) {
 
 static void start_listening(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
-  if (xz_client_listen_start(&link->client, link->mode) != WR_OK) return;
+  if (xz_client_listen_start(link->client, link->mode) != WR_OK) return;
   link->listening = true;
   gw_uplink_start(&s->up, link->mode != XZ_MODE_MANUAL, now);
 }
 
 static void stop_listening(gw_session *s) {
   gw_uplink_stop(&s->up, true);
-  if (xz_client_listen_stop(&s->link.client) != WR_OK) return; /* not connected: it knows nothing of listening */
+  if (xz_client_listen_stop(s->link.client) != WR_OK) return; /* not connected: it knows nothing of listening */
   s->link.listening = false;
 }
 
@@ -113,7 +118,7 @@ static void say_early(gw_session *s) {
   const uint8_t *bytes;
   while (link->state == GW_LINK_READY && link->early.n_records) {
     const gw_record *record = gw_fifo_front(&link->early, &bytes);
-    if (xz_client_send_audio(&link->client, wr_bytes_of(bytes, record->len), 0) == WR_ERR_LIMIT) return;
+    if (xz_client_send_audio(link->client, wr_bytes_of(bytes, record->len), 0) == WR_ERR_LIMIT) return;
     count(s, GW_UPLINK_PACKETS);
     gw_fifo_pop(&link->early);
   }
@@ -126,7 +131,7 @@ static void silence_answer(gw_session *s, wr_time now) {
   link->awaits_sound = false;
   if (link->page_hears) gw_page_tts(s, "stop", now);
   link->page_hears = false;
-  if (link->state == GW_LINK_READY && xz_client_abort(&link->client, NULL) != WR_OK)
+  if (link->state == GW_LINK_READY && xz_client_abort(link->client, NULL) != WR_OK)
     gw_page_say_error(s, "backend_busy", "the assistant does not take more just now", now);
   link->in_answer = false;
 }
@@ -172,7 +177,7 @@ static void say_now(gw_session *s, const char *text, wr_time now) {
   if (is_answering(s)) silence_answer(s, now);
   s->link.asked_at = now;
   s->link.awaits_sound = true;
-  if (xz_client_detect(&s->link.client, text) != WR_OK)
+  if (xz_client_detect(s->link.client, text) != WR_OK)
     gw_page_say_error(s, "backend_busy", "the assistant does not take more just now", now);
 }
 
@@ -197,7 +202,7 @@ void gw_link_audio(gw_session *s, const wr_audio *audio, wr_time now) {
 }
 
 void gw_link_tool_result(gw_session *s, uint32_t call, bool ok, const char *text, wr_time now) {
-  if (!s->link.client_ready || xz_client_tool_result(&s->link.client, call, ok, text) != WR_OK)
+  if (!s->link.client_ready || xz_client_tool_result(s->link.client, call, ok, text) != WR_OK)
     gw_page_say_error(s, "no_such_call", "nobody waits for this result any more", now);
 }
 
@@ -300,19 +305,19 @@ static void on_client_event(gw_session *s, const xz_client_event *e, wr_time now
 
 static void drain_events(gw_session *s, wr_time now) {
   xz_client_event event;
-  while (xz_client_poll(&s->link.client, &event)) on_client_event(s, &event, now);
+  while (xz_client_poll(s->link.client, &event)) on_client_event(s, &event, now);
 }
 
 static bool sends_rubbish(const gw_session *s) {
-  const uint64_t *drop = s->link.client.stats.drop;
+  const uint64_t *drop = s->link.client->stats.drop;
   return drop[XZ_DROP_NOT_JSON] + drop[XZ_DROP_TOO_LONG] + drop[XZ_DROP_MALFORMED] + s->down.n_bad > RUBBISH_MAX;
 }
 
 static void hang_up_on_rubbish(gw_session *s, wr_time now) {
-  memset(s->link.client.stats.drop, 0, sizeof(s->link.client.stats.drop));
+  memset(s->link.client->stats.drop, 0, sizeof(s->link.client->stats.drop));
   s->down.n_bad = 0;
   gw_page_say_error(s, "backend", "the assistant sent rubbish and was disconnected", now);
-  xz_client_hang_up(&s->link.client);
+  xz_client_hang_up(s->link.client);
 }
 
 static wr_time backoff(gw_session *s) {
@@ -342,7 +347,7 @@ void gw_link_tell_state(gw_session *s, wr_time now) {
 static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time now) {
   gw_link *link = &s->link;
   bool was_ready = link->state == GW_LINK_READY, was_idle = !link->wants_to_listen && !link->in_answer;
-  xz_client_closed(&link->client);
+  xz_client_closed(link->client);
   link->listening = false;
   link->socket_wanted = false;
   link->in_flight = 0;
@@ -372,9 +377,9 @@ void gw_link_message(gw_session *s, const gw_message *m, wr_time now) {
   char reason[128];
   if (!link->client_ready) return;
   switch ((int)m->kind) {
-    case GW_LINK_OPENED: xz_client_opened(&link->client, now); break;
-    case GW_LINK_TEXT: xz_client_recv_text(&link->client, bytes, now); break;
-    case GW_LINK_BINARY: xz_client_recv_binary(&link->client, bytes, now); break;
+    case GW_LINK_OPENED: xz_client_opened(link->client, now); break;
+    case GW_LINK_TEXT: xz_client_recv_text(link->client, bytes, now); break;
+    case GW_LINK_BINARY: xz_client_recv_binary(link->client, bytes, now); break;
     case GW_LINK_SENT: link->in_flight -= m->number < link->in_flight ? m->number : link->in_flight; break;
     case GW_PHOTO_DONE: on_photo_done(s, m, now); break;
     case GW_LINK_CLOSED:
@@ -396,14 +401,14 @@ void gw_link_message(gw_session *s, const gw_message *m, wr_time now) {
 void gw_link_tick(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
   if (link->state == GW_LINK_WAITING && now >= link->retry_at) open_socket(s, now);
-  if (!link->client_ready || now < xz_client_deadline(&link->client)) return;
-  xz_client_tick(&link->client, now);
+  if (!link->client_ready || now < xz_client_deadline(link->client)) return;
+  xz_client_tick(link->client, now);
   drain_events(s, now);
 }
 
 wr_time gw_link_deadline(const gw_session *s) {
   wr_time at = s->link.state == GW_LINK_WAITING ? s->link.retry_at : WR_NEVER;
-  return s->link.client_ready ? wr_time_min(at, xz_client_deadline(&s->link.client)) : at;
+  return s->link.client_ready ? wr_time_min(at, xz_client_deadline(s->link.client)) : at;
 }
 
 static void play_audio(gw_session *s, const gw_downlink_item *item, wr_time now) {
@@ -449,6 +454,6 @@ void gw_link_close(gw_session *s, const char *reason) {
   for (size_t i = 0; i < link->n_unsaid; i++) free(link->unsaid[i]);
   link->n_unsaid = 0;
   gw_fifo_clear(&link->early);
-  if (link->client_ready) xz_client_wipe(&link->client);
+  if (link->client_ready) xz_client_wipe(link->client);
   link->client_ready = false;
 }

@@ -13,7 +13,7 @@
 
 #include "wr/types.h"
 
-#define GW_MESSAGE_INLINE 1500 /* bytes a message carries itself; more travels as |owned| */
+#define GW_MESSAGE_INLINE 400 /* bytes a message carries itself, speech always; more travels as |owned| */
 
 /* Which session of which worker. A slot is used again with another generation: stale references find nobody. */
 typedef struct gw_ref {

@@ -15,7 +15,7 @@ static void refuse(gw_session *s, const char *why, wr_time now) {
 }
 
 void gw_photo_begin(gw_session *s, const gw_page_message *m, wr_time now) {
-  const char *url = s->link.client_ready ? xz_client_vision_url(&s->link.client) : "";
+  const char *url = s->link.client_ready ? xz_client_vision_url(s->link.client) : "";
   if (!s->photo_call || m->id != s->photo_call) {
     refuse(s, "photo: nobody asked for it", now);
     return;
@@ -38,7 +38,7 @@ void gw_photo_begin(gw_session *s, const gw_page_message *m, wr_time now) {
   photo->identity = s->identity;
   photo->size = m->size;
   snprintf(photo->url, sizeof(photo->url), "%s", url);
-  snprintf(photo->token, sizeof(photo->token), "%s", xz_client_vision_token(&s->link.client));
+  snprintf(photo->token, sizeof(photo->token), "%s", xz_client_vision_token(s->link.client));
   snprintf(photo->question, sizeof(photo->question), "%s", s->photo_question);
 }
 

@@ -70,22 +70,20 @@ static gw_http_error error_of(wr_err err) {
 
 /* ---- the connection ---- */
 
-static bool start_conn(gw_session *s, wr_time now) {
+static void start_conn(gw_session *s, wr_time now) {
   gw_worker *w = s->worker;
   wr_conn_settings settings;
   wr_conn_settings_default(&settings);
   settings.crypto = w->settings.crypto;
   settings.rng = w->settings.rng;
-  settings.pool = gw_worker_pool(w, s->slot);
+  settings.pool = w->pool;
   settings.message_buffer = w->message_buffer;
   settings.message_buffer_bytes = settings.max_message_bytes;
   settings.cname = "xiaozhi";
   gw_ufrag_prefix(settings.ufrag_prefix, w->settings.index, s->slot);
-  if (!settings.pool) return false;
   s->conn = wr_conn_init(s->conn_memory, &settings, now);
   for (size_t i = 0; i < w->settings.locals->n; i++)
     (void)wr_conn_add_local(s->conn, &w->settings.locals->at[i].base, &w->settings.locals->at[i].shown, now);
-  return true;
 }
 
 static void drop_conn(gw_session *s) {
@@ -146,13 +144,12 @@ void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {
   gw_hex(s->id_text, s->id, sizeof(s->id));
   choose_identity(s, request);
   gw_downlink_init(&s->down, &w->stock, w->repacketizer, wr_rng_u32(&w->settings.rng), now);
-  gw_uplink_init(&s->up, w->repacketizer, emit_uplink, s);
+  gw_uplink_init(&s->up, s->cold->held, w->repacketizer, emit_uplink, s);
   gw_link_init(s);
   s->link.mode = request->has_mode ? request->mode : XZ_MODE_AUTO;
   set_state(s, GW_SESSION_NEW, WR_NEVER);
-  if (!start_conn(s, now)) {
-    refuse(s, request, GW_HTTP_FULL, NULL);
-  } else if (answer(s, request, now)) {
+  start_conn(s, now);
+  if (answer(s, request, now)) {
     count(s, GW_SESSIONS_OPENED);
     set_state(s, GW_SESSION_CONNECTING, now + WR_S(config_of(s)->connect_seconds));
     gw_log(GW_INFO, "session", "session", s->id_text, "state", "connecting", NULL);
@@ -177,7 +174,8 @@ static bool would_agree(gw_session *s, const gw_request *request) {
 static void resume(gw_session *s, const gw_request *request, wr_time now) {
   if (!would_agree(s, request)) return;
   if (s->conn) drop_conn(s);
-  if (!start_conn(s, now) || !answer(s, request, now)) {
+  start_conn(s, now);
+  if (!answer(s, request, now)) {
     gw_session_close(s, GW_END_LOST, now);
     return;
   }
@@ -461,7 +459,7 @@ static void emit_uplink(void *ctx, wr_bytes opus) {
   gw_session *s = ctx;
   gw_link *link = &s->link;
   if (link->state == GW_LINK_READY && !link->early.n_records) {
-    if (xz_client_send_audio(&link->client, opus, 0) == WR_OK) count(s, GW_UPLINK_PACKETS);
+    if (xz_client_send_audio(link->client, opus, 0) == WR_OK) count(s, GW_UPLINK_PACKETS);
     return;
   }
   /* Kept for when the assistant is back; at the bound the oldest words go. */

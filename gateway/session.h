@@ -2,8 +2,8 @@
  *
  *   new -> connecting -> connected <-> degraded -> lost -> (resumed: connecting | closed)
  *
- * A session lives in a slot of its worker: this struct, then the memory of its wr_conn. Slots are pages that become
- * resident on first use; a slot's generation tells its tenants apart. After anything happened to a session,
+ * A session lives in a slot of its worker: this struct, the memory of its wr_conn, gw_cold. Slots are pages that
+ * become resident on first use; a slot's generation tells its tenants apart. After anything happened to a session,
  * gw_session_settle drains what follows from it: datagrams, events, speech that is due, messages, the next
  * deadline. Nothing else may be left undone when it returns; the session may be gone then. */
 #ifndef GATEWAY_SESSION_H
@@ -56,9 +56,15 @@ typedef struct gw_link {
   wr_time asked_at; /* end of the caller's speech */
   char *unsaid[GW_N_UNSAID];
   size_t n_unsaid;
-  gw_fifo early;    /* speech the assistant has not heard yet */
-  xz_client client; /* large, last: its pages stay untouched without an assistant */
+  gw_fifo early;     /* speech the assistant has not heard yet */
+  xz_client *client; /* in the slot's cold part */
 } gw_link;
+
+/* The part of a slot whose pages stay untouched without an assistant. */
+typedef struct gw_cold {
+  xz_client client;
+  uint8_t held[GW_UPLINK_BYTES]; /* of the uplink */
+} gw_cold;
 
 typedef struct gw_session {
   struct gw_worker *worker;
@@ -88,6 +94,7 @@ typedef struct gw_session {
   gw_downlink down;
   gw_uplink up;
   gw_link link;
+  gw_cold *cold;
 } gw_session;
 
 const char *gw_session_state_text(gw_session_state state);

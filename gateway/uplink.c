@@ -11,9 +11,10 @@ static const uint8_t silence[] = {0xFB, 0x03, 0xFF, 0xFE, 0xFF, 0xFE, 0xFF, 0xFE
 
 wr_bytes gw_opus_silence(void) { return wr_bytes_of(silence, sizeof(silence)); }
 
-void gw_uplink_init(gw_uplink *up, OpusRepacketizer *repacketizer, void (*emit)(void *ctx, wr_bytes opus),
-                    void *ctx) {
-  memset(up, 0, offsetof(gw_uplink, held));
+void gw_uplink_init(gw_uplink *up, uint8_t held[GW_UPLINK_BYTES], OpusRepacketizer *repacketizer,
+                    void (*emit)(void *ctx, wr_bytes opus), void *ctx) {
+  memset(up, 0, sizeof(*up));
+  up->held = held;
   up->repacketizer = repacketizer;
   up->emit = emit;
   up->ctx = ctx;
@@ -84,7 +85,7 @@ void gw_uplink_push(gw_uplink *up, wr_bytes opus, wr_time now) {
   up->silence_at = now + GW_UPLINK_QUIET_US;
   /* RFC 6716 3.1: all but the frame count code must agree for frames to share a packet. */
   bool joins = (opus.data[0] & 0xFC) == up->toc && up->samples + samples <= PACKET_SAMPLES &&
-               up->used + opus.len <= sizeof(up->held) && up->n < N_HELD_MAX;
+               up->used + opus.len <= GW_UPLINK_BYTES && up->n < N_HELD_MAX;
   if (up->n && !joins) flush(up);
   memcpy(up->held + up->used, opus.data, opus.len);
   up->toc = opus.data[0] & 0xFC;

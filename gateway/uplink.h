@@ -28,11 +28,11 @@ typedef struct gw_uplink {
   uint16_t used;
   wr_time silence_at;
   uint64_t n_in, n_out, n_silent, n_bad; /* bad: not an Opus packet; ignored */
-  uint8_t held[GW_UPLINK_BYTES];
+  uint8_t *held;                         /* GW_UPLINK_BYTES, lent */
 } gw_uplink;
 
-void gw_uplink_init(gw_uplink *up, OpusRepacketizer *repacketizer, void (*emit)(void *ctx, wr_bytes opus),
-                    void *ctx);
+void gw_uplink_init(gw_uplink *up, uint8_t held[GW_UPLINK_BYTES], OpusRepacketizer *repacketizer,
+                    void (*emit)(void *ctx, wr_bytes opus), void *ctx);
 /* From now on packets are wanted. |fill|: with silence where there are none. */
 void gw_uplink_start(gw_uplink *up, bool fill, wr_time now);
 /* No more; what is held goes out first if |flush|. */

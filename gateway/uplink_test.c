@@ -24,14 +24,14 @@ typedef struct rig {
   gw_uplink up;
   heard log;
   OpusEncoder *encoder;
-  uint8_t packet[1500];
+  uint8_t packet[1500], held[GW_UPLINK_BYTES];
 } rig;
 
 static rig *rig_open(void) {
   rig *r = calloc(1, sizeof(*r));
   int error;
   r->encoder = opus_encoder_create(48000, 1, OPUS_APPLICATION_RESTRICTED_LOWDELAY, &error);
-  gw_uplink_init(&r->up, opus_repacketizer_create(), record, &r->log);
+  gw_uplink_init(&r->up, r->held, opus_repacketizer_create(), record, &r->log);
   return r;
 }
 

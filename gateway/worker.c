@@ -18,7 +18,8 @@
 
 #define MESSAGE_BUFFER_BYTES 65536
 #define MAILBOX_CELLS 2048
-#define ROUTES_PER_SLOT 8 /* remote candidates of a session, roughly */
+#define PAGE 4096
+#define ROUTES_PER_SLOT 4 /* remote candidates of a session, roughly */
 #define ROUNDS_MAX 8      /* batches taken before other work has its turn */
 
 wr_time gw_now(void) {
@@ -55,6 +56,9 @@ bool gw_ufrag_read(wr_bytes ufrag, uint16_t *worker, uint32_t *slot) {
 
 /* ---- slots ---- */
 
+/* A slot: what every packet touches, the connection, what only a conversation with an assistant touches. */
+static size_t hot_bytes(void) { return (sizeof(gw_session) + 63) / 64 * 64; }
+
 static gw_session *slot_at(gw_worker *w, uint32_t slot) { return (void *)(w->slots + slot * w->slot_bytes); }
 
 gw_session *gw_worker_session(gw_worker *w, uint32_t slot) {
@@ -78,11 +82,12 @@ static gw_session *take_slot(gw_worker *w) {
     return NULL;
   gw_session *s = slot_at(w, slot);
   uint32_t generation = s->generation + 1;
-  memset(s, 0, offsetof(gw_session, down)); /* the bridge and the link are set up by gw_session_open */
+  memset(s, 0, sizeof(*s));
   s->worker = w;
   s->slot = slot;
   s->generation = generation;
-  s->conn_memory = (uint8_t *)s + (sizeof(gw_session) + 63) / 64 * 64;
+  s->conn_memory = (uint8_t *)s + hot_bytes();
+  s->cold = (void *)((uint8_t *)s->conn_memory + (wr_conn_size() + 63) / 64 * 64);
   atomic_fetch_add_explicit(&w->n_sessions, 1, memory_order_relaxed);
   return s;
 }
@@ -92,15 +97,6 @@ void gw_worker_release(gw_worker *w, gw_session *s) {
   s->state = GW_SESSION_FREE;
   w->free_slots[w->n_free++] = s->slot;
   atomic_fetch_sub_explicit(&w->n_sessions, 1, memory_order_relaxed);
-}
-
-wr_pool *gw_worker_pool(gw_worker *w, uint32_t slot) {
-  wr_pool **pool = &w->pools[slot / GW_POOL_SESSIONS];
-  if (*pool) return *pool;
-  size_t n_blocks = 64 + 4 * GW_POOL_SESSIONS;
-  void *memory = aligned_alloc(64, (wr_pool_size(WR_CONN_POOL_BLOCK, n_blocks) + 63) / 64 * 64);
-  if (memory) *pool = wr_pool_init(memory, WR_CONN_POOL_BLOCK, n_blocks);
-  return *pool;
 }
 
 void gw_worker_learn(gw_worker *w, gw_session *s, const wr_addr *remote) {
@@ -130,9 +126,20 @@ void gw_worker_forget(gw_worker *w, gw_session *s) {
 
 /* ---- datagrams ---- */
 
-static void forward(gw_worker *w, uint16_t owner, const wr_path *path, wr_span datagram) {
+static bool put_datagram(gw_mailbox *box, const wr_path *path, wr_span datagram) {
   gw_message message = {.kind = GW_DATAGRAM, .path = *path};
-  if (gw_mailbox_put(&w->settings.workers[owner].inbox, &message, datagram.data, datagram.len)) {
+  if (datagram.len <= GW_MESSAGE_INLINE) return gw_mailbox_put(box, &message, datagram.data, datagram.len);
+  message.owned = malloc(datagram.len); /* a handshake or a large message: media is shorter */
+  if (!message.owned) return false;
+  message.owned_len = datagram.len;
+  memcpy(message.owned, datagram.data, datagram.len);
+  bool put = gw_mailbox_put(box, &message, NULL, 0);
+  if (!put) free(message.owned);
+  return put;
+}
+
+static void forward(gw_worker *w, uint16_t owner, const wr_path *path, wr_span datagram) {
+  if (put_datagram(&w->settings.workers[owner].inbox, path, datagram)) {
     w->woken |= 1ull << owner;
     count(w, GW_FORWARDED);
     return;
@@ -342,7 +349,7 @@ static void on_session_request(gw_worker *w, const gw_message *m, wr_time now) {
 
 static void on_message(gw_worker *w, gw_message *m, wr_time now) {
   gw_session *s;
-  wr_span datagram = {m->bytes, m->len};
+  wr_span datagram = m->owned ? (wr_span){m->owned, m->owned_len} : (wr_span){m->bytes, m->len};
   switch ((int)m->kind) {
     case GW_DATAGRAM: take_datagram(w, &m->path, datagram, now); break;
     case GW_ROUTE: set_route(w, &m->path.remote, (uint64_t)m->ref.worker << 32 | m->ref.slot); break;
@@ -430,6 +437,10 @@ static void *zeroed_pages(size_t bytes) {
   return mem == MAP_FAILED ? NULL : mem;
 }
 
+/* wr/conn.h: a good start. Pages become resident as blocks are taken. */
+static size_t pool_blocks(uint32_t n_slots) { return 64 + 4 * (size_t)n_slots; }
+static size_t pool_bytes(uint32_t n_slots) { return wr_pool_size(WR_CONN_POOL_BLOCK, pool_blocks(n_slots)); }
+
 static bool watch(gw_worker *w, int fd) {
   struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
   return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
@@ -439,19 +450,20 @@ bool gw_worker_open(gw_worker *w, const gw_worker_settings *settings, const char
   uint32_t n = settings->n_slots;
   memset(w, 0, sizeof(*w));
   w->settings = *settings;
-  w->slot_bytes = ((sizeof(gw_session) + 63) / 64 * 64 + wr_conn_size() + 63) / 64 * 64;
+  w->slot_bytes = (hot_bytes() + (wr_conn_size() + 63) / 64 * 64 + sizeof(gw_cold) + PAGE - 1) / PAGE * PAGE;
   uint64_t seed = wr_rng_u64(&settings->rng);
   *error = "a worker: no memory";
   bool ok = gw_mailbox_open(&w->inbox, MAILBOX_CELLS, NULL, NULL) && gw_timers_open(&w->timers, n) &&
             gw_map_open(&w->by_addr, n * GW_N_KNOWN, seed) && gw_map_open(&w->routes, ROUTES_PER_SLOT * n, seed);
   w->slots = zeroed_pages(n * w->slot_bytes);
   w->free_slots = zeroed_pages(n * sizeof(uint32_t));
-  w->pools = calloc(n / GW_POOL_SESSIONS + 1, sizeof(*w->pools));
+  void *pool = zeroed_pages(pool_bytes(n));
   w->message_buffer = zeroed_pages(MESSAGE_BUFFER_BYTES);
   w->scratch = zeroed_pages(sizeof(*w->scratch));
   w->repacketizer = opus_repacketizer_create();
-  if (!ok || !w->slots || !w->free_slots || !w->pools || !w->message_buffer || !w->scratch || !w->repacketizer)
+  if (!ok || !w->slots || !w->free_slots || !pool || !w->message_buffer || !w->scratch || !w->repacketizer)
     return false;
+  w->pool = wr_pool_init(pool, WR_CONN_POOL_BLOCK, pool_blocks(n));
   gw_sender_init(&w->http, settings->http);
   gw_stock_init(&w->stock, 8192 + 4 * n);
   *error = "a worker: no descriptor";
@@ -466,8 +478,7 @@ bool gw_worker_start(gw_worker *w) { return pthread_create(&w->thread, NULL, run
 void gw_worker_join(gw_worker *w) { pthread_join(w->thread, NULL); }
 
 void gw_worker_close(gw_worker *w) {
-  for (uint32_t i = 0; w->pools && i <= w->settings.n_slots / GW_POOL_SESSIONS; i++) free(w->pools[i]);
-  free(w->pools);
+  if (w->pool) munmap(w->pool, pool_bytes(w->settings.n_slots));
   if (w->slots) munmap(w->slots, w->settings.n_slots * w->slot_bytes);
   if (w->free_slots) munmap(w->free_slots, w->settings.n_slots * sizeof(uint32_t));
   if (w->message_buffer) munmap(w->message_buffer, MESSAGE_BUFFER_BYTES);

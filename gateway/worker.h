@@ -19,7 +19,6 @@
 
 #define GW_MAX_WORKERS 64
 #define GW_MAX_SLOTS (1u << 18)
-#define GW_POOL_SESSIONS 32 /* sessions that share one wr_pool; pools come into being as slots are used */
 
 typedef struct gw_worker_settings {
   uint16_t index, n_workers;
@@ -49,7 +48,7 @@ typedef struct gw_worker {
   size_t slot_bytes;
   uint32_t *free_slots, n_free;
   uint32_t n_used; /* slots ever used: those beyond are untouched pages */
-  wr_pool **pools;
+  wr_pool *pool;
   uint8_t *message_buffer;
   wr_sdp *scratch;
   _Atomic uint32_t n_sessions; /* read by the HTTP thread to choose the emptiest */
@@ -67,7 +66,6 @@ void gw_worker_join(gw_worker *worker);
 void gw_worker_close(gw_worker *worker); /* after join */
 
 /* For sessions. */
-wr_pool *gw_worker_pool(gw_worker *worker, uint32_t slot); /* NULL: no memory */
 void gw_worker_learn(gw_worker *worker, gw_session *session, const wr_addr *remote);
 /* |session| sends to |remote|, which it does not know yet: answers from there are for it, on every worker. */
 void gw_worker_hint(gw_worker *worker, const gw_session *session, const wr_addr *remote);
