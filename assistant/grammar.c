@@ -20,7 +20,7 @@ const char as_grammar[] =
     "| turn ( up | down ) the volume | turn it ( up | down ) | [ make it ] ( louder | quieter );\n"
     "<photo> = take a ( photo | picture ) [ please ] | what ( do | can ) you see;\n"
     "<stop> = stop [ talking | the music ] | be quiet | cancel;\n"
-    "<bye> = goodbye | bye [ bye ] | good night | see you later;\n"
+    "<bye> = goodbye | bye [ bye ] | see you later;\n"
     "<thanks> = thank you [ very much ] | thanks;\n"
     "<help> = what can you do | help [ me ];\n"
     "<mood> = how are you [ today ];\n"
@@ -86,7 +86,6 @@ const as_word as_words[] = {
     {"much", "M AH CH"},
     {"music", "M Y UW Z IH K"},
     {"name", "N EY M"},
-    {"night", "N AY T"},
     {"nine", "N AY N"},
     {"nineteen", "N AY N T IY N"},
     {"ninety", "N AY N T IY"},
