@@ -180,6 +180,7 @@ static void follow_dtls(wr_conn *conn, wr_time now) {
     wr_conn_set_state(conn, WR_CONN_CONNECTED);
     if (conn->sctp && !conn->sctp_connected) {
       conn->sctp_connected = true;
+      wr_sctp_set_rtt(conn->sctp, conn->stats.rtt_us);
       wr_sctp_connect(conn->sctp, now);
     }
   }

@@ -12,6 +12,10 @@
 
 static void start_t1(wr_sctp *s, wr_time now) { s->t1_at = now + s->rto.rto_us; }
 
+void wr_sctp_set_rtt(wr_sctp *s, uint32_t rtt_us) {
+  if (rtt_us && !s->rto.srtt_us) wr_sctp_rto_measure(&s->rto, rtt_us);
+}
+
 void wr_sctp_connect(wr_sctp *s, wr_time now) {
   if (s->state != WR_SCTP_CLOSED) return;
   s->state = WR_SCTP_COOKIE_WAIT;
@@ -126,7 +130,7 @@ static void enter_established(wr_sctp *s, wr_time now) {
   s->cookie_len = 0;
   s->t1_at = WR_NEVER;
   s->n_errors = 0;
-  if (s->rto.srtt_us == 0) wr_sctp_rto_init(&s->rto); /* lost handshake packets must not slow the first data */
+  wr_sctp_rto_recover(&s->rto); /* lost handshake packets must not slow the first data */
   s->heartbeat_at = now + WR_SCTP_HEARTBEAT_INTERVAL;
   if (s->queue.head) s->t3_at = now + s->rto.rto_us;
 }
