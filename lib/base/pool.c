@@ -1,5 +1,5 @@
-/* base/pool.c - a free list threaded through the free blocks themselves. Blocks never taken yet are not on it and not
- * touched: a pool sized for the worst case costs only the pages that were needed so far. */
+/* base/pool.c - a free list threaded through the free blocks themselves. Blocks never taken yet are not on it and
+ * not touched: a pool sized for the worst case costs only the pages that were needed so far. */
 #include "base/pool.h"
 
 typedef struct free_block {
@@ -30,8 +30,10 @@ wr_pool *wr_pool_init(void *mem, size_t block_bytes, size_t n_blocks) {
 void *wr_pool_take(wr_pool *pool) {
   if (!pool->n_free) return NULL;
   void *block = pool->head;
-  if (block) pool->head = pool->head->next;
-  else block = pool->first + pool->n_touched++ * pool->block_bytes;
+  if (block)
+    pool->head = pool->head->next;
+  else
+    block = pool->first + pool->n_touched++ * pool->block_bytes;
   pool->n_free--;
   if (pool->n_free < pool->n_low_water) pool->n_low_water = pool->n_free;
   return block;

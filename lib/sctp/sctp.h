@@ -73,7 +73,8 @@ size_t wr_sctp_size(void);                                 /* under 16 KiB: mess
 wr_sctp *wr_sctp_init(void *mem, const wr_sctp_settings *settings, uint8_t *message_buffer, size_t buffer_bytes);
 void wr_sctp_wipe(wr_sctp *sctp); /* gives every block back */
 
-/* The round trip ICE measured, before connect: the handshake's timer starts from it, not from a guess. 0: unknown. */
+/* The round trip ICE measured, before connect: the handshake's timer starts from it, not from a guess. 0: unknown.
+ */
 void wr_sctp_set_rtt(wr_sctp *sctp, uint32_t rtt_us);
 /* [mutates] Sends INIT. Both sides may; simultaneous open is resolved (RFC 9260 5.2). */
 void wr_sctp_connect(wr_sctp *sctp, wr_time now);
