@@ -260,6 +260,7 @@ static bool evict_lost(gw_worker *w, wr_time now) {
 }
 
 static void on_offer(gw_worker *w, const gw_message *m, gw_request *request, wr_time now) {
+  WR_ASSERT(request);
   if (m->ref.slot != GW_SLOT_NONE) {
     gw_session *s = session_of(w, m->ref);
     bool may = s && (!request->resumes || wr_equal_secret(s->secret, request->secret, sizeof(s->secret)));
@@ -339,6 +340,7 @@ static void close_all(gw_worker *w, wr_time now) {
 static void on_session_request(gw_worker *w, const gw_message *m, wr_time now) {
   const gw_request *request = m->owned;
   gw_session *s = session_of(w, m->ref);
+  WR_ASSERT(request);
   if (!s)
     refuse(w, request->number, GW_HTTP_NO_SESSION);
   else if (m->kind == GW_FRAGMENT)
