@@ -6,6 +6,7 @@
 #include "gateway/gateway.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 #include "gateway/log.h"
 #include "wr/crypto_openssl.h"
 
-#define MAILBOX_CELLS 4096
+#define MAILBOX_CELLS 2048
 #define DESCRIPTORS_BASE 512
 
 /* ---- mail from workers ---- */
@@ -33,9 +34,26 @@ static void on_drained(gw_http *http) {
   if (++http->n_drained == http->n_workers) http->stopping = true;
 }
 
+static void trim(lws_sorted_usec_list_t *sul) {
+  gw_http *http = lws_container_of(sul, gw_http, trim);
+  http->trim_is_due = false;
+  malloc_trim(0);
+}
+
+/* A handshake allocates some ten kilobytes that the allocator would keep: given back once the rush is over, here,
+ * where nobody waits for a packet. */
+static void trim_later(gw_http *http) {
+  if (http->trim_is_due) return;
+  http->trim_is_due = true;
+  lws_sul_schedule(http->lws, 0, &http->trim, trim, LWS_US_PER_SEC);
+}
+
 static void take(gw_http *http, gw_message *m) {
   switch ((int)m->kind) {
-    case GW_REPLY: gw_api_reply(http, m->owned, m->ref); break;
+    case GW_REPLY:
+      gw_api_reply(http, m->owned, m->ref);
+      trim_later(http);
+      break;
     case GW_SESSION_GONE: on_gone(http, m); break;
     case GW_PHOTO:
       gw_photo_upload(http, m->owned);

@@ -70,6 +70,8 @@ struct gw_http {
   wr_time offer_budget_at;
   bool draining, stopping;
   unsigned n_drained;
+  lws_sorted_usec_list_t trim; /* memory that handshakes freed goes back to the system */
+  bool trim_is_due;
 };
 
 extern const struct lws_protocols gw_http_protocols[];

@@ -17,7 +17,7 @@
 #include "gateway/log.h"
 
 #define MESSAGE_BUFFER_BYTES 65536
-#define MAILBOX_CELLS 2048
+#define MAILBOX_CELLS 1024
 #define PAGE 4096
 #define ROUTES_PER_SLOT 4 /* remote candidates of a session, roughly */
 #define ROUNDS_MAX 8      /* batches taken before other work has its turn */
