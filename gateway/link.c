@@ -270,6 +270,7 @@ static void on_tool_call(gw_session *s, const xz_tool_call *call, wr_time now) {
   if (strcmp(call->tool->name, "take_photo") == 0) {
     const char *question = json_string_value(json_object_get(call->args, "question"));
     s->photo_call = call->call;
+    s->photo_is_wanted = true;
     snprintf(s->photo_question, sizeof(s->photo_question), "%s", question ? question : "");
   }
   gw_page_tool(s, call, now);

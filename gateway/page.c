@@ -95,9 +95,9 @@ static void on_tool_result(gw_session *s, const gw_page_message *m, wr_time now)
     gw_page_say_error(s, "bad_message", "tool_result: no such call", now);
     return;
   }
-  /* A photo that was taken comes as a message of its own; until then the call stays open. */
+  /* Of a photo that was taken, the assistant's word on it is the result, not the page's; it may come before this.
+   */
   if (m->id == s->photo_call && m->ok) return;
-  if (m->id == s->photo_call) s->photo_call = 0;
   gw_link_tool_result(s, (uint32_t)m->id, m->ok, m->text, now);
 }
 

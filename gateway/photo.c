@@ -16,12 +16,12 @@ static void refuse(gw_session *s, const char *why, wr_time now) {
 
 void gw_photo_begin(gw_session *s, const gw_page_message *m, wr_time now) {
   const char *url = s->link.client_ready ? xz_client_vision_url(s->link.client) : "";
-  if (!s->photo_call || m->id != s->photo_call) {
+  if (!s->photo_is_wanted || m->id != s->photo_call) {
     refuse(s, "photo: nobody asked for it", now);
     return;
   }
+  s->photo_is_wanted = false;
   if (!*url) {
-    s->photo_call = 0;
     gw_link_tool_result(s, (uint32_t)m->id, false, "the assistant gave no address for photos", now);
     return;
   }
@@ -46,8 +46,10 @@ bool gw_photo_chunk(gw_session *s, wr_bytes chunk, wr_time now) {
   gw_photo *photo = s->photo;
   if (!photo) return false;
   if (chunk.len > GW_PHOTO_CHUNK_MAX || chunk.len > photo->size - photo->len) {
+    uint32_t of_call = photo->call;
     free(photo);
     s->photo = NULL;
+    gw_link_tool_result(s, of_call, false, "the photo did not arrive whole", now);
     refuse(s, "photo: a piece over 16 KiB, or more than was announced", now);
     return true;
   }
@@ -55,7 +57,6 @@ bool gw_photo_chunk(gw_session *s, wr_bytes chunk, wr_time now) {
   photo->len += chunk.len;
   if (photo->len < photo->size) return true;
   s->photo = NULL;
-  s->photo_call = 0;
   s->worker->metrics.counter[GW_PHOTOS]++;
   gw_tell(&s->worker->http, &(gw_message){.kind = GW_PHOTO, .owned = photo, .ref = photo->ref}, NULL, 0);
   return true;

@@ -90,7 +90,8 @@ typedef struct gw_session {
   uint64_t messages_in, messages_out;
   gw_photo *photo; /* being collected */
   char photo_question[512];
-  int64_t photo_call; /* the tool call that wants a photo; 0: none */
+  int64_t photo_call;   /* the latest tool call for a photo; 0: none yet */
+  bool photo_is_wanted; /* and it was not announced yet */
   gw_downlink down;
   gw_uplink up;
   gw_link link;
