@@ -46,7 +46,7 @@ typedef struct wire {
   bool cut; /* nothing gets through */
   wire_side side[2];
   wire_packet packet[WIRE_PACKETS];
-  unsigned n_inputs[5];
+  unsigned n_inputs[6];
   bool broken; /* a property was violated */
 } wire;
 

@@ -211,6 +211,7 @@ static bool recv_stun(wr_conn *conn, const wr_path *path, wr_bytes datagram, wr_
   }
   switch (wr_ice_recv(conn->ice, path, datagram, now)) {
     case WR_ICE_INPUT_CONSUMED: break;
+    case WR_ICE_INPUT_UNPROVEN: conn->stats.consumed++; return false;
     case WR_ICE_INPUT_MALFORMED: conn_drop(conn, WR_DROP_STUN_MALFORMED); return false;
     case WR_ICE_INPUT_BAD_INTEGRITY: conn_drop(conn, WR_DROP_STUN_INTEGRITY); return false;
     case WR_ICE_INPUT_UNKNOWN_USER: conn_drop(conn, WR_DROP_STUN_USER); return false;

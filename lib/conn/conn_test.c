@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "conn/conn_state.h"
 #include "wr/crypto_openssl.h"
 
 /* Two peers joined by a wire that delivers in order, at once, and lets a test drop or change what passes. */
@@ -442,6 +443,45 @@ TEST(conn_keeps_a_hello_that_overtakes_the_answer) {
   settle(w); /* no time passes: nothing was sent twice */
   CHECK_EQ(w->a.state, WR_CONN_CONNECTED);
   CHECK_EQ(w->b.state, WR_CONN_CONNECTED);
+  finish(w);
+  free(w);
+}
+
+/* Nobody signed it: the caller must not learn its address (RFC 8445 11 has indications without integrity). */
+TEST(conn_does_not_vouch_for_an_indication) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  uint8_t bytes[20] = {0x00, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42};
+  wr_path elsewhere = {.local = w->b.addr, .remote = w->a.addr};
+  elsewhere.remote.port = 7777;
+  CHECK(!wr_conn_recv(w->b.conn, &elsewhere, (wr_span){bytes, sizeof bytes}, w->now));
+  settle(w);
+  finish(w);
+  free(w);
+}
+
+static void send_bye(wire *w, uint32_t ssrc) {
+  uint8_t bytes[200];
+  wr_writer out = wr_writer_of(bytes, sizeof bytes);
+  wr_rtcp_write_rr(&out, w->a.conn->media.sender.ssrc, NULL, 0);
+  wr_rtcp_write_bye(&out, ssrc);
+  size_t len = wr_srtp_protect_rtcp(&w->a.conn->srtp, bytes, wr_writer_len(&out), sizeof bytes);
+  wr_path path = {.local = w->b.addr, .remote = w->a.addr};
+  CHECK(wr_conn_recv(w->b.conn, &path, (wr_span){bytes, len}, w->now));
+  settle(w);
+}
+
+TEST(conn_audio_ends_only_with_the_bye_of_its_source) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  CHECK_EQ(wr_conn_send_audio(w->a.conn, WR_BYTES_LITERAL("\x78opus frame"), 0, false, w->now), WR_OK);
+  settle(w);
+  CHECK_EQ(w->b.n_audio, 1);
+  uint32_t ssrc = w->a.conn->media.sender.ssrc;
+  send_bye(w, ssrc + 1);
+  CHECK(!w->b.ended);
+  send_bye(w, ssrc);
+  CHECK(w->b.ended);
   finish(w);
   free(w);
 }

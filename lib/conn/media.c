@@ -87,6 +87,13 @@ static void take_reports(wr_conn *conn, const wr_rtcp_packet *packet, wr_time no
   }
 }
 
+/* A BYE names the sources that leave (RFC 3550 6.6). */
+static bool leaves(const wr_rtcp_packet *bye, uint32_t ssrc) {
+  for (size_t at = 0; at + 4 <= bye->body.len; at += 4)
+    if (wr_get_u32(bye->body.data + at) == ssrc) return true;
+  return false;
+}
+
 static bool recv_rtcp(wr_conn *conn, wr_span datagram, wr_time now) {
   media *m = &conn->media;
   size_t len = datagram.len;
@@ -98,7 +105,7 @@ static bool recv_rtcp(wr_conn *conn, wr_span datagram, wr_time now) {
     if (packet.kind == WR_RTCP_SR || packet.kind == WR_RTCP_RR) take_reports(conn, &packet, now);
     if (packet.kind == WR_RTCP_SR && m->source.started && packet.ssrc == m->source.ssrc)
       wr_rtp_source_sr(&m->source, packet.ntp, now);
-    if (packet.kind == WR_RTCP_BYE && m->source.started && !m->ended) {
+    if (packet.kind == WR_RTCP_BYE && m->source.started && !m->ended && leaves(&packet, m->source.ssrc)) {
       m->ended = true;
       wr_conn_notice(conn, &(wr_event){.kind = WR_EVENT_AUDIO_ENDED});
     }

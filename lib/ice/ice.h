@@ -55,7 +55,8 @@ typedef struct wr_ice_event {
 } wr_ice_event;
 
 typedef enum wr_ice_input {
-  WR_ICE_INPUT_CONSUMED,
+  WR_ICE_INPUT_CONSUMED,  /* authenticated */
+  WR_ICE_INPUT_UNPROVEN,  /* taken, but nothing says who sent it: an indication */
   WR_ICE_INPUT_MALFORMED, /* not STUN, or broken */
   WR_ICE_INPUT_BAD_INTEGRITY,
   WR_ICE_INPUT_UNKNOWN_USER, /* USERNAME is not ours */

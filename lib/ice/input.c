@@ -184,7 +184,7 @@ wr_ice_input wr_ice_recv(wr_ice *ice, const wr_path *path, wr_bytes datagram, wr
   wr_ice_input input = WR_ICE_INPUT_CONSUMED;
   switch (stun.class_) {
     case WR_STUN_REQUEST: input = recv_request(ice, path, &stun, now); break;
-    case WR_STUN_INDICATION: return WR_ICE_INPUT_CONSUMED; /* keepalive (RFC 8445 11): nothing to do */
+    case WR_STUN_INDICATION: return WR_ICE_INPUT_UNPROVEN; /* keepalive (RFC 8445 11): nothing to do */
     case WR_STUN_SUCCESS:
     case WR_STUN_ERROR: input = recv_answer(ice, path, &stun, now); break;
   }

@@ -180,7 +180,7 @@ TEST(ice_indications_are_keepalives) {
   wr_stun_begin(&w, WR_STUN_INDICATION, WR_STUN_BINDING, id);
   size_t len = wr_stun_end(&w, p.ice->crypto, wr_bytes_of(NULL, 0));
   wr_path path = {p.own[0], peer_addr(1)};
-  CHECK_EQ(wr_ice_recv(p.ice, &path, wr_bytes_of(out, len), p.now), WR_ICE_INPUT_CONSUMED);
+  CHECK_EQ(wr_ice_recv(p.ice, &path, wr_bytes_of(out, len), p.now), WR_ICE_INPUT_UNPROVEN);
   w = wr_writer_of(out, sizeof out);
   wr_stun_begin(&w, WR_STUN_REQUEST, 0x003, id); /* Allocate: we are no relay */
   len = wr_stun_end(&w, p.ice->crypto, wr_bytes_of(NULL, 0));
