@@ -6,6 +6,7 @@
 #include "sctp/reassembly.h"
 
 #include "base/seq.h"
+#include "sctp/tsn_set.h"
 
 void wr_sctp_reassembly_init(wr_sctp_reassembly *r, wr_pool *pool, uint32_t budget_bytes,
                              uint32_t max_message_bytes) {
@@ -174,7 +175,9 @@ void wr_sctp_reassembly_reset_stream(wr_sctp_reassembly *r, uint16_t stream) {
 
 bool wr_sctp_reassembly_renege(wr_sctp_reassembly *r, uint32_t tsn, uint32_t *first_tsn, uint32_t *last_tsn) {
   wr_sctp_run *run = r->last;
-  if (!run || !wr_seq32_newer(run->first_tsn, tsn)) return false;
+  /* Only what lies in the window is still ours to take back. A message whose turn never came may be so old that its
+   * number looks new again. */
+  if (!run || run->first_tsn - tsn - 1 >= WR_TSN_WINDOW - 1 || run->last_tsn - tsn >= WR_TSN_WINDOW) return false;
   *first_tsn = run->first_tsn;
   *last_tsn = run->last_tsn;
   drop_run(r, run);

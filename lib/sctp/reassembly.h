@@ -47,7 +47,8 @@ void wr_sctp_run_give(wr_sctp_reassembly *r, wr_sctp_run *run);
 void wr_sctp_reassembly_prune(wr_sctp_reassembly *r, uint32_t cumulative);
 void wr_sctp_reassembly_skip(wr_sctp_reassembly *r, uint16_t stream, uint16_t ssn); /* next is |ssn| + 1 */
 void wr_sctp_reassembly_reset_stream(wr_sctp_reassembly *r, uint16_t stream);
-/* Throws away the newest run beyond |tsn| to make room (reneging). false: there is none. */
+/* Throws away the newest run beyond |tsn|, the next to be acknowledged, to make room (reneging). false: there is
+ * none within WR_TSN_WINDOW. */
 bool wr_sctp_reassembly_renege(wr_sctp_reassembly *r, uint32_t tsn, uint32_t *first_tsn, uint32_t *last_tsn);
 /* What a SACK may advertise: memory still free, less what records will cost. */
 uint32_t wr_sctp_reassembly_window(const wr_sctp_reassembly *r);

@@ -314,3 +314,33 @@ TEST(sctp_hostile_fragments_cannot_exceed_the_budget) {
   CHECK(PAIR_POOL_BLOCKS - lowest_free <= 128 + 16); /* 256 KiB and an eighth */
   pair_wipe(p);
 }
+
+static void forward_to(pair *p, int side, uint32_t cumulative) {
+  uint8_t out[WR_SCTP_MTU];
+  wr_writer w = begin_packet(p, side, out);
+  size_t start = wr_sctp_begin_chunk(&w, WR_SCTP_FORWARD_TSN, 0);
+  wr_write_u32(&w, cumulative);
+  wr_sctp_end(&w, start);
+  wr_sctp_recv(p->end[side], wr_bytes_of(out, wr_writer_len(&w)), p->now);
+}
+
+/* Messages whose turn never comes stay while FORWARD-TSN carries the numbers half way round: they look new again,
+ * but they are nothing that could be taken back. */
+TEST(sctp_messages_older_than_half_the_numbers_are_not_reneged_on) {
+  pair *p = pair_init(1, quiet, NULL);
+  REQUIRE(pair_connect(p));
+  uint8_t out[WR_SCTP_MTU];
+  uint32_t base = p->end[1]->received.cumulative, last = base + 400;
+  for (uint32_t tsn = base + 2; tsn != last; tsn++) {
+    wr_writer w = begin_packet(p, 1, out);
+    write_data(&w, tsn, 1, 7, WHOLE, wr_bytes_of(bytes, 1000));
+    wr_sctp_recv(p->end[1], wr_bytes_of(out, wr_writer_len(&w)), p->now);
+  }
+  uint32_t newest = p->end[1]->reassembly.last->first_tsn;
+  forward_to(p, 1, base + 0x7ffffff0u);
+  forward_to(p, 1, newest + 0x80000000u);
+  CHECK_EQ(p->end[1]->received.cumulative, newest + 0x80000000u);
+  inject_data(p, 1, newest + 0x80000001u, WHOLE, wr_bytes_of(bytes, 1000));
+  CHECK_EQ(p->end[1]->received.cumulative, newest + 0x80000000u); /* no room: as if it was lost */
+  pair_wipe(p);
+}
