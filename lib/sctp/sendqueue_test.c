@@ -2,7 +2,7 @@
 
 #include "check.h"
 
-#define N_BLOCKS 128
+#define N_BLOCKS 256
 _Alignas(16) static uint8_t pool_memory[N_BLOCKS * 2048 + 64];
 static uint8_t bytes[20000];
 

@@ -31,9 +31,12 @@ void wr_store_init(wr_store *store, wr_pool *pool, uint32_t budget_bytes) {
       (wr_store){.pool = pool, .max_blocks = (budget_bytes + budget_bytes / 8 + BLOCK_BYTES - 1) / BLOCK_BYTES};
 }
 
+/* A block may be taken while more are free than the store holds. So one store gets at most half of a pool, n greedy
+ * ones leave one share of n + 1, and a store that holds nothing is served while there is anything. */
 static size_t n_blocks_available(const wr_store *store) {
   size_t within_budget = store->max_blocks - store->n_blocks, in_pool = wr_pool_n_free(store->pool);
-  return within_budget < in_pool ? within_budget : in_pool;
+  size_t fair = in_pool > store->n_blocks ? (in_pool - store->n_blocks + 1) / 2 : 0;
+  return within_budget < fair ? within_budget : fair;
 }
 
 static size_t left_in_block(const wr_store *store) {

@@ -3,7 +3,8 @@
  * Records of any size up to a block are laid one behind the other; a block goes back to the pool when its last
  * record is given. What counts against the budget is whole blocks: a peer that sends a million one-byte fragments
  * is charged for the memory they really take. An eighth is added to the budget for records, which is what
- * full-sized fragments cost. */
+ * full-sized fragments cost. Stores that share a pool share it fairly: none takes a block while it holds as many as
+ * are left, so a greedy peer cannot starve the others. */
 #ifndef WR_SCTP_STORE_H
 #define WR_SCTP_STORE_H
 

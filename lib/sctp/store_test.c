@@ -81,3 +81,16 @@ TEST(store_respects_an_empty_pool) {
   CHECK(!has_room(&store, 0, 4000));
   CHECK(has_room(&store, 0, 1000));
 }
+
+TEST(store_leaves_as_much_of_the_pool_as_it_holds) {
+  wr_store greedy[3], late;
+  wr_pool *pool = small_pool();
+  for (int i = 0; i < 3; i++) {
+    wr_store_init(&greedy[i], pool, 100 * 2048);
+    while (has_room(&greedy[i], 100, 0)) (void)wr_store_take(&greedy[i], 100);
+  }
+  CHECK_EQ(greedy[0].n_blocks, 16);
+  CHECK_EQ(greedy[1].n_blocks, 8);
+  wr_store_init(&late, pool, 100 * 2048);
+  CHECK(has_room(&late, 100, 2000));
+}
