@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PIECE_BYTES 16384
+#define BODY_WAIT WR_S(20) /* for a whole body, however slowly it drips */
 
 typedef struct connection {
   gw_exchange *exchange;
@@ -186,8 +187,9 @@ static int on_request(connection *c, struct lws *wsi, const char *uri) {
   } else if (x->body_declared > GW_DISCARD_MAX) {
     gw_respond_error(x, GW_HTTP_TOO_LARGE, NULL, 0);
     x->close_after = true;
-  } else if (gw_api_begin(x) && !x->body_declared) {
-    gw_api_body(x);
+  } else {
+    x->takes_body = gw_api_begin(x);
+    if (x->takes_body && !x->body_declared) gw_api_body(x);
   }
   /* A response is known, but the body still comes: it is read and thrown away, then the response is written. */
   x->discards = x->ready && !x->close_after && x->body_declared;
@@ -212,7 +214,7 @@ static void on_body_complete(gw_exchange *x) {
     lws_callback_on_writable(x->wsi);
   } else if (x->body_declared > GW_BODY_MAX) {
     gw_respond_error(x, GW_HTTP_TOO_LARGE, NULL, 0);
-  } else if (!x->ready) {
+  } else if (x->takes_body && !x->ready) {
     gw_api_body(x);
   }
 }
@@ -226,7 +228,9 @@ static int serve(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: return -1; /* no WebSocket is served here */
     case LWS_CALLBACK_HTTP: return on_request(c, wsi, in);
     case LWS_CALLBACK_HTTP_BODY:
-      if (c->exchange) on_body(c->exchange, in, len);
+      if (!c->exchange) return 0;
+      if (gw_now() - c->exchange->received_at > BODY_WAIT) return -1; /* lws counts from the last byte */
+      on_body(c->exchange, in, len);
       return 0;
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
       if (c->exchange) on_body_complete(c->exchange);

@@ -32,6 +32,7 @@ struct gw_exchange {
   size_t body_len, body_declared;
   wr_time received_at;
   bool discards, close_after;
+  bool takes_body; /* the route's handler waits for it */
   gw_purpose purpose;
   /* metrics and sessions: what workers sent so far */
   gw_metrics *gathered;
