@@ -13,6 +13,7 @@
 
 #define ALIGNED(n) (((n) + 15) / 16 * 16)
 #define RECORD_BYTES 1500
+#define UNTOUCHED_BYTES offsetof(wr_conn, media.reorder.max_wait_us)
 
 void wr_conn_settings_default(wr_conn_settings *settings) {
   *settings = (wr_conn_settings){.max_message_bytes = 65536,
@@ -33,7 +34,7 @@ wr_conn *wr_conn_init(void *mem, const wr_conn_settings *settings, wr_time now) 
   WR_ASSERT(wr_pool_block_bytes(settings->pool) >= WR_CONN_POOL_BLOCK);
   WR_ASSERT(settings->message_buffer_bytes >= settings->max_message_bytes);
   wr_conn *conn = mem;
-  memset(conn, 0, sizeof *conn);
+  memset((uint8_t *)conn + UNTOUCHED_BYTES, 0, sizeof *conn - UNTOUCHED_BYTES);
   conn->settings = *settings;
   size_t cname_len = strlen(settings->cname);
   memcpy(conn->cname, settings->cname, cname_len < sizeof conn->cname ? cname_len : sizeof conn->cname - 1);
@@ -50,7 +51,8 @@ void wr_conn_wipe(wr_conn *conn) {
   if (conn->sctp) wr_sctp_wipe(conn->sctp);
   wr_dtls_wipe(&conn->dtls);
   if (conn->keyed) wr_srtp_wipe(&conn->srtp);
-  wr_wipe(conn, wr_conn_size());
+  wr_reorder_wipe(&conn->media.reorder);
+  wr_wipe((uint8_t *)conn + UNTOUCHED_BYTES, wr_conn_size() - UNTOUCHED_BYTES);
 }
 
 wr_err wr_conn_add_local(wr_conn *conn, const wr_addr *base, const wr_addr *shown, wr_time now) {

@@ -36,16 +36,19 @@ typedef struct media_pending {
 } media_pending;
 
 typedef struct media {
+  wr_reorder reorder; /* first, for its untouched slots */
   media_sender sender;
   wr_rtp_source_stats source;
-  wr_reorder reorder;
   media_pending pending;
   wr_time rtcp_at; /* next report; WR_NEVER before the keys */
   uint8_t level_dbov;
   bool ended; /* BYE was told */
 } media;
 
+/* The slots of |media.reorder| begin the struct: they are neither zeroed nor read before a packet is out of order.
+ */
 struct wr_conn {
+  media media;
   wr_conn_settings settings;
   char cname[33];
   wr_conn_state state;
@@ -61,7 +64,6 @@ struct wr_conn {
   wr_sctp *sctp; /* NULL before the agreement, or without data */
   wr_dtls dtls;
   wr_srtp srtp;
-  media media;
   uint8_t n_notices, first_notice;
   wr_event notice[N_NOTICES];
   wr_conn_stats stats;

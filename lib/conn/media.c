@@ -13,7 +13,6 @@
 
 void wr_media_init(wr_conn *conn) {
   media *m = &conn->media;
-  memset(m, 0, sizeof *m);
   const wr_rng *rng = &conn->settings.rng;
   m->sender.ssrc = wr_rng_u32(rng) | 1;                 /* never 0 */
   m->sender.seq = (uint16_t)(wr_rng_u32(rng) & 0x7fff); /* RFC 3711 3.3.1: start low, so the ROC guess is safe */
@@ -46,6 +45,7 @@ static void follow_source(wr_conn *conn, uint32_t ssrc) {
   media *m = &conn->media;
   if (m->source.started && m->source.ssrc == ssrc) return;
   wr_rtp_source_init(&m->source, ssrc, OPUS_CLOCK_HZ);
+  wr_reorder_wipe(&m->reorder);
   wr_reorder_init(&m->reorder, conn->settings.reorder_wait_us);
   m->ended = false;
 }

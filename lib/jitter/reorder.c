@@ -13,22 +13,30 @@
 enum { RESTART_DISTANCE = 1000 }; /* further than 20 s of 20 ms packets: the sender began anew */
 
 void wr_reorder_init(wr_reorder *reorder, wr_time max_wait_us) {
-  memset(reorder, 0, sizeof *reorder);
+  memset(&reorder->max_wait_us, 0, sizeof *reorder - offsetof(wr_reorder, max_wait_us));
   reorder->max_wait_us = max_wait_us;
 }
+
+void wr_reorder_wipe(wr_reorder *reorder) {
+  for (size_t i = 0; i < WR_REORDER_SLOTS; i++)
+    if (reorder->touched >> i & 1) wr_wipe(&reorder->slot[i], sizeof reorder->slot[i]);
+  wr_wipe(&reorder->max_wait_us, sizeof *reorder - offsetof(wr_reorder, max_wait_us));
+}
+
+static bool is_used(const wr_reorder *reorder, size_t i) { return reorder->used >> i & 1; }
 
 static wr_reorder_slot *find_head(wr_reorder *reorder) {
   if (reorder->n_held == 0) return NULL;
   wr_reorder_slot *head = NULL;
   for (size_t i = 0; i < WR_REORDER_SLOTS; i++) {
     wr_reorder_slot *slot = &reorder->slot[i];
-    if (slot->used && (!head || wr_seq16_newer(head->seq, slot->seq))) head = slot;
+    if (is_used(reorder, i) && (!head || wr_seq16_newer(head->seq, slot->seq))) head = slot;
   }
   return head;
 }
 
 static void begin_at(wr_reorder *reorder, uint16_t seq) {
-  for (size_t i = 0; i < WR_REORDER_SLOTS; i++) reorder->slot[i].used = false;
+  reorder->used = 0;
   reorder->n_lost += reorder->n_held;
   reorder->skipped = (uint16_t)(reorder->skipped + reorder->n_held);
   reorder->n_held = 0;
@@ -43,13 +51,17 @@ static bool was_delivered(const wr_reorder *reorder, int behind) {
 }
 
 static void hold(wr_reorder *reorder, uint16_t seq, uint32_t timestamp, wr_bytes payload, wr_time now) {
-  wr_reorder_slot *free_slot = NULL;
-  for (size_t i = 0; i < WR_REORDER_SLOTS; i++)
-    if (!reorder->slot[i].used) free_slot = &reorder->slot[i];
-  WR_ASSERT(free_slot != NULL); /* wr_reorder_next was called until false: one slot at least is free */
-  *free_slot = (wr_reorder_slot){
-      .arrived_at = now, .timestamp = timestamp, .seq = seq, .len = (uint16_t)payload.len, .used = true};
-  if (payload.len) memcpy(free_slot->bytes, payload.data, payload.len);
+  WR_ASSERT(reorder->n_held < WR_REORDER_SLOTS); /* wr_reorder_next was called until false: one slot is free */
+  size_t i = 0;
+  while (is_used(reorder, i)) i++;
+  wr_reorder_slot *slot = &reorder->slot[i];
+  slot->arrived_at = now;
+  slot->timestamp = timestamp;
+  slot->seq = seq;
+  slot->len = (uint16_t)payload.len;
+  if (payload.len) memcpy(slot->bytes, payload.data, payload.len);
+  reorder->used |= 1u << i;
+  reorder->touched |= 1u << i;
   reorder->n_held++;
 }
 
@@ -67,7 +79,7 @@ static bool is_useless(wr_reorder *reorder, uint16_t seq) {
   if (reorder->n_held == 0) return false;
   bool overtaken = false;
   for (size_t i = 0; i < WR_REORDER_SLOTS; i++) {
-    if (!reorder->slot[i].used) continue;
+    if (!is_used(reorder, i)) continue;
     if (reorder->slot[i].seq == seq) {
       reorder->n_duplicate++;
       return true;
@@ -117,7 +129,7 @@ bool wr_reorder_next(wr_reorder *reorder, wr_reorder_frame *frame, wr_time now) 
   bool hole_given_up =
       reorder->has_direct || reorder->n_held == WR_REORDER_SLOTS || now >= wr_reorder_deadline(reorder);
   if (head->seq != reorder->next_seq && !hole_given_up) return false;
-  head->used = false; /* its bytes stay until the next insert */
+  reorder->used &= ~(1u << (head - reorder->slot)); /* its bytes stay until the next insert */
   reorder->n_held--;
   deliver(reorder, frame, head->seq, head->timestamp, wr_bytes_of(head->bytes, head->len));
   return true;
@@ -127,6 +139,6 @@ wr_time wr_reorder_deadline(const wr_reorder *reorder) {
   if (reorder->n_held == 0) return WR_NEVER;
   wr_time first = WR_NEVER;
   for (size_t i = 0; i < WR_REORDER_SLOTS; i++)
-    if (reorder->slot[i].used) first = wr_time_min(first, reorder->slot[i].arrived_at + reorder->max_wait_us);
+    if (is_used(reorder, i)) first = wr_time_min(first, reorder->slot[i].arrived_at + reorder->max_wait_us);
   return first;
 }

@@ -24,22 +24,25 @@ typedef struct wr_reorder_slot {
   wr_time arrived_at;
   uint32_t timestamp;
   uint16_t seq, len;
-  bool used;
   uint8_t bytes[WR_REORDER_FRAME_BYTES];
 } wr_reorder_slot;
 
+/* The slots come first and are not read before they are used: most calls never reorder, and never touch them. */
 typedef struct wr_reorder {
+  wr_reorder_slot slot[WR_REORDER_SLOTS];
   wr_time max_wait_us;
   uint64_t n_late, n_duplicate, n_lost, n_reordered;
   wr_bytes direct; /* the packet just inserted, when it is next in order: passed through without copying */
   uint32_t direct_timestamp;
   uint16_t next_seq, direct_seq, n_held, skipped;
+  uint32_t used, touched; /* bit i: slot[i] holds a packet; ever held one */
   bool started, has_direct;
   uint64_t delivered; /* bit i: next_seq - 1 - i was handed out, to tell duplicates from late packets */
-  wr_reorder_slot slot[WR_REORDER_SLOTS];
 } wr_reorder;
 
 void wr_reorder_init(wr_reorder *reorder, wr_time max_wait_us);
+/* Erases what was held: speech in the clear. */
+void wr_reorder_wipe(wr_reorder *reorder);
 /* |payload| is borrowed until the following wr_reorder_next calls returned false. */
 void wr_reorder_insert(wr_reorder *reorder, uint16_t seq, uint32_t timestamp, wr_bytes payload, wr_time now);
 /* Next frame in order, if it is due. Call until false after each insert and at the deadline. */
