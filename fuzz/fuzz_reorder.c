@@ -12,6 +12,7 @@ enum { MAX_WAIT = 60000, LARGEST = 600 };
 
 typedef struct watcher {
   wr_reorder reorder;
+  wr_reorder_slot slots[WR_REORDER_SLOTS];
   uint16_t last_seq;
   bool any;
   uint64_t n_inserted, n_out;
@@ -39,7 +40,7 @@ static void drain(watcher *watch, bool restarted, wr_time now) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   static watcher watch;
   memset(&watch, 0, sizeof watch);
-  wr_reorder_init(&watch.reorder, MAX_WAIT);
+  wr_reorder_init(&watch.reorder, watch.slots, MAX_WAIT);
   uint8_t payload[LARGEST];
   uint16_t seq = 0;
   wr_time now = 1;

@@ -13,7 +13,7 @@
 
 #define ALIGNED(n) (((n) + 15) / 16 * 16)
 #define RECORD_BYTES 1500
-#define UNTOUCHED_BYTES offsetof(wr_conn, media.reorder.max_wait_us)
+#define REORDER_BYTES (WR_REORDER_SLOTS * sizeof(wr_reorder_slot))
 
 void wr_conn_settings_default(wr_conn_settings *settings) {
   *settings = (wr_conn_settings){.max_message_bytes = 65536,
@@ -26,7 +26,14 @@ void wr_conn_settings_default(wr_conn_settings *settings) {
                                  .cname = "wr"};
 }
 
-size_t wr_conn_size(void) { return ALIGNED(sizeof(wr_conn)) + ALIGNED(wr_ice_size()) + ALIGNED(wr_sctp_size()); }
+/* The struct, ICE, SCTP, the reorder slots. */
+size_t wr_conn_size(void) {
+  return ALIGNED(sizeof(wr_conn)) + ALIGNED(wr_ice_size()) + ALIGNED(wr_sctp_size()) + ALIGNED(REORDER_BYTES);
+}
+
+wr_reorder_slot *wr_conn_reorder_slots(wr_conn *conn) {
+  return (void *)((uint8_t *)conn + wr_conn_size() - ALIGNED(REORDER_BYTES));
+}
 
 wr_conn *wr_conn_init(void *mem, const wr_conn_settings *settings, wr_time now) {
   WR_ASSERT(((uintptr_t)mem & 15) == 0);
@@ -34,7 +41,7 @@ wr_conn *wr_conn_init(void *mem, const wr_conn_settings *settings, wr_time now) 
   WR_ASSERT(wr_pool_block_bytes(settings->pool) >= WR_CONN_POOL_BLOCK);
   WR_ASSERT(settings->message_buffer_bytes >= settings->max_message_bytes);
   wr_conn *conn = mem;
-  memset((uint8_t *)conn + UNTOUCHED_BYTES, 0, sizeof *conn - UNTOUCHED_BYTES);
+  memset(conn, 0, sizeof *conn);
   conn->settings = *settings;
   size_t cname_len = strlen(settings->cname);
   memcpy(conn->cname, settings->cname, cname_len < sizeof conn->cname ? cname_len : sizeof conn->cname - 1);
@@ -52,7 +59,7 @@ void wr_conn_wipe(wr_conn *conn) {
   wr_dtls_wipe(&conn->dtls);
   if (conn->keyed) wr_srtp_wipe(&conn->srtp);
   wr_reorder_wipe(&conn->media.reorder);
-  wr_wipe((uint8_t *)conn + UNTOUCHED_BYTES, wr_conn_size() - UNTOUCHED_BYTES);
+  wr_wipe(conn, wr_conn_size() - ALIGNED(REORDER_BYTES));
 }
 
 wr_err wr_conn_add_local(wr_conn *conn, const wr_addr *base, const wr_addr *shown, wr_time now) {

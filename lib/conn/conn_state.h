@@ -36,19 +36,16 @@ typedef struct media_pending {
 } media_pending;
 
 typedef struct media {
-  wr_reorder reorder; /* first, for its untouched slots */
   media_sender sender;
   wr_rtp_source_stats source;
+  wr_reorder reorder;
   media_pending pending;
   wr_time rtcp_at; /* next report; WR_NEVER before the keys */
   uint8_t level_dbov;
   bool ended; /* BYE was told */
 } media;
 
-/* The slots of |media.reorder| begin the struct: they are neither zeroed nor read before a packet is out of order.
- */
 struct wr_conn {
-  media media;
   wr_conn_settings settings;
   char cname[33];
   wr_conn_state state;
@@ -64,6 +61,7 @@ struct wr_conn {
   wr_sctp *sctp; /* NULL before the agreement, or without data */
   wr_dtls dtls;
   wr_srtp srtp;
+  media media;
   uint8_t n_notices, first_notice;
   wr_event notice[N_NOTICES];
   wr_conn_stats stats;
@@ -78,6 +76,7 @@ void wr_conn_progress(wr_conn *conn, wr_time now);
 /* Carves the ICE agent (role known) and, after the agreement, the SCTP association out of the conn's memory. */
 void wr_conn_begin_ice(wr_conn *conn, bool controlling, wr_time now);
 void wr_conn_begin_sctp(wr_conn *conn);
+wr_reorder_slot *wr_conn_reorder_slots(wr_conn *conn); /* the last of the conn's memory, mostly untouched */
 
 /* media.c */
 void wr_media_init(wr_conn *conn);

@@ -19,7 +19,7 @@ void wr_media_init(wr_conn *conn) {
   m->sender.timestamp_offset = wr_rng_u32(rng);
   m->rtcp_at = WR_NEVER;
   m->level_dbov = 127;
-  wr_reorder_init(&m->reorder, conn->settings.reorder_wait_us);
+  wr_reorder_init(&m->reorder, wr_conn_reorder_slots(conn), conn->settings.reorder_wait_us);
 }
 
 void wr_media_keyed(wr_conn *conn, wr_time now) { conn->media.rtcp_at = now + RTCP_FIRST_US; }
@@ -46,7 +46,7 @@ static void follow_source(wr_conn *conn, uint32_t ssrc) {
   if (m->source.started && m->source.ssrc == ssrc) return;
   wr_rtp_source_init(&m->source, ssrc, OPUS_CLOCK_HZ);
   wr_reorder_wipe(&m->reorder);
-  wr_reorder_init(&m->reorder, conn->settings.reorder_wait_us);
+  wr_reorder_init(&m->reorder, wr_conn_reorder_slots(conn), conn->settings.reorder_wait_us);
   m->ended = false;
 }
 

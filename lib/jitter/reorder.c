@@ -12,15 +12,16 @@
 
 enum { RESTART_DISTANCE = 1000 }; /* further than 20 s of 20 ms packets: the sender began anew */
 
-void wr_reorder_init(wr_reorder *reorder, wr_time max_wait_us) {
-  memset(&reorder->max_wait_us, 0, sizeof *reorder - offsetof(wr_reorder, max_wait_us));
+void wr_reorder_init(wr_reorder *reorder, wr_reorder_slot *slots, wr_time max_wait_us) {
+  memset(reorder, 0, sizeof *reorder);
+  reorder->slot = slots;
   reorder->max_wait_us = max_wait_us;
 }
 
 void wr_reorder_wipe(wr_reorder *reorder) {
   for (size_t i = 0; i < WR_REORDER_SLOTS; i++)
     if (reorder->touched >> i & 1) wr_wipe(&reorder->slot[i], sizeof reorder->slot[i]);
-  wr_wipe(&reorder->max_wait_us, sizeof *reorder - offsetof(wr_reorder, max_wait_us));
+  wr_wipe(reorder, sizeof *reorder);
 }
 
 static bool is_used(const wr_reorder *reorder, size_t i) { return reorder->used >> i & 1; }

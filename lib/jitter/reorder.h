@@ -27,9 +27,8 @@ typedef struct wr_reorder_slot {
   uint8_t bytes[WR_REORDER_FRAME_BYTES];
 } wr_reorder_slot;
 
-/* The slots come first and are not read before they are used: most calls never reorder, and never touch them. */
 typedef struct wr_reorder {
-  wr_reorder_slot slot[WR_REORDER_SLOTS];
+  wr_reorder_slot *slot; /* WR_REORDER_SLOTS, lent */
   wr_time max_wait_us;
   uint64_t n_late, n_duplicate, n_lost, n_reordered;
   wr_bytes direct; /* the packet just inserted, when it is next in order: passed through without copying */
@@ -40,7 +39,9 @@ typedef struct wr_reorder {
   uint64_t delivered; /* bit i: next_seq - 1 - i was handed out, to tell duplicates from late packets */
 } wr_reorder;
 
-void wr_reorder_init(wr_reorder *reorder, wr_time max_wait_us);
+/* |slots|: WR_REORDER_SLOTS, lent until wipe. They are neither zeroed nor read before a packet is out of order:
+ * most calls never touch them. */
+void wr_reorder_init(wr_reorder *reorder, wr_reorder_slot *slots, wr_time max_wait_us);
 /* Erases what was held: speech in the clear. */
 void wr_reorder_wipe(wr_reorder *reorder);
 /* |payload| is borrowed until the following wr_reorder_next calls returned false. */

@@ -6,6 +6,8 @@
 enum { WAIT = 60000 };
 
 static wr_reorder reorder;
+static wr_reorder_slot slots[WR_REORDER_SLOTS];
+static wr_reorder_slot slots[WR_REORDER_SLOTS];
 static wr_reorder_frame frame;
 
 /* The payload of a packet tells its number. */
@@ -35,7 +37,7 @@ static void expect_nothing(wr_time now) { CHECK(!wr_reorder_next(&reorder, &fram
 
 TEST(reorder_passes_ordered_packets_without_a_copy) {
   static const uint8_t payload[500] = {1};
-  wr_reorder_init(&reorder, WAIT);
+  wr_reorder_init(&reorder, slots, WAIT);
   for (uint16_t i = 0; i < 10; i++) {
     wr_reorder_insert(&reorder, (uint16_t)(65530 + i), i, wr_bytes_of(payload, sizeof payload), i);
     REQUIRE(wr_reorder_next(&reorder, &frame, i));
@@ -49,7 +51,7 @@ TEST(reorder_passes_ordered_packets_without_a_copy) {
 }
 
 TEST(reorder_restores_order_across_the_wrap) {
-  wr_reorder_init(&reorder, WAIT);
+  wr_reorder_init(&reorder, slots, WAIT);
   insert(65534, 0);
   expect(65534, 0, 0);
   insert(1, 10);
@@ -67,7 +69,7 @@ TEST(reorder_restores_order_across_the_wrap) {
 }
 
 TEST(reorder_gives_a_hole_up_exactly_at_the_deadline) {
-  wr_reorder_init(&reorder, WAIT);
+  wr_reorder_init(&reorder, slots, WAIT);
   insert(10, 0);
   expect(10, 0, 0);
   insert(13, 100);
@@ -85,7 +87,7 @@ TEST(reorder_gives_a_hole_up_exactly_at_the_deadline) {
 
 /* A packet that waited long enough takes with it everything before it, however young. */
 TEST(reorder_old_packet_behind_a_young_one_gives_both_holes_up) {
-  wr_reorder_init(&reorder, WAIT);
+  wr_reorder_init(&reorder, slots, WAIT);
   insert(10, 0);
   expect(10, 0, 0);
   insert(14, 100);
@@ -99,7 +101,7 @@ TEST(reorder_old_packet_behind_a_young_one_gives_both_holes_up) {
 }
 
 TEST(reorder_tells_duplicates_from_late_packets) {
-  wr_reorder_init(&reorder, WAIT);
+  wr_reorder_init(&reorder, slots, WAIT);
   insert(10, 0);
   expect(10, 0, 0);
   insert(10, 1); /* delivered */
@@ -115,7 +117,7 @@ TEST(reorder_tells_duplicates_from_late_packets) {
 }
 
 TEST(reorder_remembers_the_last_64_it_handed_out) {
-  wr_reorder_init(&reorder, WAIT);
+  wr_reorder_init(&reorder, slots, WAIT);
   for (uint16_t seq = 1000; seq < 1100; seq++) {
     insert(seq, 0);
     expect(seq, 0, 0);
@@ -129,7 +131,7 @@ TEST(reorder_remembers_the_last_64_it_handed_out) {
 }
 
 TEST(reorder_full_buffer_gives_the_first_hole_up) {
-  wr_reorder_init(&reorder, WAIT);
+  wr_reorder_init(&reorder, slots, WAIT);
   insert(0, 0);
   expect(0, 0, 0);
   for (uint16_t i = 0; i < WR_REORDER_SLOTS - 1; i++) {
@@ -143,7 +145,7 @@ TEST(reorder_full_buffer_gives_the_first_hole_up) {
 }
 
 TEST(reorder_packet_too_large_to_hold_closes_the_holes_before_it) {
-  wr_reorder_init(&reorder, WAIT);
+  wr_reorder_init(&reorder, slots, WAIT);
   insert(0, 0);
   expect(0, 0, 0);
   insert(2, 1);
@@ -159,7 +161,7 @@ TEST(reorder_packet_too_large_to_hold_closes_the_holes_before_it) {
 }
 
 TEST(reorder_starts_again_after_a_jump) {
-  wr_reorder_init(&reorder, WAIT);
+  wr_reorder_init(&reorder, slots, WAIT);
   insert(100, 0);
   expect(100, 0, 0);
   insert(1101, 1); /* 1000 ahead of 101: still a hole */
@@ -176,7 +178,7 @@ TEST(reorder_starts_again_after_a_jump) {
 }
 
 TEST(reorder_without_waiting_hands_out_what_arrives) {
-  wr_reorder_init(&reorder, 0);
+  wr_reorder_init(&reorder, slots, 0);
   insert(1, 5);
   expect(1, 0, 5);
   insert(3, 5);
@@ -241,7 +243,7 @@ TEST(reorder_does_what_a_sorted_list_does) {
     uint32_t loss = check_rng_u32(&rng) % 40, disorder = 1 + check_rng_u32(&rng) % 30;
     oracle o = {.next = 0};
     wr_time now = 0;
-    wr_reorder_init(&reorder, WAIT);
+    wr_reorder_init(&reorder, slots, WAIT);
     insert(first, now);
     o.waiting[o.n++] = 0;
     bool same = drain_like(&o, first, now);
@@ -261,4 +263,21 @@ TEST(reorder_does_what_a_sorted_list_does) {
     }
     REQUIRE(same);
   }
+}
+
+TEST(reorder_touches_slots_only_while_packets_are_missing) {
+  static const uint8_t payload[100] = {1};
+  static const wr_reorder_slot zero;
+
+  memset(slots, 0, sizeof slots);
+  wr_reorder_init(&reorder, slots, WAIT);
+  for (uint16_t seq = 0; seq < 200; seq++) {
+    wr_reorder_insert(&reorder, seq, seq, wr_bytes_of(payload, sizeof payload), 0);
+    CHECK(wr_reorder_next(&reorder, &frame, 0));
+  }
+  for (size_t i = 0; i < WR_REORDER_SLOTS; i++) CHECK(memcmp(&slots[i], &zero, sizeof zero) == 0);
+  wr_reorder_insert(&reorder, 201, 201, wr_bytes_of(payload, sizeof payload), 0);
+  CHECK(memcmp(&slots[0], &zero, sizeof zero) != 0);
+  wr_reorder_wipe(&reorder);
+  CHECK(memcmp(&slots[0], &zero, sizeof zero) == 0);
 }
