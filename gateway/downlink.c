@@ -70,7 +70,13 @@ void gw_downlink_push_audio(gw_downlink *down, wr_bytes opus, wr_time now) {
 
 void gw_downlink_push_text(gw_downlink *down, char *text, wr_time now) {
   (void)now;
-  if (gw_fifo_push(&down->fifo, &(gw_record){.kind = GW_DOWNLINK_TEXT, .owned = text}, NULL)) return;
+  size_t len = strlen(text);
+  bool fits = len <= GW_DOWNLINK_TEXT_MAX - down->queued_text;
+  gw_record record = {.kind = GW_DOWNLINK_TEXT, .value = fits ? (uint32_t)len : 0, .owned = text};
+  if (fits && gw_fifo_push(&down->fifo, &record, NULL)) {
+    down->queued_text += record.value;
+    return;
+  }
   down->n_refused++;
   free(text);
 }
@@ -85,7 +91,7 @@ void gw_downlink_push_end(gw_downlink *down, wr_time now) {
 
 void gw_downlink_flush(gw_downlink *down) {
   gw_fifo_clear(&down->fifo);
-  down->queued_samples = 0;
+  down->queued_samples = down->queued_text = 0;
   down->n_ends = 0;
   down->playing = false;
 }
@@ -148,7 +154,10 @@ bool gw_downlink_poll(gw_downlink *down, gw_downlink_item *item, wr_time now) {
   const gw_record *front = gw_fifo_front(&down->fifo, &bytes);
   switch ((gw_downlink_kind)front->kind) {
     case GW_DOWNLINK_AUDIO: take_audio(down, front, bytes, item, now); break;
-    case GW_DOWNLINK_TEXT: *item = (gw_downlink_item){.kind = GW_DOWNLINK_TEXT, .text = front->owned}; break;
+    case GW_DOWNLINK_TEXT:
+      *item = (gw_downlink_item){.kind = GW_DOWNLINK_TEXT, .text = front->owned};
+      down->queued_text -= front->value;
+      break;
     case GW_DOWNLINK_END:
       *item = (gw_downlink_item){.kind = GW_DOWNLINK_END};
       down->n_ends--;

@@ -6,7 +6,8 @@
  * Captions stand in the queue between the frames and come out with the first frame of their sentence; the end of
  * speech comes out when the last frame has been played.
  *
- * Bound: |GW_DOWNLINK_MAX_MS| of speech; more is refused and counted. Time is an argument. One thread. */
+ * Bounds: |GW_DOWNLINK_MAX_MS| of speech, |GW_DOWNLINK_TEXT_MAX| of captions; more is refused and counted. Time is
+ * an argument. One thread. */
 #ifndef GATEWAY_DOWNLINK_H
 #define GATEWAY_DOWNLINK_H
 
@@ -16,6 +17,7 @@
 
 #define GW_DOWNLINK_START_US WR_MS(60)
 #define GW_DOWNLINK_MAX_MS 60000
+#define GW_DOWNLINK_TEXT_MAX (256u * 1024)
 #define GW_DOWNLINK_BLOCKS 128
 
 typedef enum gw_downlink_kind { GW_DOWNLINK_AUDIO, GW_DOWNLINK_TEXT, GW_DOWNLINK_END } gw_downlink_kind;
@@ -32,6 +34,7 @@ typedef struct gw_downlink {
   gw_fifo fifo;
   OpusRepacketizer *repacketizer; /* borrowed */
   uint32_t queued_samples;        /* 48 kHz */
+  uint32_t queued_text;           /* bytes */
   uint32_t n_ends;                /* END marks in the queue */
   bool playing, paused;
   wr_time first_at; /* oldest speech of a spurt that has not begun */

@@ -186,3 +186,24 @@ TEST(downlink_single_60_ms_frame_is_not_split) {
   CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(60));
   rig_close(r);
 }
+
+/* An assistant that captions without end and never speaks. */
+TEST(downlink_captions_are_bounded) {
+  rig *r = rig_open();
+  char *long_text = malloc(60001);
+  memset(long_text, 'x', 60000);
+  long_text[60000] = 0;
+  for (int i = 0; i < 20; i++) gw_downlink_push_text(&r->down, text_of(long_text), 0);
+  CHECK_EQ(r->down.n_refused, 16);
+  gw_downlink_flush(&r->down);
+  CHECK(gw_downlink_is_empty(&r->down));
+  gw_downlink_push_text(&r->down, text_of(long_text), 0);
+  gw_downlink_push_end(&r->down, 0);
+  gw_downlink_item item;
+  CHECK(gw_downlink_poll(&r->down, &item, 0));
+  free(item.text);
+  for (int i = 0; i < 4; i++) gw_downlink_push_text(&r->down, text_of(long_text), 0);
+  CHECK_EQ(r->down.n_refused, 16);
+  free(long_text);
+  rig_close(r);
+}
