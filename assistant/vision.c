@@ -1,7 +1,9 @@
 /* assistant/vision.c - multipart/form-data (RFC 7578) far enough to find a photo, and its description by libjpeg.
  *
  * The picture is decoded at an eighth of its size, so a large photo costs little; pictures above 64 megapixels are
- * refused. No claim is made about what is in the picture. */
+ * refused, and progressive ones of many scans or of more than MEMORY_MAX: a few hundred bytes make a scan, and each
+ * scan goes through the whole picture while nobody else is served. No claim is made about what is in the picture.
+ */
 #include "assistant/vision.h"
 
 #include <setjmp.h>
@@ -40,6 +42,10 @@ bool as_multipart_image(wr_bytes body, const char *boundary, wr_bytes *image) {
   return false;
 }
 
+enum { SCANS_MAX = 24 };      /* cameras and libraries write about 10 */
+#define PASSED_MAX 160000000u /* pixels, over all scans */
+#define MEMORY_MAX (64 << 20)
+
 typedef struct failure {
   struct jpeg_error_mgr base;
   jmp_buf leave;
@@ -49,6 +55,14 @@ static void on_error(j_common_ptr info) { longjmp(((failure *)(void *)info->err)
 static void on_message(j_common_ptr info, int level) {
   (void)info;
   (void)level;
+}
+
+/* libjpeg-turbo calls this now and then, also inside the reading of scans. */
+static void on_progress(j_common_ptr common) {
+  const struct jpeg_decompress_struct *info = (const void *)common;
+  uint64_t n_scans = info->input_scan_number > 0 ? (uint64_t)info->input_scan_number : 0;
+  uint64_t passed = (uint64_t)info->image_width * info->image_height * n_scans;
+  if (n_scans > SCANS_MAX || (n_scans > 1 && passed > PASSED_MAX)) on_error(common);
 }
 
 /* What is counted per pixel. */
@@ -130,7 +144,10 @@ bool as_describe_jpeg(wr_bytes jpeg, char *out, size_t cap) {
   info.err = jpeg_std_error(&failed.base);
   failed.base.error_exit = on_error;
   failed.base.emit_message = on_message;
+  struct jpeg_progress_mgr progress = {.progress_monitor = on_progress};
   jpeg_create_decompress(&info);
+  info.progress = &progress;
+  info.mem->max_memory_to_use = MEMORY_MAX;
   bool fine = setjmp(failed.leave) == 0 && decode(jpeg, &info, counted) && counted->n > 0;
   if (fine) describe(counted, info.image_width, info.image_height, out, cap);
   jpeg_destroy_decompress(&info);

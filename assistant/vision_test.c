@@ -83,3 +83,42 @@ TEST(as_multipart_finds_the_picture_wherever_it_is) {
   CHECK(!as_multipart_image(text_bytes("rubbish"), "b", &image));
   CHECK(!as_multipart_image(text_bytes(""), "", &image));
 }
+
+/* A progressive picture in |n_scans| scans, one for each coefficient; free() it. */
+static uint8_t *jpeg_in_scans(int n_scans, size_t *len) {
+  struct jpeg_compress_struct info;
+  struct jpeg_error_mgr errors;
+  jpeg_scan_info scans[64] = {0};
+  uint8_t *out = NULL, row[64] = {0};
+  unsigned long size = 0;
+  for (int i = 0; i < n_scans; i++) {
+    bool last = i == n_scans - 1;
+    scans[i] = (jpeg_scan_info){.comps_in_scan = 1, .Ss = i, .Se = last ? 63 : i};
+  }
+  info.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&info);
+  jpeg_mem_dest(&info, &out, &size);
+  info.image_width = info.image_height = 64;
+  info.input_components = 1;
+  info.in_color_space = JCS_GRAYSCALE;
+  jpeg_set_defaults(&info);
+  info.scan_info = scans;
+  info.num_scans = n_scans;
+  jpeg_start_compress(&info, TRUE);
+  for (unsigned y = 0; y < 64; y++) jpeg_write_scanlines(&info, &(JSAMPROW){row}, 1);
+  jpeg_finish_compress(&info);
+  jpeg_destroy_compress(&info);
+  *len = size;
+  return out;
+}
+
+TEST(as_vision_reads_progressive_pictures_but_not_endless_ones) {
+  char text[200];
+  size_t len;
+  uint8_t *jpeg = jpeg_in_scans(10, &len);
+  CHECK(as_describe_jpeg(wr_bytes_of(jpeg, len), text, sizeof text));
+  free(jpeg);
+  jpeg = jpeg_in_scans(64, &len);
+  CHECK(!as_describe_jpeg(wr_bytes_of(jpeg, len), text, sizeof text));
+  free(jpeg);
+}
