@@ -170,7 +170,8 @@ int as_http_write(as_http *h, struct lws *wsi) {
   if (len) memcpy(buffer + LWS_PRE, h->reply, len);
   int written = lws_write(wsi, buffer + LWS_PRE, len, LWS_WRITE_HTTP_FINAL);
   free(buffer);
-  bool close = h->chunked || h->status == 413; /* what is left of the body would be read as a request */
+  bool close =
+      h->chunked || h->status == 413 || h->status == 401; /* what is left of the body would be read as a request */
   as_http_end(h);
   if (written < (int)len || close) return -1;
   return lws_http_transaction_completed(wsi) ? -1 : 0;
@@ -234,7 +235,11 @@ static bool keep_chunks(as_http *h, const uint8_t *data, size_t len) {
 }
 
 int as_http_body(as_http *h, struct lws *wsi, const as_http_site *site, const uint8_t *data, size_t len) {
-  if (h->status) return 0; /* answered already */
+  if (h->status) return 0;                                                /* answered already */
+  if (as_http_is_photo(h) && !as_http_authorised(h, site->photo_token)) { /* megabytes of strangers are not kept */
+    set_error(h, 401, "unknown token");
+    return as_http_answer(h, wsi, site);
+  }
   bool kept = h->chunked ? keep_chunks(h, data, len) : keep_body(h, data, len);
   if (!kept)
     set_error(h, 413, "too long");
