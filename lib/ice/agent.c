@@ -39,7 +39,7 @@ wr_ice *wr_ice_init(void *mem, const wr_ice_settings *settings, wr_time now) {
   WR_ASSERT(((uintptr_t)mem & 15) == 0 && settings->crypto && settings->crypto->hmac_sha1);
   WR_ASSERT(memchr(settings->ufrag_prefix, 0, sizeof settings->ufrag_prefix));
   wr_ice *ice = mem;
-  memset(ice, 0, sizeof *ice);
+  memset(ice, 0, offsetof(wr_ice, checks.slot));
   ice->rng = settings->rng;
   ice->crypto = settings->crypto;
   memcpy(ice->ufrag_prefix, settings->ufrag_prefix, sizeof ice->ufrag_prefix);
@@ -54,7 +54,9 @@ wr_ice *wr_ice_init(void *mem, const wr_ice_settings *settings, wr_time now) {
   return ice;
 }
 
-void wr_ice_wipe(wr_ice *ice) { wr_wipe(ice, sizeof *ice); }
+void wr_ice_wipe(wr_ice *ice) {
+  wr_wipe(ice, offsetof(wr_ice, checks.slot) + ice->checks.n * sizeof ice->checks.slot[0]);
+}
 
 const char *wr_ice_local_ufrag(const wr_ice *ice) { return ice->session[0].local_ufrag; }
 const char *wr_ice_local_pwd(const wr_ice *ice) { return ice->session[0].local_pwd; }

@@ -11,14 +11,14 @@ static wr_time last_sent_at(const wr_ice_check *check) {
 
 static wr_ice_check *free_slot(wr_ice_checks *checks, wr_time now) {
   wr_ice_check *oldest = &checks->slot[0];
-  for (size_t i = 0; i < WR_ICE_MAX_CHECKS; i++) {
+  for (size_t i = 0; i < checks->n; i++) {
     wr_ice_check *c = &checks->slot[i];
     if (!c->used || (c->next_at == WR_NEVER && now - last_sent_at(c) > WR_ICE_ANSWERABLE_US)) return c;
     /* What is still repeated is worth more than what only waits for a late answer. */
     bool idle = c->next_at == WR_NEVER, oldest_idle = oldest->next_at == WR_NEVER;
     if (idle != oldest_idle ? idle : last_sent_at(c) < last_sent_at(oldest)) oldest = c;
   }
-  return oldest;
+  return checks->n < WR_ICE_MAX_CHECKS ? &checks->slot[checks->n++] : oldest;
 }
 
 wr_ice_check *wr_ice_checks_begin(wr_ice_checks *checks, size_t pair, const wr_rng *rng, wr_time now) {
@@ -39,7 +39,7 @@ void wr_ice_check_send(wr_ice_check *check, uint32_t first_rto_us, wr_time now) 
 
 wr_ice_check *wr_ice_checks_find(wr_ice_checks *checks, const uint8_t id[WR_STUN_ID_BYTES], uint32_t *rtt_us,
                                  wr_time now) {
-  for (size_t i = 0; i < WR_ICE_MAX_CHECKS; i++) {
+  for (size_t i = 0; i < checks->n; i++) {
     wr_ice_check *c = &checks->slot[i];
     unsigned transmission = id[WR_STUN_ID_BYTES - 1];
     if (!c->used || transmission >= c->n_sent || memcmp(c->id, id, WR_STUN_ID_BYTES - 1) != 0) continue;
@@ -52,19 +52,19 @@ wr_ice_check *wr_ice_checks_find(wr_ice_checks *checks, const uint8_t id[WR_STUN
 }
 
 void wr_ice_checks_stop(wr_ice_checks *checks, size_t pair) {
-  for (size_t i = 0; i < WR_ICE_MAX_CHECKS; i++) {
+  for (size_t i = 0; i < checks->n; i++) {
     if (checks->slot[i].used && checks->slot[i].pair == pair) checks->slot[i].next_at = WR_NEVER;
   }
 }
 
 void wr_ice_checks_drop(wr_ice_checks *checks, size_t pair) {
-  for (size_t i = 0; i < WR_ICE_MAX_CHECKS; i++) {
+  for (size_t i = 0; i < checks->n; i++) {
     if (checks->slot[i].used && checks->slot[i].pair == pair) checks->slot[i].used = false;
   }
 }
 
 static wr_ice_check *due(wr_ice_checks *checks, bool spent, wr_time now) {
-  for (size_t i = 0; i < WR_ICE_MAX_CHECKS; i++) {
+  for (size_t i = 0; i < checks->n; i++) {
     wr_ice_check *c = &checks->slot[i];
     if (c->used && c->next_at <= now && (c->n_sent == WR_ICE_MAX_TRANSMISSIONS) == spent) return c;
   }
@@ -77,7 +77,7 @@ wr_ice_check *wr_ice_checks_spent(wr_ice_checks *checks, wr_time now) { return d
 
 wr_time wr_ice_checks_deadline(const wr_ice_checks *checks) {
   wr_time deadline = WR_NEVER;
-  for (size_t i = 0; i < WR_ICE_MAX_CHECKS; i++) {
+  for (size_t i = 0; i < checks->n; i++) {
     if (checks->slot[i].used) deadline = wr_time_min(deadline, checks->slot[i].next_at);
   }
   return deadline;

@@ -25,6 +25,7 @@ typedef struct wr_ice_check {
 } wr_ice_check;
 
 typedef struct wr_ice_checks {
+  size_t n; /* slots ever used; those beyond are never touched, nor zeroed */
   wr_ice_check slot[WR_ICE_MAX_CHECKS];
 } wr_ice_checks;
 

@@ -49,7 +49,6 @@ struct wr_ice {
   wr_ice_locals locals;
   wr_ice_remotes remotes;
   wr_ice_pairs pairs;
-  wr_ice_checks checks;
   wr_ice_consent consent; /* of |selected| */
   int selected;           /* index of a pair; -1: none */
 
@@ -64,6 +63,7 @@ struct wr_ice {
   wr_ice_answer answer[WR_ICE_MAX_ANSWERS];
   uint8_t n_answers;
   wr_ice_stats stats;
+  wr_ice_checks checks; /* last: most of it stays untouched */
 };
 
 /* agent.c */
