@@ -89,17 +89,26 @@ void gw_downlink_push_end(gw_downlink *down, wr_time now) {
     down->n_refused++;
 }
 
+static void end_spurt(gw_downlink *down) {
+  if (down->playing) {
+    down->tail = GW_DOWNLINK_TAIL;
+    down->tail_at = down->next_at;
+  }
+  down->playing = false;
+}
+
 void gw_downlink_flush(gw_downlink *down) {
   gw_fifo_clear(&down->fifo);
   down->queued_samples = down->queued_text = 0;
   down->n_ends = 0;
-  down->playing = false;
+  end_spurt(down);
 }
 
 void gw_downlink_pause(gw_downlink *down, bool paused, wr_time now) {
   if (down->paused == paused) return;
   down->paused = paused;
   down->playing = false;
+  down->tail = 0;
   down->first_at = now;
 }
 
@@ -114,10 +123,10 @@ static wr_time audio_due(const gw_downlink *down) {
 /* When what was handed out is over: 0 is long ago. */
 static wr_time played_at(const gw_downlink *down) { return down->playing ? down->next_at : 0; }
 
-wr_time gw_downlink_deadline(const gw_downlink *down) {
+static wr_time front_due(const gw_downlink *down) {
   const uint8_t *bytes;
   const gw_record *front = gw_fifo_front(&down->fifo, &bytes);
-  if (!front || down->paused) return WR_NEVER;
+  if (!front) return WR_NEVER;
   switch ((gw_downlink_kind)front->kind) {
     case GW_DOWNLINK_AUDIO: return audio_due(down);
     case GW_DOWNLINK_TEXT: /* with its first frame; if none will come, when the speech before it is over */
@@ -126,6 +135,21 @@ wr_time gw_downlink_deadline(const gw_downlink *down) {
     case GW_DOWNLINK_END: return played_at(down);
   }
   return WR_NEVER;
+}
+
+wr_time gw_downlink_deadline(const gw_downlink *down) {
+  if (down->paused) return WR_NEVER;
+  return wr_time_min(front_due(down), down->tail ? down->tail_at : WR_NEVER);
+}
+
+static void take_silence(gw_downlink *down, gw_downlink_item *item) {
+  static const uint8_t silence[] = {0xF8, 0xFF, 0xFE}; /* a CELT frame of 20 ms */
+  *item = (gw_downlink_item){.kind = GW_DOWNLINK_AUDIO, .timestamp = down->timestamp, .silent = true};
+  item->opus = wr_bytes_of(silence, sizeof(silence));
+  down->timestamp += SPLIT_SAMPLES;
+  down->tail_at += SAMPLES_US(SPLIT_SAMPLES);
+  down->timestamp_at = down->tail_at;
+  down->tail--;
 }
 
 static void take_audio(gw_downlink *down, const gw_record *record, const uint8_t *bytes, gw_downlink_item *item,
@@ -141,6 +165,7 @@ static void take_audio(gw_downlink *down, const gw_record *record, const uint8_t
   *item = (gw_downlink_item){.kind = GW_DOWNLINK_AUDIO, .timestamp = down->timestamp, .marker = starts};
   item->opus = wr_bytes_of(bytes, record->len); /* pop below leaves the bytes where they are */
   down->playing = true;
+  down->tail = 0;
   down->next_at += SAMPLES_US(record->value);
   down->timestamp += record->value;
   down->timestamp_at = down->next_at;
@@ -150,6 +175,13 @@ static void take_audio(gw_downlink *down, const gw_record *record, const uint8_t
 
 bool gw_downlink_poll(gw_downlink *down, gw_downlink_item *item, wr_time now) {
   if (gw_downlink_deadline(down) > now) return false;
+  if (front_due(down) > now) {
+    bool late = now - down->tail_at > LATE_US;
+    if (late) down->tail = 0;
+    if (late) return false;
+    take_silence(down, item);
+    return true;
+  }
   const uint8_t *bytes;
   const gw_record *front = gw_fifo_front(&down->fifo, &bytes);
   switch ((gw_downlink_kind)front->kind) {
@@ -161,7 +193,7 @@ bool gw_downlink_poll(gw_downlink *down, gw_downlink_item *item, wr_time now) {
     case GW_DOWNLINK_END:
       *item = (gw_downlink_item){.kind = GW_DOWNLINK_END};
       down->n_ends--;
-      down->playing = false;
+      end_spurt(down);
       break;
   }
   gw_fifo_pop(&down->fifo);

@@ -4,7 +4,8 @@
  * most 20 ms where they hold several (RFC 6716 3.2), queued, and handed out one per frame duration with 48 kHz
  * timestamps. A spurt starts after 60 ms are there, or after waiting 60 ms, and its first packet is marked.
  * Captions stand in the queue between the frames and come out with the first frame of their sentence; the end of
- * speech comes out when the last frame has been played.
+ * speech comes out when the last frame has been played. After the end, and after a barge-in, a few frames of
+ * silence follow: a receiver that gets nothing conceals with an echo of the last words for a quarter of a second.
  *
  * Bounds: |GW_DOWNLINK_MAX_MS| of speech, |GW_DOWNLINK_TEXT_MAX| of captions; more is refused and counted. Time is
  * an argument. One thread. */
@@ -18,6 +19,7 @@
 #define GW_DOWNLINK_START_US WR_MS(60)
 #define GW_DOWNLINK_MAX_MS 60000
 #define GW_DOWNLINK_TEXT_MAX (256u * 1024)
+#define GW_DOWNLINK_TAIL 10 /* frames of 20 ms */
 #define GW_DOWNLINK_BLOCKS 128
 
 typedef enum gw_downlink_kind { GW_DOWNLINK_AUDIO, GW_DOWNLINK_TEXT, GW_DOWNLINK_END } gw_downlink_kind;
@@ -27,6 +29,7 @@ typedef struct gw_downlink_item {
   wr_bytes opus;      /* AUDIO: borrowed until something is pushed to any queue of the stock */
   uint32_t timestamp; /* AUDIO: 48 kHz */
   bool marker;        /* AUDIO: first of a spurt */
+  bool silent;        /* AUDIO: of our own making */
   char *text;         /* TEXT: the caller frees it */
 } gw_downlink_item;
 
@@ -39,6 +42,8 @@ typedef struct gw_downlink {
   bool playing, paused;
   wr_time first_at; /* oldest speech of a spurt that has not begun */
   wr_time next_at;  /* playing: when the last frame handed out is over */
+  uint8_t tail;     /* frames of silence still to go */
+  wr_time tail_at;  /* when the next of them is due */
   uint32_t timestamp;
   wr_time timestamp_at; /* instant |timestamp| stands for */
   uint64_t n_in, n_out, n_refused, n_bad;

@@ -119,13 +119,37 @@ TEST(downlink_flush_lets_nothing_old_out) {
   CHECK(gw_downlink_poll(&r->down, &item, 0));
   uint32_t before = item.timestamp;
   gw_downlink_flush(&r->down);
+  for (int i = 1; i <= GW_DOWNLINK_TAIL; i++) { /* silence, in step, so that nobody conceals */
+    CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(20 * i));
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+    CHECK_BYTES(item.opus.data, item.opus.len, "\xF8\xFF\xFE", 3);
+    CHECK_EQ(item.timestamp - before, 960 * i);
+  }
   CHECK(gw_downlink_deadline(&r->down) == WR_NEVER);
-  CHECK(!gw_downlink_poll(&r->down, &item, WR_S(10)));
+  CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(400)));
   push_60(r, 8, WR_MS(500));
   REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(500)));
   CHECK(item.marker);
   CHECK_EQ(item.opus.data[1], 8);
   CHECK_EQ(item.timestamp - before, 500 * 48);
+  rig_close(r);
+}
+
+TEST(downlink_new_speech_ends_the_tail) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  push_60(r, 1, 0);
+  gw_downlink_push_end(&r->down, 0);
+  for (int i = 0; i < 3; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+  CHECK(gw_downlink_poll(&r->down, &item, WR_MS(60)) && item.kind == GW_DOWNLINK_END);
+  CHECK(gw_downlink_poll(&r->down, &item, WR_MS(60)) && item.opus.data[1] == 0xFF);
+  uint32_t last = item.timestamp;
+  push_60(r, 2, WR_MS(70));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(70)));
+  CHECK_EQ(item.opus.data[1], 2);
+  CHECK_EQ(item.timestamp - last, 960);
+  for (int i = 1; i < 3; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(70 + 20 * i)));
+  CHECK(gw_downlink_deadline(&r->down) == WR_NEVER); /* dry in mid-speech: the receiver conceals that better */
   rig_close(r);
 }
 

@@ -414,7 +414,7 @@ wr_time gw_link_deadline(const gw_session *s) {
 
 static void play_audio(gw_session *s, const gw_downlink_item *item, wr_time now) {
   gw_link *link = &s->link;
-  if (link->awaits_sound) {
+  if (link->awaits_sound && !item->silent) {
     gw_histogram_add(&s->worker->metrics.turn_latency, now - link->asked_at);
     link->awaits_sound = false;
   }
