@@ -158,49 +158,54 @@ static void deliver(gw_worker *w, gw_session *s, const wr_path *path, wr_span da
 
 /* ---- routes: whom an address has to do with, before it has proved anything ---- */
 
-static void set_route(gw_worker *w, const wr_addr *remote, uint64_t to) {
+static void set_route(gw_worker *w, gw_map *map, const wr_addr *remote, uint64_t to) {
   gw_map_key key = gw_key_of_addr(remote);
-  if (gw_map_set(&w->routes, &key, to)) return;
-  gw_map_close(&w->routes); /* only a memory, and strangers may fill it: start afresh */
-  if (!gw_map_open(&w->routes, ROUTES_PER_SLOT * w->settings.n_slots, w->by_addr.seed)) abort();
+  if (gw_map_set(map, &key, to)) return;
+  gw_map_close(map); /* only a memory: start afresh */
+  if (!gw_map_open(map, ROUTES_PER_SLOT * w->settings.n_slots, w->by_addr.seed) || !gw_map_set(map, &key, to))
+    abort();
 }
 
 void gw_worker_hint(gw_worker *w, const gw_session *s, const wr_addr *remote) {
   uint64_t to = (uint64_t)w->settings.index << 32 | s->slot, known;
   gw_map_key key = gw_key_of_addr(remote);
   if (gw_map_get(&w->routes, &key, &known) && known == to) return;
-  set_route(w, remote, to);
+  set_route(w, &w->routes, remote, to);
   gw_message message = {.kind = GW_ROUTE, .ref = gw_session_ref(s), .path.remote = *remote};
   for (uint16_t i = 0; i < w->settings.n_workers; i++)
     if (i != w->settings.index) (void)gw_mailbox_send(&w->settings.workers[i].inbox, &message, NULL, 0);
 }
 
-static void follow(gw_worker *w, uint16_t owner, uint32_t slot, const wr_path *path, wr_span datagram,
-                   wr_time now) {
+/* What came |from_peer| was forwarded already: sent on again it might go round for ever. */
+static void follow(gw_worker *w, uint64_t to, bool from_peer, const wr_path *path, wr_span datagram, wr_time now) {
+  uint16_t owner = (uint16_t)(to >> 32);
   if (owner == w->settings.index)
-    deliver(w, gw_worker_session(w, slot), path, datagram, now);
+    deliver(w, gw_worker_session(w, (uint32_t)to), path, datagram, now);
+  else if (from_peer)
+    deliver(w, NULL, path, datagram, now);
   else
     forward(w, owner, path, datagram);
 }
 
 /* Not from an address that has proved itself: a STUN request says whose it is; an answer to one of ours comes from
- * where we sent it. */
-static void route(gw_worker *w, const wr_path *path, wr_span datagram, wr_time now) {
+ * where we sent it. Anybody can name a session; that is remembered apart, so that it can crowd out nothing else. */
+static void route(gw_worker *w, bool from_peer, const wr_path *path, wr_span datagram, wr_time now) {
   uint16_t owner;
   uint32_t slot;
   uint64_t to;
   gw_map_key key = gw_key_of_addr(&path->remote);
   if (gw_ufrag_read(wr_conn_peek_ufrag(wr_span_bytes(datagram)), &owner, &slot) && owner < w->settings.n_workers) {
-    set_route(w, &path->remote, (uint64_t)owner << 32 | slot);
-    follow(w, owner, slot, path, datagram, now);
-  } else if (gw_map_get(&w->routes, &key, &to)) {
-    follow(w, (uint16_t)(to >> 32), (uint32_t)to, path, datagram, now);
+    to = (uint64_t)owner << 32 | slot;
+    set_route(w, &w->named, &path->remote, to);
+    follow(w, to, from_peer, path, datagram, now);
+  } else if (gw_map_get(&w->named, &key, &to) || gw_map_get(&w->routes, &key, &to)) {
+    follow(w, to, from_peer, path, datagram, now);
   } else {
     deliver(w, NULL, path, datagram, now);
   }
 }
 
-static void take_datagram(gw_worker *w, const wr_path *path, wr_span datagram, wr_time now) {
+static void take_datagram(gw_worker *w, bool from_peer, const wr_path *path, wr_span datagram, wr_time now) {
   uint64_t slot;
   gw_map_key key = gw_key_of_addr(&path->remote);
   if (gw_map_get(&w->by_addr, &key, &slot)) {
@@ -216,7 +221,7 @@ static void take_datagram(gw_worker *w, const wr_path *path, wr_span datagram, w
       return;
     }
   }
-  route(w, path, datagram, now);
+  route(w, from_peer, path, datagram, now);
 }
 
 static void take_datagrams(gw_worker *w, wr_time now) {
@@ -226,7 +231,7 @@ static void take_datagrams(gw_worker *w, wr_time now) {
       wr_path path;
       wr_span datagram;
       if (gw_udp_get(&w->udp, i, &path, &datagram)) {
-        take_datagram(w, &path, datagram, now);
+        take_datagram(w, false, &path, datagram, now);
       } else {
         count(w, GW_DATAGRAMS_IN);
         count(w, GW_DROP_TOO_LARGE);
@@ -353,8 +358,8 @@ static void on_message(gw_worker *w, gw_message *m, wr_time now) {
   gw_session *s;
   wr_span datagram = m->owned ? (wr_span){m->owned, m->owned_len} : (wr_span){m->bytes, m->len};
   switch ((int)m->kind) {
-    case GW_DATAGRAM: take_datagram(w, &m->path, datagram, now); break;
-    case GW_ROUTE: set_route(w, &m->path.remote, (uint64_t)m->ref.worker << 32 | m->ref.slot); break;
+    case GW_DATAGRAM: take_datagram(w, true, &m->path, datagram, now); break;
+    case GW_ROUTE: set_route(w, &w->routes, &m->path.remote, (uint64_t)m->ref.worker << 32 | m->ref.slot); break;
     case GW_OFFER: on_offer(w, m, m->owned, now); break;
     case GW_FRAGMENT:
     case GW_CANDIDATES: on_session_request(w, m, now); break;
@@ -456,7 +461,8 @@ bool gw_worker_open(gw_worker *w, const gw_worker_settings *settings, const char
   uint64_t seed = wr_rng_u64(&settings->rng);
   *error = "a worker: no memory";
   bool ok = gw_mailbox_open(&w->inbox, MAILBOX_CELLS, NULL, NULL) && gw_timers_open(&w->timers, n) &&
-            gw_map_open(&w->by_addr, n * GW_N_KNOWN, seed) && gw_map_open(&w->routes, ROUTES_PER_SLOT * n, seed);
+            gw_map_open(&w->by_addr, n * GW_N_KNOWN, seed) && gw_map_open(&w->routes, ROUTES_PER_SLOT * n, seed) &&
+            gw_map_open(&w->named, ROUTES_PER_SLOT * n, seed);
   w->slots = zeroed_pages(n * w->slot_bytes);
   w->free_slots = zeroed_pages(n * sizeof(uint32_t));
   void *pool = zeroed_pages(pool_bytes(n));
@@ -490,6 +496,7 @@ void gw_worker_close(gw_worker *w) {
   gw_timers_close(&w->timers);
   gw_map_close(&w->by_addr);
   gw_map_close(&w->routes);
+  gw_map_close(&w->named);
   gw_sender_wipe(&w->http);
   gw_mailbox_close(&w->inbox);
   if (w->epoll > 0) close(w->epoll);

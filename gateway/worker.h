@@ -40,7 +40,8 @@ typedef struct gw_worker {
   gw_udp udp;
   gw_timers timers;
   gw_map by_addr; /* remote address -> slot */
-  gw_map routes;  /* remote address -> worker << 32 | slot, unproved */
+  gw_map routes;  /* remote address -> worker << 32 | slot: sessions send there */
+  gw_map named;   /* the same: STUN requests from there named the session; unproved */
   gw_stock stock;
   gw_metrics metrics;
   OpusRepacketizer *repacketizer;
