@@ -21,7 +21,7 @@ wr_err wr_crypto_openssl_open(const wr_crypto **crypto) {
                                .gcm_seal = openssl_gcm_seal,
                                .gcm_open = openssl_gcm_open,
                                .mac_sha1 = openssl_mac_sha1};
-  if (!openssl_cipher_fetch(backend) || !openssl_dtls_open(backend)) {
+  if (!openssl_cipher_fetch(backend) || !openssl_provider_open(backend) || !openssl_dtls_open(backend)) {
     wr_crypto_openssl_close(&backend->table);
     return WR_ERR_CRYPTO;
   }
@@ -33,6 +33,7 @@ void wr_crypto_openssl_close(const wr_crypto *crypto) {
   if (!crypto) return;
   openssl_backend *backend = crypto->ctx;
   openssl_dtls_close(backend);
+  openssl_provider_close(backend);
   openssl_cipher_release(backend);
   free(backend);
 }

@@ -12,9 +12,15 @@ typedef struct openssl_backend {
   wr_crypto table; /* first: a const wr_crypto * of ours is a openssl_backend * */
   EVP_CIPHER *aes128_ctr, *aes256_ctr, *aes128_gcm, *aes256_gcm;
   EVP_MD *sha1, *sha256, *sha384, *sha512;
+  OSSL_LIB_CTX *library; /* of DTLS and its certificates */
+  OSSL_PROVIDER *provider;
   SSL_CTX *dtls;
   BIO_METHOD *datagrams;
 } openssl_backend;
+
+/* openssl_provider.c: the library context. false as below. */
+bool openssl_provider_open(openssl_backend *backend);
+void openssl_provider_close(openssl_backend *backend);
 
 /* openssl_dtls.c: certificate, context and engine. false: OpenSSL refused; what was made is freed by dtls_close. */
 bool openssl_dtls_open(openssl_backend *backend);

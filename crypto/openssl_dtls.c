@@ -211,8 +211,8 @@ static bool digest_certificate(const openssl_backend *backend, X509 *certificate
 }
 
 static bool mint_certificate(openssl_backend *backend) {
-  EVP_PKEY *key = EVP_EC_gen("P-256");
-  X509 *certificate = X509_new();
+  EVP_PKEY *key = EVP_PKEY_Q_keygen(backend->library, NULL, "EC", "P-256");
+  X509 *certificate = X509_new_ex(backend->library, NULL);
   bool minted = key && certificate && fill_certificate(backend, certificate, key) &&
                 digest_certificate(backend, certificate, WR_HASH_SHA256, &backend->table.local_fingerprint) &&
                 SSL_CTX_use_certificate(backend->dtls, certificate) == 1 &&
@@ -231,7 +231,7 @@ static int accept_certificate(X509_STORE_CTX *store, void *arg) {
 
 bool openssl_dtls_open(openssl_backend *backend) {
   backend->datagrams = make_bio_method();
-  SSL_CTX *dtls = backend->dtls = SSL_CTX_new(DTLS_method());
+  SSL_CTX *dtls = backend->dtls = SSL_CTX_new_ex(backend->library, NULL, DTLS_method());
   if (!backend->datagrams || !dtls) return false;
   SSL_CTX_set_options(dtls, SSL_OP_NO_QUERY_MTU | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_session_cache_mode(dtls, SSL_SESS_CACHE_OFF);
