@@ -435,8 +435,9 @@ static void on_answer_heard(gw_session *s, wr_time now) {
 }
 
 void gw_link_play(gw_session *s, wr_time now) {
-  gw_downlink_item item;
-  while (s->conn && gw_downlink_poll(&s->down, &item, now)) {
+  gw_downlink_item item = {.kind = GW_DOWNLINK_END};
+  /* One packet at a time: the connection has room for one, and settle drains it before it comes back for more. */
+  while (s->conn && item.kind != GW_DOWNLINK_AUDIO && gw_downlink_poll(&s->down, &item, now)) {
     switch (item.kind) {
       case GW_DOWNLINK_AUDIO: play_audio(s, &item, now); break;
       case GW_DOWNLINK_TEXT:
