@@ -130,7 +130,7 @@ as_intent as_intent_of(const char *raw) {
        {" hello ", " hi ", " hey ", " good morning ", " good afternoon ", " good evening ", "你好", "您好",
         "chào"}},
   };
-  char text[NORMAL_MAX];
+  char text[NORMAL_MAX] = {0};
   normalise(raw, text);
   as_intent intent = {AS_WANT_UNKNOWN, -1, language_of(text)};
   if (volume_of(text, &intent)) return intent;

@@ -103,21 +103,23 @@ void check_rng_fill(void *ctx, uint8_t *out, size_t len) {
 }
 
 int main(int argc, char **argv) {
-  const char *filter = "";
+  const char *filter = "", *skipped = NULL;
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "-t") && i + 1 < argc) {
       filter = argv[++i];
+    } else if (!strcmp(argv[i], "--skip") && i + 1 < argc) {
+      skipped = argv[++i];
     } else if (!strcmp(argv[i], "--list")) {
       for (check_test *t = first_test; t; t = t->next) printf("%s\n", t->name);
       return 0;
     } else {
-      fprintf(stderr, "usage: %s [-t TEXT] [--list]\n", argv[0]);
+      fprintf(stderr, "usage: %s [-t TEXT] [--skip TEXT] [--list]\n", argv[0]);
       return 2;
     }
   }
   unsigned n_passed = 0, n_failed = 0;
   for (check_test *t = first_test; t; t = t->next) {
-    if (!strstr(t->name, filter)) continue;
+    if (!strstr(t->name, filter) || (skipped && strstr(t->name, skipped))) continue;
     n_checks = n_failed_checks = 0;
     t->run();
     if (n_checks && !n_failed_checks) {

@@ -2,9 +2,9 @@
  *
  *   TEST(srtp_window_accepts_each_index_once) { CHECK(...); CHECK_EQ(got, want); }
  *
- * Tests register themselves; one program runs them all, or those whose name contains `-t TEXT`; `--list` names
- * them. A failed CHECK prints both values and the test goes on; REQUIRE leaves the test. Every test must execute
- * at least one check. The program ends with "N passed, N failed". */
+ * Tests register themselves; one program runs them all, or those whose name contains `-t TEXT`, without those whose
+ * name contains `--skip TEXT`; `--list` names them. A failed CHECK prints both values and the test goes on; REQUIRE
+ * leaves the test. Every test must execute at least one check. The program ends with "N passed, N failed". */
 #ifndef TESTS_CHECK_H
 #define TESTS_CHECK_H
 

@@ -83,7 +83,7 @@ TEST(xz_mcp_device_lists_the_page_tools) {
 /* Pitfall 17: pages of at most 8000 bytes; every tool is listed exactly once, in order. */
 TEST(xz_mcp_device_pages_a_long_table) {
   enum { N = 60 };
-  static char names[N][16], description[700];
+  static char names[N][20], description[700];
   static xz_tool tools[N];
   memset(description, 'd', sizeof description - 1);
   for (int i = 0; i < N; i++) {
