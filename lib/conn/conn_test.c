@@ -485,3 +485,51 @@ TEST(conn_audio_ends_only_with_the_bye_of_its_source) {
   finish(w);
   free(w);
 }
+
+TEST(conn_counts_of_lost_audio_survive_a_new_source) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  wr_conn_stats stats;
+  for (unsigned i = 0; i < 6; i++) {
+    if (i == 3) w->a.conn->media.sender.ssrc++;
+    if (i == 1 || i == 4) w->a.conn->media.sender.seq = (uint16_t)(w->a.conn->media.sender.seq + 2);
+    CHECK_EQ(wr_conn_send_audio(w->a.conn, WR_BYTES_LITERAL("\x78opus frame"), i * 960, false, w->now), WR_OK);
+    run_until(w, w->now + WR_MS(100));
+    if (i == 2 || i == 3) {
+      wr_conn_get_stats(w->b.conn, &stats);
+      CHECK_EQ(stats.rtp_lost, 2);
+    }
+  }
+  wr_conn_get_stats(w->b.conn, &stats);
+  CHECK_EQ(stats.rtp_lost, 4);
+  CHECK_EQ(w->b.n_audio, 6);
+  finish(w);
+  free(w);
+}
+
+/* What the answer says counts from then on, payload types too (RFC 3264 8.3.2). */
+TEST(conn_renegotiation_may_renumber_opus) {
+  wire *w = calloc(1, sizeof *w);
+  begin(w, NULL, NULL);
+  char offer[8192], answer[8192], *at;
+  size_t offer_len, answer_len;
+  wr_sdp_error error;
+  CHECK_EQ(wr_conn_create_offer(w->a.conn, offer, sizeof offer, &offer_len, w->now), WR_OK);
+  CHECK_EQ(wr_conn_accept_offer(w->b.conn, wr_bytes_of(offer, offer_len), &scratch, &error, answer, sizeof answer,
+                                &answer_len, w->now),
+           WR_OK);
+  CHECK_EQ(wr_conn_accept_answer(w->a.conn, wr_bytes_of(answer, answer_len), &scratch, &error, w->now), WR_OK);
+  run_until(w, w->now + WR_S(1));
+  while ((at = strstr(offer, "SAVPF 111")) || (at = strstr(offer, ":111 "))) memcpy(strstr(at, "111"), "109", 3);
+  CHECK_EQ(wr_conn_accept_offer(w->b.conn, wr_bytes_of(offer, offer_len), &scratch, &error, answer, sizeof answer,
+                                &answer_len, w->now),
+           WR_OK);
+  CHECK(strstr(answer, "a=rtpmap:109 opus"));
+  settle(w);
+  w->a.conn->agreement.opus_payload_type = 109;
+  CHECK_EQ(wr_conn_send_audio(w->a.conn, WR_BYTES_LITERAL("\x78opus frame"), 0, false, w->now), WR_OK);
+  run_until(w, w->now + WR_MS(100));
+  CHECK_EQ(w->b.n_audio, 1);
+  finish(w);
+  free(w);
+}

@@ -1,7 +1,7 @@
 /* conn/describe.c - descriptions in and out (RFC 9429, 8840).
  *
  * One audio and one data section on one transport (max-bundle, rtcp-mux). A second description on a running conn
- * may restart ICE and change the audio direction; fingerprint, sections and DTLS roles stay. */
+ * may restart ICE, change the audio direction and renumber; fingerprint, sections and DTLS roles stay. */
 #include <string.h>
 
 #include "conn/conn_state.h"
@@ -114,6 +114,8 @@ static wr_err renegotiate(wr_conn *conn, const wr_agreement *agreement, wr_sdp_e
   }
   if (!same_credentials(&conn->agreement, agreement))
     restart_ice(conn, agreement->remote_ufrag, agreement->remote_pwd, agreement->remote_ice_lite, now);
+  /* Payload types, extensions and sizes are what the new answer says. */
+  conn->agreement = *agreement;
   conn->agreement.audio_direction = narrowed(agreement->audio_direction, conn->settings.audio_direction);
   conn->session_version++;
   return WR_OK;

@@ -45,8 +45,7 @@ static void follow_source(wr_conn *conn, uint32_t ssrc) {
   media *m = &conn->media;
   if (m->source.started && m->source.ssrc == ssrc) return;
   wr_rtp_source_init(&m->source, ssrc, OPUS_CLOCK_HZ);
-  wr_reorder_wipe(&m->reorder);
-  wr_reorder_init(&m->reorder, wr_conn_reorder_slots(conn), conn->settings.reorder_wait_us);
+  wr_reorder_restart(&m->reorder);
   m->ended = false;
 }
 

@@ -24,6 +24,8 @@ void wr_reorder_wipe(wr_reorder *reorder) {
   wr_wipe(reorder, sizeof *reorder);
 }
 
+void wr_reorder_restart(wr_reorder *reorder) { reorder->started = false; }
+
 static bool is_used(const wr_reorder *reorder, size_t i) { return reorder->used >> i & 1; }
 
 static wr_reorder_slot *find_head(wr_reorder *reorder) {

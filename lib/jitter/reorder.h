@@ -42,6 +42,8 @@ typedef struct wr_reorder {
 /* |slots|: WR_REORDER_SLOTS, lent until wipe. They are neither zeroed nor read before a packet is out of order:
  * most calls never touch them. */
 void wr_reorder_init(wr_reorder *reorder, wr_reorder_slot *slots, wr_time max_wait_us);
+/* Another sender: its first packet is next, what is held counts as lost. The counts go on. */
+void wr_reorder_restart(wr_reorder *reorder);
 /* Erases what was held: speech in the clear. */
 void wr_reorder_wipe(wr_reorder *reorder);
 /* |payload| is borrowed until the following wr_reorder_next calls returned false. */
