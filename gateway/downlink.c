@@ -1,5 +1,5 @@
-/* gateway/downlink.c - split, queue, pace. The invariant: |next_at| only moves by whole frame durations inside a
- * spurt, so the caller gets exactly as many packets as time passes, whatever the server's rhythm. */
+/* gateway/downlink.c - split, queue, pace. The invariant: while the stream runs |next_at| only moves by whole frame
+ * durations, so the caller gets exactly as many packets as time passes, whatever the server's rhythm. */
 #include "gateway/downlink.h"
 
 #include <stdlib.h>
@@ -7,6 +7,8 @@
 
 #define SPLIT_SAMPLES 960  /* 20 ms */
 #define LATE_US WR_MS(100) /* we were not called for so long: start a new spurt instead of a burst */
+/* A mono full-band CELT frame of 20 ms (RFC 6716 section 3.1: configuration 31, code 0) that decodes to zeros. */
+static const uint8_t silent_frame[] = {0xF8, 0xFF, 0xFE};
 #define SAMPLES_US(samples) ((wr_time)(samples)*125 / 6) /* 48 kHz */
 
 void gw_downlink_init(gw_downlink *down, gw_stock *stock, OpusRepacketizer *repacketizer, uint32_t timestamp,
@@ -19,6 +21,15 @@ void gw_downlink_init(gw_downlink *down, gw_stock *stock, OpusRepacketizer *repa
 }
 
 void gw_downlink_wipe(gw_downlink *down) { gw_downlink_flush(down); }
+
+/* Slots that nobody fills end the stream. */
+static bool fills(const gw_downlink *down) {
+  return down->next_at < down->fill_until || (down->streaming && down->queued_samples);
+}
+
+static void note_gap(gw_downlink *down, wr_time now) {
+  if (now > down->next_at && !fills(down)) down->streaming = false;
+}
 
 static void queue_frame(gw_downlink *down, wr_bytes opus, uint32_t samples) {
   bool fits = opus.len <= GW_RECORD_MAX && down->queued_samples + samples <= GW_DOWNLINK_MAX_MS * 48u;
@@ -58,8 +69,9 @@ void gw_downlink_push_audio(gw_downlink *down, wr_bytes opus, wr_time now) {
   down->n_in++;
   if (!down->queued_samples) {
     /* The queue had run dry: if what was handed out is over too, a new spurt begins and collects first. */
-    if (down->playing && now > down->next_at) down->playing = false;
+    if (now > down->next_at) down->playing = false;
     if (!down->playing) down->first_at = now;
+    note_gap(down, now);
   }
   uint32_t frame_samples = (uint32_t)opus_packet_get_samples_per_frame(opus.data, 48000);
   if (n_frames == 1)
@@ -89,26 +101,24 @@ void gw_downlink_push_end(gw_downlink *down, wr_time now) {
     down->n_refused++;
 }
 
-static void end_spurt(gw_downlink *down) {
-  if (down->playing) {
-    down->tail = GW_DOWNLINK_TAIL;
-    down->tail_at = down->next_at;
-  }
-  down->playing = false;
+void gw_downlink_expect(gw_downlink *down, wr_time until, wr_time now) {
+  note_gap(down, now);
+  if (!down->streaming) down->next_at = now;
+  if (down->fill_until < until) down->fill_until = until;
 }
 
 void gw_downlink_flush(gw_downlink *down) {
   gw_fifo_clear(&down->fifo);
   down->queued_samples = down->queued_text = 0;
   down->n_ends = 0;
-  end_spurt(down);
+  down->playing = false;
 }
 
 void gw_downlink_pause(gw_downlink *down, bool paused, wr_time now) {
   if (down->paused == paused) return;
   down->paused = paused;
-  down->playing = false;
-  down->tail = 0;
+  down->playing = down->streaming = false;
+  down->fill_until = 0;
   down->first_at = now;
 }
 
@@ -117,7 +127,8 @@ bool gw_downlink_is_empty(const gw_downlink *down) { return !down->fifo.n_record
 static wr_time audio_due(const gw_downlink *down) {
   if (down->playing) return down->next_at;
   bool enough = SAMPLES_US(down->queued_samples) >= GW_DOWNLINK_START_US || down->n_ends;
-  return down->first_at + (enough ? 0 : GW_DOWNLINK_START_US);
+  wr_time ready = down->first_at + (enough ? 0 : GW_DOWNLINK_START_US);
+  return down->streaming && ready < down->next_at ? down->next_at : ready;
 }
 
 /* When what was handed out is over: 0 is long ago. */
@@ -139,53 +150,52 @@ static wr_time front_due(const gw_downlink *down) {
 
 wr_time gw_downlink_deadline(const gw_downlink *down) {
   if (down->paused) return WR_NEVER;
-  return wr_time_min(front_due(down), down->tail ? down->tail_at : WR_NEVER);
+  return wr_time_min(front_due(down), fills(down) ? down->next_at : WR_NEVER);
 }
 
-static void take_silence(gw_downlink *down, gw_downlink_item *item) {
-  static const uint8_t silence[] = {0xF8, 0xFF, 0xFE}; /* a CELT frame of 20 ms */
-  *item = (gw_downlink_item){.kind = GW_DOWNLINK_AUDIO, .timestamp = down->timestamp, .silent = true};
-  item->opus = wr_bytes_of(silence, sizeof(silence));
-  down->timestamp += SPLIT_SAMPLES;
-  down->tail_at += SAMPLES_US(SPLIT_SAMPLES);
-  down->timestamp_at = down->tail_at;
-  down->tail--;
-}
-
-static void take_audio(gw_downlink *down, const gw_record *record, const uint8_t *bytes, gw_downlink_item *item,
-                       wr_time now) {
-  bool starts = !down->playing || now - down->next_at > LATE_US;
+/* |opus| into the next slot. */
+static void take_frame(gw_downlink *down, wr_bytes opus, uint32_t samples, gw_downlink_item *item, wr_time now) {
+  bool starts = !down->streaming || now - down->next_at > LATE_US;
   if (starts) {
     /* The RTP clock runs on through silence (RFC 7587 4.1), and never back. */
     wr_time passed = now - down->timestamp_at;
     if (passed > 0) down->timestamp += (uint32_t)(passed * 6 / 125);
-    down->timestamp_at = now;
     down->next_at = now;
   }
-  *item = (gw_downlink_item){.kind = GW_DOWNLINK_AUDIO, .timestamp = down->timestamp, .marker = starts};
-  item->opus = wr_bytes_of(bytes, record->len); /* pop below leaves the bytes where they are */
-  down->playing = true;
-  down->tail = 0;
-  down->next_at += SAMPLES_US(record->value);
-  down->timestamp += record->value;
+  *item =
+      (gw_downlink_item){.kind = GW_DOWNLINK_AUDIO, .opus = opus, .timestamp = down->timestamp, .marker = starts};
+  down->streaming = true;
+  down->next_at += SAMPLES_US(samples);
+  down->timestamp += samples;
   down->timestamp_at = down->next_at;
-  down->queued_samples -= record->value;
+}
+
+static void take_speech(gw_downlink *down, wr_bytes opus, uint32_t samples, gw_downlink_item *item, wr_time now) {
+  take_frame(down, opus, samples, item, now);
+  down->playing = true;
+  down->fill_until = down->next_at + GW_DOWNLINK_TAIL_US;
+  down->queued_samples -= samples;
   down->n_out++;
+}
+
+static void take_silence(gw_downlink *down, gw_downlink_item *item, wr_time now) {
+  take_frame(down, wr_bytes_of(silent_frame, sizeof(silent_frame)), SPLIT_SAMPLES, item, now);
+  item->silent = true;
+  down->playing = false;
 }
 
 bool gw_downlink_poll(gw_downlink *down, gw_downlink_item *item, wr_time now) {
   if (gw_downlink_deadline(down) > now) return false;
   if (front_due(down) > now) {
-    bool late = now - down->tail_at > LATE_US;
-    if (late) down->tail = 0;
-    if (late) return false;
-    take_silence(down, item);
+    take_silence(down, item, now);
     return true;
   }
   const uint8_t *bytes;
   const gw_record *front = gw_fifo_front(&down->fifo, &bytes);
   switch ((gw_downlink_kind)front->kind) {
-    case GW_DOWNLINK_AUDIO: take_audio(down, front, bytes, item, now); break;
+    case GW_DOWNLINK_AUDIO: /* the pop below leaves the bytes where they are */
+      take_speech(down, wr_bytes_of(bytes, front->len), front->value, item, now);
+      break;
     case GW_DOWNLINK_TEXT:
       *item = (gw_downlink_item){.kind = GW_DOWNLINK_TEXT, .text = front->owned};
       down->queued_text -= front->value;
@@ -193,7 +203,7 @@ bool gw_downlink_poll(gw_downlink *down, gw_downlink_item *item, wr_time now) {
     case GW_DOWNLINK_END:
       *item = (gw_downlink_item){.kind = GW_DOWNLINK_END};
       down->n_ends--;
-      end_spurt(down);
+      down->playing = false;
       break;
   }
   gw_fifo_pop(&down->fifo);

@@ -2,10 +2,14 @@
  *
  * Servers send packets in bursts; a caller's jitter buffer wants one at a time. Packets are split into frames of at
  * most 20 ms where they hold several (RFC 6716 3.2), queued, and handed out one per frame duration with 48 kHz
- * timestamps. A spurt starts after 60 ms are there, or after waiting 60 ms, and its first packet is marked.
+ * timestamps. A spurt starts after 60 ms are there, or after waiting 60 ms.
  * Captions stand in the queue between the frames and come out with the first frame of their sentence; the end of
- * speech comes out when the last frame has been played. After the end, and after a barge-in, a few frames of
- * silence follow: a receiver that gets nothing conceals with an echo of the last words for a quarter of a second.
+ * speech comes out when the last frame has been played.
+ *
+ * Around speech the stream does not pause: from the moment an answer is expected until |GW_DOWNLINK_TAIL_US| after
+ * its last frame, a slot without speech carries a frame of silence. A stream that just stops looks lost to a
+ * browser, which then invents the syllable's end for 300 ms; one that runs lets it keep its buffer at a frame or
+ * two.
  *
  * Bounds: |GW_DOWNLINK_MAX_MS| of speech, |GW_DOWNLINK_TEXT_MAX| of captions; more is refused and counted. Time is
  * an argument. One thread. */
@@ -17,9 +21,9 @@
 #include "gateway/fifo.h"
 
 #define GW_DOWNLINK_START_US WR_MS(60)
+#define GW_DOWNLINK_TAIL_US WR_S(1)
 #define GW_DOWNLINK_MAX_MS 60000
 #define GW_DOWNLINK_TEXT_MAX (256u * 1024)
-#define GW_DOWNLINK_TAIL 10 /* frames of 20 ms */
 #define GW_DOWNLINK_BLOCKS 128
 
 typedef enum gw_downlink_kind { GW_DOWNLINK_AUDIO, GW_DOWNLINK_TEXT, GW_DOWNLINK_END } gw_downlink_kind;
@@ -28,8 +32,8 @@ typedef struct gw_downlink_item {
   gw_downlink_kind kind;
   wr_bytes opus;      /* AUDIO: borrowed until something is pushed to any queue of the stock */
   uint32_t timestamp; /* AUDIO: 48 kHz */
-  bool marker;        /* AUDIO: first of a spurt */
-  bool silent;        /* AUDIO: of our own making */
+  bool marker;        /* AUDIO: first after a pause of the stream (RFC 7587 section 4.1) */
+  bool silent;        /* AUDIO: silence of our own making */
   char *text;         /* TEXT: the caller frees it */
 } gw_downlink_item;
 
@@ -39,11 +43,12 @@ typedef struct gw_downlink {
   uint32_t queued_samples;        /* 48 kHz */
   uint32_t queued_text;           /* bytes */
   uint32_t n_ends;                /* END marks in the queue */
-  bool playing, paused;
-  wr_time first_at; /* oldest speech of a spurt that has not begun */
-  wr_time next_at;  /* playing: when the last frame handed out is over */
-  uint8_t tail;     /* frames of silence still to go */
-  wr_time tail_at;  /* when the next of them is due */
+  bool streaming;                 /* packets follow one another without a gap */
+  bool playing;                   /* the last frame handed out was speech */
+  bool paused;
+  wr_time first_at;   /* oldest speech of a spurt that has not begun */
+  wr_time next_at;    /* streaming: when the last frame handed out is over, the next slot */
+  wr_time fill_until; /* slots before it that have no speech get silence */
   uint32_t timestamp;
   wr_time timestamp_at; /* instant |timestamp| stands for */
   uint64_t n_in, n_out, n_refused, n_bad;
@@ -57,6 +62,8 @@ void gw_downlink_push_audio(gw_downlink *down, wr_bytes opus, wr_time now);
 /* |text| malloc'ed, owned. */
 void gw_downlink_push_text(gw_downlink *down, char *text, wr_time now);
 void gw_downlink_push_end(gw_downlink *down, wr_time now);
+/* An answer is expected: the stream runs from now on, until |until| at least. */
+void gw_downlink_expect(gw_downlink *down, wr_time until, wr_time now);
 /* Barge-in: nothing queued leaves any more, texts and ends included. */
 void gw_downlink_flush(gw_downlink *down);
 /* While the peer is away the conversation stands still. */

@@ -29,6 +29,8 @@ static void push_60(rig *r, uint8_t id, wr_time now) {
   gw_downlink_push_audio(&r->down, wr_bytes_of(packet, sizeof(packet)), now);
 }
 
+static const uint8_t silence[] = {0xF8, 0xFF, 0xFE};
+
 static char *text_of(const char *text) { return strdup(text); }
 
 TEST(downlink_paces_a_burst_one_frame_per_20_ms) {
@@ -49,6 +51,62 @@ TEST(downlink_paces_a_burst_one_frame_per_20_ms) {
     CHECK(!gw_downlink_poll(&r->down, &item, now));
   }
   CHECK(gw_downlink_is_empty(&r->down));
+  rig_close(r);
+}
+
+/* Silence goes into every slot that has no speech, on the grid that the speech before it began. */
+TEST(downlink_runs_on_in_silence_after_speech) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  push_60(r, 1, WR_MS(3));
+  for (int i = 0; i < 3; i++) REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(3 + 20 * i)));
+  uint32_t last = item.timestamp;
+  for (int i = 0; i < 50; i++) {
+    CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(63 + 20 * i));
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(63 + 20 * i)));
+    CHECK(item.silent);
+    CHECK(!item.marker);
+    CHECK_BYTES(item.opus.data, item.opus.len, silence, sizeof(silence));
+    CHECK_EQ(item.timestamp - last, 960);
+    last = item.timestamp;
+  }
+  CHECK(gw_downlink_deadline(&r->down) == WR_NEVER);
+  rig_close(r);
+}
+
+TEST(downlink_expecting_an_answer_runs_before_it) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  gw_downlink_expect(&r->down, WR_MS(200), WR_MS(7));
+  uint32_t last = 0;
+  for (int i = 0; i < 3; i++) {
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(7 + 20 * i)));
+    CHECK(item.silent);
+    CHECK_EQ(item.marker, i == 0);
+    CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(7 + 20 * i)));
+    last = item.timestamp;
+  }
+  push_60(r, 5, WR_MS(60)); /* between two slots: it waits for the next one */
+  CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(66)));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(67)));
+  CHECK(!item.silent);
+  CHECK(!item.marker);
+  CHECK_EQ(item.opus.data[1], 5);
+  CHECK_EQ(item.timestamp - last, 960);
+  rig_close(r);
+}
+
+TEST(downlink_expectation_that_comes_to_nothing_ends) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  gw_downlink_expect(&r->down, WR_MS(100), 0);
+  for (int i = 0; i < 5; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+  CHECK(gw_downlink_deadline(&r->down) == WR_NEVER);
+  uint32_t last = item.timestamp;
+  gw_downlink_expect(&r->down, WR_S(2), WR_S(1)); /* the next question: a new run, the clock has gone on */
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_S(1)));
+  CHECK(item.marker);
+  CHECK_EQ(item.timestamp - last, (1000 - 80) * 48);
   rig_close(r);
 }
 
@@ -119,37 +177,34 @@ TEST(downlink_flush_lets_nothing_old_out) {
   CHECK(gw_downlink_poll(&r->down, &item, 0));
   uint32_t before = item.timestamp;
   gw_downlink_flush(&r->down);
-  for (int i = 1; i <= GW_DOWNLINK_TAIL; i++) { /* silence, in step, so that nobody conceals */
-    CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(20 * i));
+  for (int i = 1; i <= 25; i++) { /* at once and on the grid: silence */
     REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
-    CHECK_BYTES(item.opus.data, item.opus.len, "\xF8\xFF\xFE", 3);
-    CHECK_EQ(item.timestamp - before, 960 * i);
+    CHECK_EQ(item.kind, GW_DOWNLINK_AUDIO);
+    CHECK_BYTES(item.opus.data, item.opus.len, silence, sizeof(silence));
   }
-  CHECK(gw_downlink_deadline(&r->down) == WR_NEVER);
-  CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(400)));
-  push_60(r, 8, WR_MS(500));
-  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(500)));
-  CHECK(item.marker);
+  push_60(r, 8, WR_MS(505));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(520)));
+  CHECK(!item.marker);
   CHECK_EQ(item.opus.data[1], 8);
-  CHECK_EQ(item.timestamp - before, 500 * 48);
+  CHECK_EQ(item.timestamp - before, 520 * 48);
   rig_close(r);
 }
 
-TEST(downlink_new_speech_ends_the_tail) {
+TEST(downlink_next_answer_goes_on_in_step) {
   rig *r = rig_open();
   gw_downlink_item item;
   push_60(r, 1, 0);
   gw_downlink_push_end(&r->down, 0);
   for (int i = 0; i < 3; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
   CHECK(gw_downlink_poll(&r->down, &item, WR_MS(60)) && item.kind == GW_DOWNLINK_END);
-  CHECK(gw_downlink_poll(&r->down, &item, WR_MS(60)) && item.opus.data[1] == 0xFF);
+  CHECK(gw_downlink_poll(&r->down, &item, WR_MS(60)) && item.silent);
   uint32_t last = item.timestamp;
   push_60(r, 2, WR_MS(70));
-  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(70)));
+  CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(79)));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(80)));
+  CHECK(!item.silent);
   CHECK_EQ(item.opus.data[1], 2);
   CHECK_EQ(item.timestamp - last, 960);
-  for (int i = 1; i < 3; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(70 + 20 * i)));
-  CHECK(gw_downlink_deadline(&r->down) == WR_NEVER); /* dry in mid-speech: the receiver conceals that better */
   rig_close(r);
 }
 
@@ -157,14 +212,32 @@ TEST(downlink_dry_queue_begins_a_new_spurt) {
   rig *r = rig_open();
   gw_downlink_item item;
   push_60(r, 1, 0);
-  for (int i = 0; i < 3; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+  for (int i = 0; i < 5; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+  CHECK(item.silent);
   uint32_t last = item.timestamp;
   static const uint8_t one[] = {0xF8, 9, 9};
-  gw_downlink_push_audio(&r->down, wr_bytes_of(one, 3), WR_MS(90)); /* 30 ms late */
-  CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(150));
-  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(150)));
+  gw_downlink_push_audio(&r->down, wr_bytes_of(one, 3), WR_MS(90)); /* 30 ms late: collects for 60 ms again */
+  for (int i = 5; i <= 7; i++) {
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+    CHECK(item.silent);
+  }
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(160)));
+  CHECK(!item.silent);
+  CHECK_EQ(item.timestamp - last, 4 * 960);
+  rig_close(r);
+}
+
+/* Not called for longer than a jitter buffer forgives: no burst of what was due meanwhile. */
+TEST(downlink_called_late_goes_on_from_now) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  gw_downlink_expect(&r->down, WR_S(9), 0);
+  CHECK(gw_downlink_poll(&r->down, &item, 0));
+  uint32_t last = item.timestamp;
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(500)));
   CHECK(item.marker);
-  CHECK_EQ(item.timestamp - last, 960 + 90 * 48);
+  CHECK_EQ(item.timestamp - last, 500 * 48);
+  CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(500)));
   rig_close(r);
 }
 

@@ -15,7 +15,8 @@
 #include "gateway/worker.h"
 
 #define BACKOFF_MAX_S 30
-#define RUBBISH_MAX 20 /* unusable messages before the assistant is hung up on */
+#define ANSWER_US WR_S(4) /* an answer is expected within; later its first words may stutter, no more */
+#define RUBBISH_MAX 20    /* unusable messages before the assistant is hung up on */
 
 static void count(gw_session *s, gw_counter counter) { s->worker->metrics.counter[counter]++; }
 
@@ -155,11 +156,16 @@ void gw_link_listen(gw_session *s, xz_mode mode, wr_time now) {
   start_listening(s, now);
 }
 
+static void expect_answer(gw_session *s, wr_time asked_at, wr_time now) {
+  s->link.asked_at = asked_at;
+  s->link.awaits_sound = true;
+  gw_downlink_expect(&s->down, now + ANSWER_US, now);
+}
+
 void gw_link_listen_stop(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
   link->wants_to_listen = false;
-  link->asked_at = now;
-  link->awaits_sound = true;
+  expect_answer(s, now, now);
   if (link->state != GW_LINK_READY)
     gw_uplink_stop(&s->up, true);
   else if (link->listening)
@@ -175,8 +181,7 @@ void gw_link_abort(gw_session *s, wr_time now) {
 
 static void say_now(gw_session *s, const char *text, wr_time now) {
   if (is_answering(s)) silence_answer(s, now);
-  s->link.asked_at = now;
-  s->link.awaits_sound = true;
+  expect_answer(s, now, now);
   if (xz_client_detect(s->link.client, text) != WR_OK)
     gw_page_say_error(s, "backend_busy", "the assistant does not take more just now", now);
 }
@@ -230,8 +235,7 @@ static void on_stt(gw_session *s, const char *text, wr_time now) {
   gw_page_tell(s, "stt", now, "text", text, NULL);
   if (link->mode == XZ_MODE_MANUAL || link->awaits_sound) return; /* the end of speech is known better */
   bool heard = link->voice_at && now - link->voice_at < WR_S(10);
-  link->asked_at = heard ? link->voice_at : now;
-  link->awaits_sound = true;
+  expect_answer(s, heard ? link->voice_at : now, now);
 }
 
 static char *tts_json(const char *state, const char *text) {
@@ -250,6 +254,7 @@ static void queue_tts(gw_session *s, const char *state, const char *text, wr_tim
 static void on_tts_start(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
   link->in_answer = true;
+  gw_downlink_expect(&s->down, now + ANSWER_US, now);
   if (link->mode != XZ_MODE_REALTIME) {
     link->listening = false;
     gw_uplink_stop(&s->up, false);
@@ -418,8 +423,8 @@ static void play_audio(gw_session *s, const gw_downlink_item *item, wr_time now)
     gw_histogram_add(&s->worker->metrics.turn_latency, now - link->asked_at);
     link->awaits_sound = false;
   }
-  if (wr_conn_send_audio(s->conn, item->opus, item->timestamp, item->marker, now) != WR_OK)
-    count(s, GW_SPEECH_REFUSED);
+  wr_err err = wr_conn_send_audio(s->conn, item->opus, item->timestamp, item->marker, now);
+  if (err && !item->silent) count(s, GW_SPEECH_REFUSED);
   s->dirty = true;
 }
 
