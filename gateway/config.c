@@ -315,6 +315,13 @@ bool gw_host_port(const char *text, wr_addr *addr) {
   return port <= 65535 && wr_addr_parse(addr, wr_bytes_of(text, len), (uint16_t)port);
 }
 
+void gw_authority(char out[GW_AUTHORITY_MAX], const char *host, int port, bool tls) {
+  bool bare_v6 = strchr(host, ':') && host[0] != '[';
+  char suffix[16] = "";
+  if (port != (tls ? 443 : 80)) snprintf(suffix, sizeof(suffix), ":%d", port);
+  snprintf(out, GW_AUTHORITY_MAX, bare_v6 ? "[%.255s]%s" : "%.255s%s", host, suffix);
+}
+
 bool gw_config_udp(const gw_config *config, wr_addr *addr) {
   if (config->udp[0]) return gw_host_port(config->udp, addr);
   if (!gw_host_port(config->listen, addr)) return false;

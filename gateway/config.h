@@ -49,6 +49,10 @@ void gw_config_help(FILE *out);
 
 /* Splits "HOST:PORT" or "[V6]:PORT". false: not of that form. */
 bool gw_host_port(const char *text, wr_addr *addr);
+/* The Host header of a request we make: with the port unless it is the scheme's own (RFC 9110 section 7.2), an IPv6
+ * literal in brackets. Servers build addresses from it. */
+#define GW_AUTHORITY_MAX 280
+void gw_authority(char out[GW_AUTHORITY_MAX], const char *host, int port, bool tls);
 /* The media address: --udp, or derived from --listen. */
 bool gw_config_udp(const gw_config *config, wr_addr *addr);
 bool gw_addr_is_loopback(const wr_addr *addr);

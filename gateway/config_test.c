@@ -98,3 +98,15 @@ TEST(config_host_port_forms) {
   CHECK(!gw_host_port("127.0.0.1:70000", &addr));
   CHECK(!gw_host_port("127.0.0.1:8x", &addr));
 }
+
+TEST(config_authority_names_the_port_unless_it_goes_without_saying) {
+  char text[GW_AUTHORITY_MAX];
+  gw_authority(text, "assistant.example", 8000, false);
+  CHECK_TEXT(text, "assistant.example:8000");
+  gw_authority(text, "assistant.example", 443, true);
+  CHECK_TEXT(text, "assistant.example");
+  gw_authority(text, "assistant.example", 80, true);
+  CHECK_TEXT(text, "assistant.example:80");
+  gw_authority(text, "::1", 8000, false);
+  CHECK_TEXT(text, "[::1]:8000");
+}

@@ -71,16 +71,19 @@ static void connect_socket(gw_socket *s) {
     return;
   }
   snprintf(full_path, sizeof(full_path), "/%s", path);
+  bool tls = strcmp(scheme, "wss") == 0;
+  char authority[GW_AUTHORITY_MAX];
+  gw_authority(authority, host, port, tls);
   struct lws_client_connect_info info = {.context = s->http->lws,
                                          .vhost = s->http->vhost,
                                          .address = host,
-                                         .host = host,
+                                         .host = authority,
                                          .port = port,
                                          .path = full_path,
                                          .local_protocol_name = "xz-link",
                                          .userdata = s,
                                          .pwsi = &s->wsi,
-                                         .ssl_connection = strcmp(scheme, "wss") == 0 ? LCCSCF_USE_SSL : 0};
+                                         .ssl_connection = tls ? LCCSCF_USE_SSL : 0};
   gw_http *http = s->http;
   gw_ref ref = s->ref;
   /* A failure inside may already have been reported through the callback: then |s| is gone. */

@@ -56,17 +56,20 @@ void gw_photo_upload(gw_http *http, gw_photo *photo) {
     return;
   }
   snprintf(path, sizeof(path), "/%s", rest);
+  bool tls = strcmp(scheme, "https") == 0;
+  char authority[GW_AUTHORITY_MAX];
+  gw_authority(authority, host, port, tls);
   struct lws_client_connect_info info = {.context = http->lws,
                                          .vhost = http->vhost,
                                          .address = host,
-                                         .host = host,
+                                         .host = authority,
                                          .port = port,
                                          .path = path,
                                          .method = "POST",
                                          .local_protocol_name = "xz-photo",
                                          .userdata = u,
                                          .pwsi = &u->wsi,
-                                         .ssl_connection = strcmp(scheme, "https") == 0 ? LCCSCF_USE_SSL : 0};
+                                         .ssl_connection = tls ? LCCSCF_USE_SSL : 0};
   (void)lws_client_connect_via_info(&info); /* failure is reported through the callback */
 }
 
