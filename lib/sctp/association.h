@@ -116,6 +116,7 @@ struct wr_sctp {
 
   wr_sctp_reconfig reconfig;
   wr_sctp_channel channels[WR_SCTP_MAX_CHANNELS];
+  uint8_t n_channels; /* slots ever used: those beyond are free, and not looked at for each packet of media */
   bool connected_event, closed_event, aborted_event, was_aborted;
   wr_sctp_stats stats;
 };

@@ -16,7 +16,7 @@ static uint8_t slot_of(const wr_sctp *s, const wr_sctp_channel *channel) {
 }
 
 wr_sctp_channel *wr_sctp_find_channel(wr_sctp *s, uint16_t id) {
-  for (size_t i = 0; i < WR_SCTP_MAX_CHANNELS; i++) {
+  for (size_t i = 0; i < s->n_channels; i++) {
     wr_sctp_channel *channel = &s->channels[i];
     bool lives = channel->state != WR_SCTP_CHANNEL_FREE && channel->state != WR_SCTP_CHANNEL_CLOSED;
     if (lives && channel->id == id) return channel;
@@ -25,8 +25,9 @@ wr_sctp_channel *wr_sctp_find_channel(wr_sctp *s, uint16_t id) {
 }
 
 static wr_sctp_channel *take_slot(wr_sctp *s, uint16_t id, wr_sctp_channel_state state) {
-  for (size_t i = 0; i < WR_SCTP_MAX_CHANNELS; i++) {
+  for (uint8_t i = 0; i < WR_SCTP_MAX_CHANNELS; i++) {
     if (s->channels[i].state != WR_SCTP_CHANNEL_FREE) continue;
+    if (i == s->n_channels) s->n_channels++;
     s->channels[i] = (wr_sctp_channel){.state = state, .id = id, .max_retransmits = NO_LIMIT};
     s->queue.lanes[i].priority = DEFAULT_PRIORITY;
     return &s->channels[i];
@@ -58,7 +59,7 @@ static wr_err queue_message(wr_sctp *s, const wr_sctp_channel *channel, uint32_t
 /* ---- opening ---- */
 
 static bool id_is_used(const wr_sctp *s, uint16_t id) {
-  for (size_t i = 0; i < WR_SCTP_MAX_CHANNELS; i++) {
+  for (size_t i = 0; i < s->n_channels; i++) {
     if (s->channels[i].state != WR_SCTP_CHANNEL_FREE && s->channels[i].id == id) return true;
   }
   return false;
@@ -187,7 +188,7 @@ void wr_sctp_note_sent(wr_sctp *s, const wr_sctp_frag *frag, uint32_t buffered_b
  * when other associations held the pool, with time. */
 void wr_sctp_note_room(wr_sctp *s, wr_time now) {
   bool waits = false;
-  for (size_t i = 0; i < WR_SCTP_MAX_CHANNELS; i++) {
+  for (size_t i = 0; i < s->n_channels; i++) {
     wr_sctp_channel *channel = &s->channels[i];
     if (channel->refused_bytes == 0) continue;
     if (wr_sctp_sendqueue_has_room(&s->queue, channel->refused_bytes)) {
@@ -275,7 +276,7 @@ static void settle(wr_sctp_channel *channel) {
 }
 
 void wr_sctp_close_all_channels(wr_sctp *s) {
-  for (size_t i = 0; i < WR_SCTP_MAX_CHANNELS; i++) {
+  for (size_t i = 0; i < s->n_channels; i++) {
     wr_sctp_channel *channel = &s->channels[i];
     if (channel->state == WR_SCTP_CHANNEL_EARLY) forget_early(s, channel);
     if (channel->state != WR_SCTP_CHANNEL_FREE) channel->state = WR_SCTP_CHANNEL_CLOSED;
@@ -310,7 +311,7 @@ static void close_by_request(wr_sctp *s, uint16_t id) {
 
 static void apply(wr_sctp *s, wr_sctp_reconfig_action action, wr_sctp_stream_list *streams) {
   if (streams->n == 0) { /* all streams: those that have a channel */
-    for (size_t i = 0; i < WR_SCTP_MAX_CHANNELS; i++) {
+    for (size_t i = 0; i < s->n_channels; i++) {
       if (s->channels[i].state != WR_SCTP_CHANNEL_FREE) streams->ids[streams->n++] = s->channels[i].id;
     }
   }
@@ -363,7 +364,7 @@ static void ask_reset(wr_sctp *s, wr_sctp_channel *channel) {
 void wr_sctp_serve_channels(wr_sctp *s, wr_time now) {
   static const uint8_t ack[1] = {WR_DCEP_ACK};
   if (s->state != WR_SCTP_ESTABLISHED) return;
-  for (size_t i = 0; i < WR_SCTP_MAX_CHANNELS; i++) {
+  for (size_t i = 0; i < s->n_channels; i++) {
     wr_sctp_channel *channel = &s->channels[i];
     if (channel->state != WR_SCTP_CHANNEL_OPEN && channel->state != WR_SCTP_CHANNEL_OPENING) continue;
     if (channel->ack_due && queue_message(s, channel, WR_PPID_DCEP, wr_bytes_of(ack, 1), now) == WR_OK)
@@ -376,7 +377,7 @@ void wr_sctp_serve_channels(wr_sctp *s, wr_time now) {
 /* ---- events ---- */
 
 static bool poll_open(wr_sctp *s, wr_sctp_event *event) {
-  for (size_t i = 0; i < WR_SCTP_MAX_CHANNELS; i++) {
+  for (size_t i = 0; i < s->n_channels; i++) {
     wr_sctp_channel *channel = &s->channels[i];
     if (!channel->open_event || channel->state == WR_SCTP_CHANNEL_FREE) continue;
     channel->open_event = false;
@@ -414,7 +415,7 @@ static bool poll_message(wr_sctp *s, wr_sctp_event *event) {
 
 bool wr_sctp_poll_channel_event(wr_sctp *s, wr_sctp_event *event) {
   if (poll_open(s, event) || poll_message(s, event)) return true;
-  for (size_t i = 0; i < WR_SCTP_MAX_CHANNELS; i++) {
+  for (size_t i = 0; i < s->n_channels; i++) {
     wr_sctp_channel *channel = &s->channels[i];
     if (channel->state == WR_SCTP_CHANNEL_FREE) continue;
     *event = (wr_sctp_event){.kind = WR_SCTP_EVENT_BUFFERED_LOW, .channel = channel->id};
