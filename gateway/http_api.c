@@ -1,4 +1,4 @@
-/* gateway/http_api.c - the routes (design: "HTTP"): who may, what is asked, which worker decides. */
+/* gateway/http_api.c - the routes (docs/protocol.md): who may, what is asked, which worker decides. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -1,4 +1,4 @@
-/* gateway/page.c - what the page says on its data channel, and what it is told (design: "Data channel").
+/* gateway/page.c - what the page says on its data channel, and what it is told (docs/protocol.md).
  *
  * Everything goes over the channel the page labelled "chat"; other channels are echoed where the session echoes and
  * ignored otherwise. On an echo session "chat" keeps its rules (ping, errors) and sends all else back. */

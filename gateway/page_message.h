@@ -1,4 +1,4 @@
-/* gateway/page_message.h - what a page says on its data channel (design: "Data channel"), read and written.
+/* gateway/page_message.h - what a page says on its data channel (docs/protocol.md), read and written.
  *
  * The reader survives any bytes: text that is not a JSON object is BAD, a type we do not know is UNKNOWN (to be
  * ignored and counted), a known type with unusable content is BAD. The old names "push-to-talk" and "live2d" are

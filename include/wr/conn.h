@@ -6,10 +6,10 @@
  *   wr_conn_init -> wr_conn_add_local -> wr_conn_accept_offer -> [ wr_conn_recv | wr_conn_tick | wr_conn_send_* ,
  *   then wr_conn_poll until WR_OUT_IDLE ]* -> wr_conn_close, drain -> wr_conn_wipe
  *
- * Thread rule: a conn (and the pool and message buffer it shares) is touched by one thread at a time.
- * Drain rule:  after each call marked [mutates], call wr_conn_poll until WR_OUT_IDLE. Sending from inside that
- * loop, in reaction to an event, is fine: go on polling. Borrowed:    bytes in an event stay readable until the
- * next wr_conn_ call on that conn. */
+ * - Thread rule: a conn (and the pool and message buffer it shares) is touched by one thread at a time.
+ * - Drain rule: after each call marked [mutates], call wr_conn_poll until WR_OUT_IDLE. Sending from inside that
+ *   loop, in reaction to an event, is fine: go on polling.
+ * - Borrowed: bytes in an event stay readable until the next wr_conn_ call on that conn. */
 #ifndef WR_CONN_H
 #define WR_CONN_H
 
@@ -41,8 +41,8 @@ typedef struct wr_conn_settings {
   bool audio, data;             /* wanted; default both */
   wr_direction audio_direction; /* default SENDRECV */
   bool ice_lite;                /* default false */
-  bool dtls_passive;       /* answer setup:passive where we may choose; default false: active is half a round trip
-                              faster */
+  bool dtls_passive;       /* answer setup:passive where we may choose; default false: active saves up to a round
+                              trip (ARCHITECTURE.md, round trips) */
   wr_time reorder_wait_us; /* how long audio waits for a missing packet; default 60 ms; 0: never */
   char ufrag_prefix[5];    /* see wr_conn_peek_ufrag; default "" */
   const char *cname;       /* copied, at most 32 bytes; default "wr" */
@@ -52,8 +52,7 @@ typedef enum wr_end {
   WR_END_NONE,
   WR_END_LOCAL,       /* wr_conn_close */
   WR_END_REMOTE,      /* the peer closed DTLS or the SCTP association went away with it */
-  WR_END_ICE_FAILED,  /* no path worked, or consent expired (RFC 7675); an ICE restart is still possible before wipe
-                       */
+  WR_END_ICE_FAILED,  /* no path worked, or consent expired (RFC 7675); restart ICE before it comes to this */
   WR_END_DTLS_FAILED, /* handshake refused or timed out */
   WR_END_FINGERPRINT, /* the peer's certificate is not the one its description promised: somebody is in between */
   WR_END_NO_SRTP,
@@ -111,7 +110,7 @@ typedef struct wr_out {
 
 void wr_conn_settings_default(
     wr_conn_settings *settings); /* crypto, rng, pool and message buffer remain to be set */
-size_t wr_conn_size(void);       /* bytes of a wr_conn; see ARCHITECTURE.md, limits */
+size_t wr_conn_size(void);       /* bytes of a wr_conn; see ARCHITECTURE.md, memory */
 /* Builds a conn inside |mem| (16-aligned, wr_conn_size bytes), which is lent until wipe and must not move. */
 wr_conn *wr_conn_init(void *mem, const wr_conn_settings *settings, wr_time now);
 /* Zeroes keys, gives every pool block back; |mem| is the caller's again. Sends nothing: see wr_conn_close. */

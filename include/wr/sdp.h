@@ -86,7 +86,7 @@ typedef struct wr_sdp {
   bool ice_lite, ice_trickle, ice_renomination;
   uint16_t n_media;
   wr_sdp_media media[WR_SDP_MAX_MEDIA];
-} wr_sdp; /* ~50 KB: for the stack or a scratch buffer, not for each connection */
+} wr_sdp; /* ~42 KB: for the stack or a scratch buffer, not for each connection */
 
 typedef struct wr_sdp_error {
   uint16_t line;    /* 1-based; 0: the description as a whole */

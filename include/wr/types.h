@@ -28,7 +28,7 @@ typedef int64_t wr_time;
 static inline wr_time wr_time_min(wr_time a, wr_time b) { return a < b ? a : b; }
 
 /* What an operation can say. Hostile bytes from the network are never an error of the caller: they are
- * counted (wr_stats.drop) and dropped. A caller's bug is an assertion, not a value. */
+ * counted (wr_conn_stats.drop) and dropped. A caller's bug is an assertion, not a value. */
 typedef enum wr_err {
   WR_OK = 0,
   WR_ERR_LIMIT = -1,       /* a bound fixed at construction is reached; nothing changed; try later or give up */
