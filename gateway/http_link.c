@@ -92,7 +92,7 @@ static void connect_socket(gw_socket *s) {
 
 static void open_socket(gw_http *http, const gw_message *m) {
   gw_socket *old = *place_of(http, m->ref);
-  if (old) end(old, 0, "superseded"); /* of a slot's former tenant */
+  if (old) gw_socket_session_gone(http, old->ref); /* of a slot's former tenant */
   gw_socket *s = calloc(1, sizeof(*s));
   if (!s) abort();
   s->http = http;
@@ -223,9 +223,20 @@ static int on_receive(gw_socket *s, const uint8_t *in, size_t len) {
   return -1;
 }
 
+/* Its session is gone, and the deadline that was to kill it may have been replaced by one of the handshake's. */
+static int close_orphan(enum lws_callback_reasons reason) {
+  switch ((int)reason) {
+    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
+    case LWS_CALLBACK_CLIENT_ESTABLISHED:
+    case LWS_CALLBACK_CLIENT_RECEIVE:
+    case LWS_CALLBACK_CLIENT_WRITEABLE: return -1;
+  }
+  return 0;
+}
+
 int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len) {
   gw_socket *s = user;
-  if (!s) return 0;
+  if (!s) return close_orphan(reason);
   switch ((int)reason) {
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: s->wsi = wsi; return append_header(s, in, len);
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
