@@ -118,10 +118,13 @@ static void obey_signals(gw_http *http) {
 
 /* ---- start ---- */
 
-static void raise_descriptor_limit(void) {
+/* What all sessions can need: an HTTP connection and both ends of a link to an embedded assistant. No more, for
+ * libwebsockets makes a table as long as the limit; told a limit of its own it would search that table instead. */
+static void set_descriptor_limit(uint32_t n_sessions) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit)) return;
-  limit.rlim_cur = limit.rlim_max;
+  rlim_t wanted = DESCRIPTORS_BASE + 4 * (rlim_t)n_sessions;
+  limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -143,7 +146,7 @@ static bool can_listen(const wr_addr *addr, char *error) {
   return ok;
 }
 
-static bool open_lws(gw_http *http, const wr_addr *addr, uint32_t n_slots) {
+static bool open_lws(gw_http *http, const wr_addr *addr) {
   static char host[WR_ADDR_TEXT_MAX];
   const gw_config *config = http->config;
   const char *backend = http->backend_url ? http->backend_url : "";
@@ -154,7 +157,6 @@ static bool open_lws(gw_http *http, const wr_addr *addr, uint32_t n_slots) {
   info.user = http;
   info.gid = -1;
   info.uid = -1;
-  info.fd_limit_per_thread = DESCRIPTORS_BASE + 2 * n_slots;
   info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
   /* TLS costs megabytes to set up: only where it is used. Photos to https addresses count on it with wss. */
   bool tls = config->tls_cert[0] || strncmp(backend, "wss:", 4) == 0;
@@ -278,7 +280,7 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   wr_addr udp;
   uint32_t n_slots = ((uint32_t)config->max_sessions + http->n_workers - 1) / http->n_workers;
   snprintf(error, GW_CONFIG_ERROR_MAX, "no memory");
-  raise_descriptor_limit();
+  set_descriptor_limit(http->n_workers * n_slots);
   if (!gw_host_port(config->listen, listen) || !gw_config_udp(config, &udp)) return false;
   if (!can_listen(listen, error)) return false;
   if (!gw_mailbox_open(&http->inbox, MAILBOX_CELLS, wake_lws, http)) return false;
@@ -290,7 +292,7 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   if (!open_workers(http, *crypto, &udp, &locals, n_slots, error)) return false;
   snprintf(error, GW_CONFIG_ERROR_MAX, "%s",
            config->tls_cert[0] ? "tls-cert, tls-key: cannot be used" : "listen: cannot serve on this address");
-  if (!open_lws(http, listen, http->n_workers * n_slots)) return false;
+  if (!open_lws(http, listen)) return false;
   snprintf(error, GW_CONFIG_ERROR_MAX, "cannot start threads");
   catch_signals(http->lws);
   return start_workers(http);
