@@ -168,15 +168,17 @@ void as_reply_say(as_reply *reply, const char *emotion, as_language language, co
   reply->emotion = emotion;
   reply->language = language;
   snprintf(reply->text, sizeof reply->text, "%s", text);
+  reply->spoken[0] = 0;
 }
 
 static void say_time(as_reply *reply, const struct tm *now) {
   int hour = now->tm_hour % 12 ? now->tm_hour % 12 : 12;
-  const char *half = now->tm_hour < 12 ? "A M" : "P M";
+  char half = now->tm_hour < 12 ? 'A' : 'P';
+  snprintf(reply->text, sizeof reply->text, "It is %d:%02d %cM.", hour, now->tm_min, half);
   if (now->tm_min == 0)
-    snprintf(reply->text, sizeof reply->text, "It is %d o'clock %s.", hour, half);
+    snprintf(reply->spoken, sizeof reply->spoken, "It is %d o'clock %c M.", hour, half);
   else
-    snprintf(reply->text, sizeof reply->text, "It is %d:%02d %s.", hour, now->tm_min, half);
+    snprintf(reply->spoken, sizeof reply->spoken, "It is %d:%02d %c M.", hour, now->tm_min, half);
 }
 
 static void say_date(as_reply *reply, const struct tm *now) {
@@ -219,7 +221,7 @@ void as_reply_to(as_reply *reply, const as_intent *intent, const struct tm *now,
       return;
     case AS_WANT_NAME:
       as_reply_say(reply, "confident", AS_ENGLISH,
-                   "I am the built in assistant of this gateway. I run right here, without any network.");
+                   "I am the built-in assistant of this gateway. I run right here, without any network.");
       return;
     case AS_WANT_MOOD: as_reply_say(reply, "happy", AS_ENGLISH, "I am fine, thank you. How are you?"); return;
     case AS_WANT_TIME: say_time(reply, now); return;

@@ -35,7 +35,8 @@ typedef struct as_intent {
 typedef struct as_reply {
   const char *emotion; /* one of the 21 names */
   as_language language;
-  char text[AS_REPLY_MAX]; /* sentences, spoken one by one */
+  char text[AS_REPLY_MAX];   /* sentences, shown and spoken one by one */
+  char spoken[AS_REPLY_MAX]; /* the same sentences for the voice where they read otherwise; "": as written */
 } as_reply;
 
 /* |text| is recognised or typed; any case and punctuation. */

@@ -78,9 +78,14 @@ TEST(as_reply_has_words_and_a_known_emotion_for_everything) {
     }
   }
   as_reply_to(&reply, &(as_intent){AS_WANT_TIME, -1, AS_ENGLISH}, &now, 0);
-  CHECK_TEXT(reply.text, "It is 3:05 P M.");
+  CHECK_TEXT(reply.text, "It is 3:05 PM.");
+  CHECK_TEXT(reply.spoken, "It is 3:05 P M.");
   as_reply_to(&reply, &(as_intent){AS_WANT_DATE, -1, AS_ENGLISH}, &now, 0);
   CHECK_TEXT(reply.text, "Today is Tuesday, November 3.");
+  CHECK_TEXT(reply.spoken, "");
+  as_reply_to(&reply, &(as_intent){AS_WANT_TIME, -1, AS_ENGLISH}, &(struct tm){.tm_hour = 0}, 0);
+  CHECK_TEXT(reply.text, "It is 12:00 AM.");
+  CHECK_TEXT(reply.spoken, "It is 12 o'clock A M.");
 }
 
 TEST(as_jokes_are_a_dozen) {

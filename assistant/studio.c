@@ -62,16 +62,18 @@ static as_job *wait_for_job(as_studio *s) {
   return job;
 }
 
+static void speak(as_job *job) {
+  const char *words = job->spoken[0] ? job->spoken : job->text;
+  job->failed = !as_voice_speak(job->language, words, job->frame_ms, &job->speech, job->error, sizeof job->error);
+}
+
 static void *work(void *studio) {
   as_studio *s = studio;
   as_recogniser *recogniser = NULL;
   for (as_job *job; (job = wait_for_job(s));) {
     switch (job->kind) {
       case AS_JOB_HEAR: hear(job, &recogniser, s->settings.model_dir); break;
-      case AS_JOB_SPEAK:
-        job->failed =
-            !as_voice_speak(job->language, job->text, job->frame_ms, &job->speech, job->error, sizeof job->error);
-        break;
+      case AS_JOB_SPEAK: speak(job); break;
     }
     pthread_mutex_lock(&s->lock);
     push(&s->done, job);

@@ -25,7 +25,8 @@ typedef struct as_job {
   /* speak */
   as_language language;
   unsigned frame_ms;
-  char text[AS_TEXT_MAX];
+  char text[AS_TEXT_MAX];   /* as it is shown */
+  char spoken[AS_TEXT_MAX]; /* as it is said; "": as it is shown */
   as_speech speech;
   struct as_job *next;
 } as_job;

@@ -58,6 +58,7 @@ static void say_next(as_turn *t) {
     finish_speaking(t);
     return;
   }
+  if (!as_next_sentence(&t->unspoken, job->spoken, sizeof job->spoken)) job->spoken[0] = 0;
   job->kind = AS_JOB_SPEAK;
   job->language = t->reply.language;
   job->frame_ms = xz_server_frame_ms(&t->link);
@@ -68,6 +69,7 @@ static void say_next(as_turn *t) {
 static void speak(as_turn *t) {
   t->phase = AS_PHASE_SPEAKING;
   t->unsaid = t->reply.text;
+  t->unspoken = t->reply.spoken;
   if (xz_server_speech_begin(&t->link)) {
     finish_speaking(t);
     return;

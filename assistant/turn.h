@@ -56,6 +56,7 @@ typedef struct as_turn {
   as_intent intent;
   as_reply reply;
   const char *unsaid;      /* rest of reply.text */
+  const char *unspoken;    /* rest of reply.spoken */
   uint32_t tool;           /* call waited for; 0: none */
   bool asked_status;       /* it was for the volume */
   char waits[AS_TEXT_MAX]; /* words whose answer waits until the device's tools are known; "" none */

@@ -120,10 +120,12 @@ TEST(as_turn_hears_answers_and_ends_the_bracket) {
   const char *log = sent();
   const char *stt = strstr(log, "\"text\":\"what time is it\""), *started = strstr(log, "\"start\"");
   CHECK(stt && started && stt < started && strstr(log, "\"llm\""));
+  REQUIRE(asked);
+  CHECK_TEXT(asked->spoken, "It is 9:30 A M.");
   speech_is_made(3, 2);
   CHECK(asked == NULL);
   as_turn_tick(&turn, 3);
-  CHECK(strstr(sent(), "It is 9:30 A M.") != NULL);
+  CHECK(strstr(sent(), "It is 9:30 AM.") != NULL);
   for (wr_time at; (at = as_turn_deadline(&turn)) < WR_S(5);) as_turn_tick(&turn, at);
   CHECK(strstr(sent(), "\"stop\"") != NULL);
   CHECK(!turn.link.speaking);
