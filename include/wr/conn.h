@@ -166,13 +166,13 @@ void wr_conn_close(wr_conn *conn, wr_time now);
 wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool marker, wr_time now);
 typedef struct wr_channel_settings {
   const char *label;    /* copied, at most 64 bytes */
-  const char *protocol; /* copied, may be NULL */
+  const char *protocol; /* copied, may be NULL, at most 64 bytes */
   bool unordered;
   bool limited_retransmits, limited_lifetime; /* at most one */
   uint32_t reliability;                       /* retransmissions, or milliseconds */
 } wr_channel_settings;
 /* [mutates] After the descriptions are agreed (accept_answer/accept_offer); messages may be sent at once, they ride
- * with the handshake. WR_ERR_STATE: no data agreed. WR_ERR_LIMIT: too many channels. */
+ * with the handshake. WR_ERR_STATE: no data agreed. WR_ERR_LIMIT: too many channels, or a text too long. */
 wr_err wr_conn_open_channel(wr_conn *conn, const wr_channel_settings *settings, uint16_t *channel, wr_time now);
 /* [mutates] Copied. WR_ERR_LIMIT: over the budget or over the peer's max-message-size; for the first wait for
  * BUFFERED_LOW. WR_ERR_STATE: no such channel. */

@@ -392,8 +392,11 @@ void wr_conn_close(wr_conn *conn, wr_time now) {
 
 /* ---- data ---- */
 
+static bool too_long(const char *text) { return text && strlen(text) > WR_SCTP_LABEL_MAX; }
+
 wr_err wr_conn_open_channel(wr_conn *conn, const wr_channel_settings *settings, uint16_t *channel, wr_time now) {
   if (!conn->sctp || conn->state == WR_CONN_CLOSED) return WR_ERR_STATE;
+  if (too_long(settings->label) || too_long(settings->protocol)) return WR_ERR_LIMIT;
   wr_sctp_channel_settings wanted = {.unordered = settings->unordered,
                                      .limited_retransmits = settings->limited_retransmits,
                                      .limited_lifetime = settings->limited_lifetime,

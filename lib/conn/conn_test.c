@@ -533,3 +533,23 @@ TEST(conn_renegotiation_may_renumber_opus) {
   finish(w);
   free(w);
 }
+
+TEST(conn_refuses_channel_names_without_end) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  char name[66];
+  uint16_t channel;
+  memset(name, 'x', 65);
+  name[65] = 0;
+  CHECK_EQ(wr_conn_open_channel(w->a.conn, &(wr_channel_settings){.label = name}, &channel, w->now), WR_ERR_LIMIT);
+  CHECK_EQ(
+      wr_conn_open_channel(w->a.conn, &(wr_channel_settings){.label = "x", .protocol = name}, &channel, w->now),
+      WR_ERR_LIMIT);
+  name[64] = 0;
+  CHECK_EQ(
+      wr_conn_open_channel(w->a.conn, &(wr_channel_settings){.label = name, .protocol = name}, &channel, w->now),
+      WR_OK);
+  settle(w);
+  finish(w);
+  free(w);
+}
