@@ -15,10 +15,13 @@ import { bargeInTail, call, captions, holdWhile, nextAnswer, nextHeard, reach, s
 /** @typedef {import("puppeteer-core").Browser} Browser */
 /** @typedef {import("./browsers.js").WatchedPage} Page */
 
+/** Of old speech, on the track itself, before the page's own mute. */
 const BARGE_IN_MOST_MS = 80;
-/** On the track, before the page's own mute: a jitter buffer's worth. A gateway that lets speech break off without a
- * frame of silence shows here with 300 ms, because the browser conceals what it takes for a loss. */
-const TRACK_MOST_MS = 120;
+/** Rounds whose median counts. A browser that was not scheduled in time lets its jitter buffer grow and shrinks it
+ * again in some seconds of speech, so on a busy machine the conversation goes on, until the last
+ * five are good or this many are over. */
+const ROUNDS = 5;
+const ROUNDS_MOST = 10;
 const screens = process.env["SCREENS"] ?? fileURLToPath(new URL("../../build/screens", import.meta.url));
 const binary = process.env["GATEWAY"] ?? "";
 check(fs.existsSync(binary), `GATEWAY must name the gateway's program (it is "${binary}")`);
@@ -220,19 +223,20 @@ async function bargeIn(page, browser) {
   await reach(page, ["ready"], 30_000);
   /** @type {{track_ms:number, heard_ms:number}[]} */
   const tails = [];
-  for (let round = 0; round < 5; round++) {
+  const median = () => tails.slice(-ROUNDS).map((tail) => tail.track_ms).sort((a, b) => a - b)[ROUNDS >> 1] ?? Infinity;
+  while (tails.length < ROUNDS || (median() > BARGE_IN_MOST_MS && tails.length < ROUNDS_MOST)) {
     await type(page, "tell me a joke");
     await reach(page, ["speaking"]);
     tails.push(await bargeInTail(page));
     await reach(page, ["ready"]);
   }
-  /** @param {"heard_ms"|"track_ms"} which */
-  const line = (which) => tails.map((tail) => tail[which].toFixed(0)).join(", ");
-  note(`${browser}: ms of old speech after abort: heard ${line("heard_ms")}; on the track ${line("track_ms")}`);
+  const over = tails.flatMap((tail, round) => (tail.track_ms > BARGE_IN_MOST_MS ? [round + 1] : []));
+  note(`${browser}: ms of old speech after abort, on the track: ${tails.map((tail) => tail.track_ms.toFixed(0)).join(", ")}`);
+  note(`median of the last ${ROUNDS}: ${median().toFixed(0)}; rounds over ${BARGE_IN_MOST_MS}: ${over.join(", ") || "none"}`);
   const worst_ms = Math.max(...tails.map((tail) => tail.heard_ms));
   check(worst_ms <= BARGE_IN_MOST_MS, `${worst_ms.toFixed(0)} ms of old speech heard after abort, at most ${BARGE_IN_MOST_MS}`);
-  const middle_ms = tails.map((tail) => tail.track_ms).sort((a, b) => a - b)[Math.floor(tails.length / 2)] ?? 0;
-  check(middle_ms <= TRACK_MOST_MS, `${middle_ms.toFixed(0)} ms of old speech on the track (median), at most ${TRACK_MOST_MS}`);
+  check(median() <= BARGE_IN_MOST_MS, `${median().toFixed(0)} ms of old speech on the track, at most ${BARGE_IN_MOST_MS}`);
+  return tails.length;
 }
 
 test("chromium: at most 80 ms of old speech after an interruption", () =>
@@ -376,8 +380,8 @@ test("firefox: hands-free", () =>
 test("firefox: typed text, and at most 80 ms of old speech after an interruption", () =>
   inFirefox(async (page) => {
     await call(page, gateway.url);
-    await bargeIn(page, "firefox");
-    same(await captions(page, "person"), ["hello", ...Array(5).fill("tell me a joke")], "captions of the person");
+    const rounds = await bargeIn(page, "firefox");
+    same(await captions(page, "person"), ["hello", ...Array(rounds).fill("tell me a joke")], "captions of the person");
   }));
 
 test("firefox: hanging up removes the session", () =>
