@@ -25,9 +25,9 @@ judge "$([ "$size" -lt $max_bytes ] && echo yes)" "$size bytes stripped, less th
 elf=$(readelf -Wld "$binary")
 judge "$(grep -q 'GNU_RELRO' <<<"$elf" && grep -q 'BIND_NOW\|Flags:.*NOW' <<<"$elf" && echo yes)" \
   "relocations read-only"
-judge "$(readelf -Wh "$binary" | grep -q 'DYN' && echo yes)" "position independent"
+judge "$(readelf -Wh "$binary" | grep 'DYN' >/dev/null && echo yes)" "position independent"
 judge "$(grep -q 'GNU_STACK.* RW ' <<<"$elf" && echo yes)" "stack not executable"
-judge "$(nm -D "$binary" | grep -q '__stack_chk_fail' && echo yes)" "stack protector"
+judge "$(nm -D "$binary" | grep '__stack_chk_fail' >/dev/null && echo yes)" "stack protector"
 
 # Directly linked libraries must stand in ARCHITECTURE.md's table of dependencies.
 for library in $(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$elf"); do
