@@ -9,10 +9,8 @@
   X(BAD_JSON, 400, "bad_json", "the body is not the JSON that is wanted here")                          \
   X(BAD_SDP, 400, "bad_sdp", "the session description cannot be used")                                  \
   X(BAD_FRAGMENT, 400, "bad_fragment", "the trickle fragment cannot be read")                           \
-  X(BAD_CANDIDATE, 400, "bad_candidate", "a candidate cannot be read")                                  \
   X(LENGTH_REQUIRED, 400, "length_required", "a body with Content-Length is needed")                    \
   X(UNAUTHORIZED, 401, "unauthorized", "a bearer token is needed, and this was none or the wrong one")  \
-  X(FORBIDDEN, 403, "forbidden", "not with this token")                                                 \
   X(NOT_FOUND, 404, "not_found", "there is nothing here")                                               \
   X(NO_SESSION, 404, "no_session", "no such session; it may have ended")                                \
   X(METHOD, 405, "method_not_allowed", "not with this method")                                          \
