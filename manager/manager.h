@@ -1,20 +1,21 @@
 /* manager/manager.h - WebRTCManager's core: the connection that heals itself, and whose turn it is to speak.
  *
- * A pure function of (state, event, time) -> commands. It opens nothing, sends nothing, reads no clock and no text: the
- * "hands" (web/js/manager in a browser, client/ natively) report what happens, carry out the commands in order, and
- * call mgr_manager_handle with MGR_EVENT_TICK when the deadline has come. Words in names.def.
+ * A pure function of (state, event, time) -> commands. It opens nothing, sends nothing, reads no clock and no
+ * text: the "hands" (web/js/manager in a browser, client/ natively) report what happens, carry out the commands
+ * in order, and call mgr_manager_handle with MGR_EVENT_TICK when the deadline has come. Words in names.def.
  *
  *   mgr_manager_init -> [ mgr_manager_handle | mgr_manager_sample | mgr_manager_report ,
  *                         then mgr_manager_poll until false ]*          deadline: mgr_manager_deadline
  *
  * - Freestanding, no allocation, bounded: sizeof(mgr_manager) is all it ever uses. A value: may be copied.
- * - Links: each OPEN names a connection with a new number; events of an older one are counted in |n_stale| and ignored.
- *   Requests likewise.
- * - Handing an event out of order, twice, or never is survived: every wait has a deadline, and every deadline leads to a
- *   connection or to a final state (IDLE, PREPARED, CONNECTED, FAILED, CLOSED) with a reason. SUSPENDED and OFFLINE are
- *   left by the world's next event; OFFLINE ends as FAILED by itself.
+ * - Links: each OPEN names a connection with a new number; events of an older one are counted in |n_stale| and
+ *   ignored. Requests likewise.
+ * - Handing an event out of order, twice, or never is survived: every wait has a deadline, and every deadline
+ *   leads to a connection or to a final state (IDLE, PREPARED, CONNECTED, FAILED, CLOSED) with a reason.
+ *   SUSPENDED and OFFLINE are left by the world's next event; OFFLINE ends as FAILED by itself.
  * - Ladder: ICE restart on the session -> new connection with the resume token -> new session. Each rung has its
- *   deadline, the whole has one, waits grow with full jitter, and counters start anew only after |stable_ms| of call. */
+ *   deadline, the whole has one, waits grow with full jitter, and counters start anew only after |stable_ms| of
+ *   call. */
 #ifndef MANAGER_MANAGER_H
 #define MANAGER_MANAGER_H
 
@@ -39,8 +40,8 @@ typedef struct mgr_settings {
   bool jitter;                      /* false: exactly backoff_ms */
   uint32_t retry_after_max_ms;      /* a longer wish of the server is cut to this */
   /* steps of an attempt */
-  uint32_t servers_ms;  /* ICE servers: then it goes on with what it has */
-  uint32_t describe_ms; /* local description */
+  uint32_t servers_ms;     /* ICE servers: then it goes on with what it has */
+  uint32_t describe_ms;    /* local description */
   uint32_t gather_wait_ms; /* candidates to wait for before the offer leaves; with trickle 0: none */
   uint32_t answer_ms, path_ms, secure_ms, channel_ms;
   uint32_t trickle_ms; /* candidates come in bunches; one request carries a bunch */
@@ -85,9 +86,9 @@ typedef struct mgr_command {
 typedef struct mgr_manager mgr_manager;
 
 void mgr_manager_init(mgr_manager *m, const mgr_settings *settings, mgr_time now);
-/* All commands of the event before must have been polled; asserted. A |now| before the last one counts as the last. */
+/* All commands of the event before must have been polled; asserted. A |now| before the last counts as the last. */
 void mgr_manager_handle(mgr_manager *m, const mgr_event *event, mgr_time now);
-/* Statistics of |link|, once a second while connected; and what the gateway says. Drain afterwards, as with handle. */
+/* Statistics of |link|, once a second while connected; and what the gateway says. Drain afterwards too. */
 void mgr_manager_sample(mgr_manager *m, uint32_t link, const mgr_sample *sample, mgr_time now);
 void mgr_manager_report(mgr_manager *m, uint32_t link, const mgr_gateway_report *report, mgr_time now);
 bool mgr_manager_poll(mgr_manager *m, mgr_command *command);

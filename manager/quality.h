@@ -1,8 +1,8 @@
 /* manager/quality.h - how the call sounds: figures from two statistics reports, a MOS, a level, named issues.
  *
- * Feed it one mgr_sample a second and the gateway's "quality" messages; it differences the counters itself, so a reload of
- * the page, another connection (mgr_quality_restart) or another candidate pair never makes a jump. Counters that go
- * backwards begin anew.
+ * Feed it one mgr_sample a second and the gateway's "quality" messages; it differences the counters itself, so a
+ * reload of the page, another connection (mgr_quality_restart) or another candidate pair never makes a jump.
+ * Counters that go backwards begin anew.
  *
  * MOS by the E-model (ITU-T G.107) in the shape of Cole and Rosenbluth, with constants for Opus written down in
  * quality.c. Levels have hysteresis: they fall at once, they rise after MGR_QUALITY_RISE_SAMPLES better samples. */
@@ -45,9 +45,9 @@ typedef struct mgr_quality {
   bool has_last, has_gateway, has_last_gateway;
   mgr_figures figures;
   mgr_level level;
-  uint32_t issues; /* mask of mgr_issue */
-  uint32_t n_better; /* samples in a row that would be a better level */
-  uint32_t n_silent; /* samples in a row with a live, silent microphone */
+  uint32_t issues;            /* mask of mgr_issue */
+  uint32_t n_better;          /* samples in a row that would be a better level */
+  uint32_t n_silent;          /* samples in a row with a live, silent microphone */
   uint32_t n_on[9], n_off[9]; /* per issue: samples in a row above, below its threshold */
   bool system_muted;
 } mgr_quality;
@@ -63,7 +63,7 @@ void mgr_quality_gateway(mgr_quality *q, const mgr_gateway_report *report, mgr_t
 /* The track's mute and unmute: MICROPHONE_MUTED at once. Returns as mgr_quality_sample. */
 unsigned mgr_quality_set_muted(mgr_quality *q, bool muted);
 
-/* The E-model alone: one-way delay in ms, loss 0..1, mean burst length relative to random loss (>= 1). Returns R. */
+/* The E-model alone: one-way delay in ms, loss 0..1, mean burst length against random loss (>= 1). Returns R. */
 double mgr_quality_r(double delay_ms, double loss, double burst_ratio, bool has_fec);
 double mgr_quality_mos(double r_factor);
 

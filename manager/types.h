@@ -1,4 +1,4 @@
-/* manager/types.h - what all of manager/ shares: time. Freestanding: nothing is included but the compiler's headers. */
+/* manager/types.h - what all of manager/ shares: time. Freestanding: only the compiler's headers are included. */
 #ifndef MANAGER_TYPES_H
 #define MANAGER_TYPES_H
 
@@ -8,8 +8,8 @@
 
 typedef int64_t mgr_time; /* microseconds, monotonic, the caller's zero */
 #define MGR_NEVER INT64_MAX
-#define MGR_MS(n) ((mgr_time)(n) * 1000)
-#define MGR_S(n) ((mgr_time)(n) * 1000000)
+#define MGR_MS(n) ((mgr_time)(n)*1000)
+#define MGR_S(n) ((mgr_time)(n)*1000000)
 
 static inline mgr_time mgr_time_min(mgr_time a, mgr_time b) { return a < b ? a : b; }
 /* |at| + |delay|, never past MGR_NEVER. */
