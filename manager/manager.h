@@ -7,7 +7,7 @@
  *   mgr_manager_init -> [ mgr_manager_handle | mgr_manager_sample | mgr_manager_report ,
  *                         then mgr_manager_poll until false ]*          deadline: mgr_manager_deadline
  *
- * - Freestanding, no allocation, bounded: sizeof(mgr_manager) is all it ever uses. A value: may be copied.
+ * - Freestanding, no allocation, bounded: mgr_manager_size() bytes are all it ever uses. A value: may be copied.
  * - Links: each OPEN names a connection with a new number; events of an older one are counted in |n_stale| and
  *   ignored. Requests likewise.
  * - Handing an event out of order, twice, or never is survived: every wait has a deadline, and every deadline
@@ -50,6 +50,7 @@ typedef struct mgr_settings {
   uint32_t ping_timeout_ms;       /* or four round trips, if that is longer */
   uint32_t disconnected_ms;       /* the browser's "disconnected" often heals by itself */
   uint32_t restart_ms;            /* one ICE restart; after two comes the next rung */
+  uint32_t stuck_ms;              /* the path lives, the channel is silent: a new connection */
   uint32_t resume_window_ms;      /* how long the gateway keeps a session whose peer is gone */
   uint32_t overall_ms;            /* from the first sign of trouble to FAILED */
   uint32_t offline_ms;            /* OFFLINE to FAILED */
@@ -83,7 +84,8 @@ typedef struct mgr_command {
   uint32_t delay_ms;
 } mgr_command;
 
-typedef struct mgr_manager mgr_manager;
+typedef struct mgr_manager mgr_manager; /* manager/state.h, for whoever needs its size at compile time */
+size_t mgr_manager_size(void);
 
 void mgr_manager_init(mgr_manager *m, const mgr_settings *settings, mgr_time now);
 /* All commands of the event before must have been polled; asserted. A |now| before the last counts as the last. */
