@@ -53,25 +53,33 @@ void gw_page_say_error(gw_session *s, const char *code, const char *message, wr_
 
 void gw_page_say_ready(gw_session *s, wr_time now) {
   if (s->said_ready || !s->has_chat || (!s->echo && s->link.state != GW_LINK_READY)) return;
-  char token[GW_TOKEN_HEX + 1];
+  char token[GW_TOKEN_HEX + 1], points[GW_TIMELINE_TEXT_MAX], text[640];
+  gw_timeline timeline;
   gw_hex(token, s->id, 16);
   gw_hex(token + GW_ID_HEX, s->secret, 16);
   s->said_ready = true;
-  say_json(s,
-           json_pack("{s:s,s:s,s:s,s:{s:b,s:b,s:b,s:s}}", "type", "ready", "sessionId", s->id_text, "resume", token,
-                     "features", "tools", !s->echo, "photo", !s->echo, "touch", !s->echo, "backend",
-                     s->echo ? "echo" : "assistant"),
-           now);
+  gw_session_timeline(s, &timeline);
+  gw_timeline_write(points, &timeline);
+  const char *can = s->echo ? "false" : "true";
+  snprintf(text, sizeof(text),
+           "{\"type\":\"ready\",\"sessionId\":\"%s\",\"resume\":\"%s\",\"features\":{\"tools\":%s,\"photo\":%s,"
+           "\"touch\":%s,\"backend\":\"%s\"},\"timeline\":%s}",
+           s->id_text, token, can, can, can, s->echo ? "echo" : "assistant", points);
+  gw_page_say(s, text, now);
 }
 
 void gw_page_say_quality(gw_session *s, const wr_conn_stats *stats, wr_time now) {
-  char text[256];
+  char text[320], media[32] = "";
+  if (stats->first_audio_at) {
+    const gw_timeline timeline = {.offered_at = s->offered_at};
+    snprintf(media, sizeof(media), ",\"media\":%.1f", gw_timeline_ms(&timeline, stats->first_audio_at));
+  }
   snprintf(text, sizeof(text),
            "{\"type\":\"quality\",\"rtt\":%.1f,\"jitter\":%.1f,\"received\":%llu,\"lost\":%llu,\"sent\":%llu,"
-           "\"remoteLost\":%.3f,\"remoteJitter\":%.1f}",
+           "\"remoteLost\":%.3f,\"remoteJitter\":%.1f%s}",
            stats->rtt_us / 1000.0, stats->jitter_us / 1000.0, (unsigned long long)stats->rtp_packets_in,
            (unsigned long long)stats->rtp_lost, (unsigned long long)stats->rtp_packets_out,
-           stats->remote_fraction_lost / 256.0, stats->remote_jitter_us / 1000.0);
+           stats->remote_fraction_lost / 256.0, stats->remote_jitter_us / 1000.0, media);
   gw_page_say(s, text, now);
 }
 

@@ -10,6 +10,7 @@
 #include "gateway/mailbox.h"
 #include "gateway/metrics.h"
 #include "gateway/page_message.h"
+#include "gateway/timeline.h"
 
 #define GW_SLOT_NONE UINT32_MAX
 #define GW_ID_HEX 32    /* a session's id, in text */
@@ -90,6 +91,7 @@ typedef struct gw_session_row {
   wr_time age_us;
   uint32_t rtt_us, jitter_us;
   uint64_t rtp_packets_in, rtp_packets_out, rtp_lost, messages_in, messages_out, dropped;
+  gw_timeline timeline;
 } gw_session_row;
 
 typedef struct gw_snapshot {

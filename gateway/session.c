@@ -94,6 +94,7 @@ static void drop_conn(gw_session *s) {
   wr_conn_wipe(s->conn);
   s->conn = NULL;
   s->has_chat = s->said_ready = s->announced = s->heard = false;
+  s->offered_at = 0;
   gw_worker_forget(s->worker, s);
 }
 
@@ -113,7 +114,12 @@ static bool answer(gw_session *s, const gw_request *request, wr_time now) {
   gw_hex(reply->token + GW_ID_HEX, s->secret, 16);
   reply->resumed = request->resumes;
   send_reply(s->worker, reply, gw_session_ref(s));
-  gw_histogram_add(&s->worker->metrics.connect[GW_PHASE_SIGNALLING], gw_now() - request->received_at);
+  wr_time ready_at = gw_now();
+  gw_histogram_add(&s->worker->metrics.connect[GW_PHASE_SIGNALLING], ready_at - request->received_at);
+  if (!s->offered_at) { /* not a restart of ICE, which is the same connection */
+    s->offered_at = request->received_at;
+    s->answered_at = ready_at;
+  }
   return true;
 }
 
@@ -470,6 +476,17 @@ static void emit_uplink(void *ctx, wr_bytes opus) {
   }
 }
 
+void gw_session_timeline(const gw_session *s, gw_timeline *timeline) {
+  wr_conn_stats stats;
+  *timeline = (gw_timeline){.offered_at = s->offered_at, .answered_at = s->offered_at ? s->answered_at : 0};
+  if (!s->conn) return;
+  wr_conn_get_stats(s->conn, &stats);
+  timeline->ice_at = stats.ice_connected_at;
+  timeline->dtls_at = stats.dtls_connected_at;
+  timeline->data_at = stats.data_ready_at;
+  timeline->media_at = stats.first_audio_at;
+}
+
 void gw_session_describe(const gw_session *s, gw_session_row *row, wr_time now) {
   static const char *const purposes[] = {"page", "whip", "echo"};
   *row = (gw_session_row){.state = gw_session_state_text(s->state),
@@ -479,6 +496,7 @@ void gw_session_describe(const gw_session *s, gw_session_row *row, wr_time now) 
                           .messages_in = s->messages_in,
                           .messages_out = s->messages_out};
   memcpy(row->id, s->id_text, sizeof(row->id));
+  gw_session_timeline(s, &row->timeline);
   if (!s->conn) return;
   wr_conn_stats stats;
   wr_conn_get_stats(s->conn, &stats);

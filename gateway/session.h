@@ -85,6 +85,7 @@ typedef struct gw_session {
   wr_addr known[GW_N_KNOWN];
   uint8_t n_known, i_known;
   wr_time created_at, state_until, quality_at;
+  wr_time offered_at, answered_at; /* of this connection, see gw_timeline */
   bool has_chat, said_ready, auto_listen;
   uint16_t chat; /* the channel "chat" */
   uint64_t messages_in, messages_out;
@@ -114,6 +115,7 @@ void gw_session_tick(gw_session *session, wr_time now);
 /* Says goodbye to the peer and the backend and empties the slot. */
 void gw_session_close(gw_session *session, gw_counter end, wr_time now);
 void gw_session_settle(gw_session *session, wr_time now);
+void gw_session_timeline(const gw_session *session, gw_timeline *timeline);
 /* For admin and metrics. */
 void gw_session_describe(const gw_session *session, gw_session_row *row, wr_time now);
 

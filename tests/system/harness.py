@@ -1,0 +1,159 @@
+"""What the system tests share: the gateway as a child, a caller made of call_peer and signalling, verdicts."""
+import http.client
+import json
+import os
+import queue
+import re
+import subprocess
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BINARY = os.path.abspath(os.environ.get("GATEWAY", os.path.join(ROOT, "build/release/cli/xiaozhi-rtc")))
+PEER = os.path.join(os.path.dirname(BINARY), "../tests/call_peer")
+JSON = {"Content-Type": "application/json"}
+PATIENCE = 15  # seconds; what does not come within is a failure, nothing is timed tighter
+verdicts = []
+
+
+def check(held, text):
+    verdicts.append(bool(held))
+    print(f"{'ok  ' if held else 'FAIL'} {text}", flush=True)
+    return held
+
+
+class Gateway:
+    def __init__(self, *options, backend="echo", env=None):
+        command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--udp", "127.0.0.1:0", "--backend", backend, *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        env={**os.environ, **(env or {})})
+        line = self.process.stdout.readline()
+        self.port = int(re.search(r":(\d+)/$", line.strip()).group(1)) if "ready" in line else 0
+        self.log = []
+        self.reader = threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True)
+        self.reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.reader.join(PATIENCE)
+        if any("Sanitizer" in line or "runtime error" in line for line in self.log):
+            check(False, "a sanitizer spoke: " + "".join(self.log)[-3000:])
+
+    def request(self, method, path, body=None, headers=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        data = response.read()
+        connection.close()
+        return response.status, data, {k.lower(): v for k, v in response.getheaders()}
+
+    def metrics(self):
+        lines = self.request("GET", "/metrics")[1].decode().splitlines()
+        return {key: float(value) for key, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
+
+    def metric(self, name):
+        return self.metrics()[f"xiaozhi_rtc_{name}"]
+
+    def alive(self):
+        return self.process.poll() is None and self.request("GET", "/healthz")[0] == 200
+
+
+class Peer:
+    """A caller: call_peer plus the signalling."""
+
+    def __init__(self, gateway, path="/api/offer", post=True, **fields):
+        self.process = subprocess.Popen([PEER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.offer = bytes.fromhex(self.process.stdout.readline().split()[1]).decode()
+        self.lines, self.seen = queue.Queue(), []
+        self.gateway = gateway
+        threading.Thread(target=self.read, daemon=True).start()
+        if post:
+            self.post(path, **fields)
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+
+    def post(self, path, **fields):
+        body = json.dumps({"type": "offer", "sdp": self.offer, **fields})
+        status, data, _ = self.gateway.request("POST", path, body, JSON)
+        self.status, self.answer = status, json.loads(data)
+        if status == 200:
+            self.do("answer " + self.answer["sdp"].encode().hex())
+
+    def do(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def say(self, **message):
+        self.do("say " + json.dumps(message))
+
+    def text(self, text):
+        self.say(type="listen", state="detect", text=text)
+
+    def until(self, wanted, patience=PATIENCE):
+        """The first line |wanted| accepts, or None; all lines are kept in |seen|."""
+        end = time.monotonic() + patience
+        while (left := end - time.monotonic()) > 0:
+            try:
+                line = self.lines.get(timeout=left)
+            except queue.Empty:
+                break
+            self.seen.append(line)
+            if wanted(line):
+                return line
+        return None
+
+    def message(self, kind, patience=PATIENCE, **fields):
+        def wanted(line):
+            if not line.startswith("text "):
+                return False
+            message = json.loads(line[5:])
+            return message.get("type") == kind and all(message.get(k) == v for k, v in fields.items())
+        line = self.until(wanted, patience)
+        return json.loads(line[5:]) if line else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+def error_of(data):
+    try:
+        return json.loads(data)["error"]["code"]
+    except (ValueError, KeyError):
+        return None
+
+
+def refused(g, what, status, code, *request):
+    name = f'http_errors_total{{code="{code}"}}'
+    before = g.metric(name)
+    got, data, headers = g.request(*request)
+    held = got == status and error_of(data) == code and g.metric(name) == before + 1
+    check(held, f"{what}: {status} {code}, counted" + ("" if held else f" (got {got} {data[:120]})"))
+    if status in (429, 503):
+        check("retry-after" in headers, f"{what}: says when to try again")
+
+
+def law_holds(g):
+    m = g.metrics()
+    dropped = sum(v for k, v in m.items() if k.startswith("xiaozhi_rtc_datagrams_dropped_total"))
+    total, consumed = m["xiaozhi_rtc_datagrams_in_total"], m["xiaozhi_rtc_datagrams_consumed_total"]
+    return total > 0 and total == consumed + dropped
+
+
+def wait_for(condition, patience=PATIENCE):
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
