@@ -118,13 +118,19 @@ void wr_conn_wipe(wr_conn *conn);
 
 /* ---- signalling (RFC 9429) ---- */
 /* [mutates] An address datagrams can be sent from. |base|: the socket's; |shown|: what the peer is told (equal, or
- * the public side of a 1:1 NAT). Before the description is written. WR_ERR_LIMIT: too many; ignored. */
+ * the public side of a 1:1 NAT). Before the description is written; one added later is told with the next
+ * (wr_conn_restart_offer). WR_ERR_LIMIT: too many; ignored. */
 wr_err wr_conn_add_local(wr_conn *conn, const wr_addr *base, const wr_addr *shown, wr_time now);
 /* Our offer, NUL-terminated text in |out|; |*len| its length. WR_ERR_STATE: a description exists already.
  * WR_ERR_LIMIT: |cap| too small (8 KiB suffices). */
 WR_NODISCARD wr_err wr_conn_create_offer(wr_conn *conn, char *out, size_t cap, size_t *len, wr_time now);
-/* [mutates] Takes the answer to our offer. |scratch|: caller's model buffer, undefined afterwards. Errors as below.
- */
+/* [mutates] ICE restart from our side (RFC 8445 9): an offer for the running conn with new credentials and all
+ * local candidates, as create_offer. The path in use carries on until the answer's session has found one, or its
+ * consent expires. May be called again when no answer came. WR_ERR_STATE: not agreed yet, or closed. WR_ERR_LIMIT:
+ * |cap| is under 8 KiB; nothing changed. */
+WR_NODISCARD wr_err wr_conn_restart_offer(wr_conn *conn, char *out, size_t cap, size_t *len, wr_time now);
+/* [mutates] Takes the answer to our offer, the first or a restart's. |scratch|: caller's model buffer, undefined
+ * afterwards. Errors as below; an answer to a restart must keep sections and fingerprint. */
 WR_NODISCARD wr_err wr_conn_accept_answer(wr_conn *conn, wr_bytes answer, wr_sdp *scratch, wr_sdp_error *error,
                                           wr_time now);
 /* [mutates] Takes an offer and writes the answer (as create_offer). Checks start with the next poll: the first ones

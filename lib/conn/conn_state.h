@@ -51,6 +51,7 @@ struct wr_conn {
   wr_conn_state state;
   wr_end end;
   bool is_offerer, described, agreed, is_dtls_client, has_path, keyed, sctp_connected;
+  bool restarting; /* our restart's offer has no answer yet */
   wr_path path;
   wr_agreement agreement;
   uint64_t session_id;

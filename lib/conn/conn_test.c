@@ -406,6 +406,108 @@ TEST(conn_restarts_ice_by_fragment) {
   free(w);
 }
 
+static wr_err restart(wire *w, peer *offerer, peer *answerer) {
+  char offer[8192], answer[8192];
+  size_t offer_len, answer_len;
+  wr_sdp_error error;
+  wr_err err = wr_conn_restart_offer(offerer->conn, offer, sizeof offer, &offer_len, w->now);
+  if (err) return err;
+  CHECK_EQ(wr_conn_accept_offer(answerer->conn, wr_bytes_of(offer, offer_len), &scratch, &error, answer,
+                                sizeof answer, &answer_len, w->now),
+           WR_OK);
+  return wr_conn_accept_answer(offerer->conn, wr_bytes_of(answer, answer_len), &scratch, &error, w->now);
+}
+
+static bool reads_each_other(wire *w) {
+  unsigned n_a = w->a.n_messages, n_b = w->b.n_messages;
+  wr_bytes text = WR_BYTES_LITERAL("still there?");
+  CHECK_EQ(wr_conn_send_message(w->a.conn, w->a.channel, true, text, w->now), WR_OK);
+  CHECK_EQ(wr_conn_send_message(w->b.conn, w->b.channel, true, text, w->now), WR_OK);
+  run_until(w, w->now + WR_S(1));
+  return w->a.n_messages == n_a + 1 && w->b.n_messages == n_b + 1;
+}
+
+TEST(conn_restarts_ice_from_either_side) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  char before[64];
+  for (int round = 0; round < 4; round++) {
+    unsigned n_paths = w->a.n_paths;
+    memcpy(before, wr_conn_local_ufrag(w->a.conn), strlen(wr_conn_local_ufrag(w->a.conn)) + 1);
+    CHECK_EQ(round % 2 ? restart(w, &w->b, &w->a) : restart(w, &w->a, &w->b), WR_OK);
+    CHECK(strcmp(before, wr_conn_local_ufrag(w->a.conn)) != 0);
+    settle(w);
+    CHECK_EQ(w->a.n_paths, n_paths + 1);
+    CHECK(reads_each_other(w));
+  }
+  CHECK_EQ(w->a.state, WR_CONN_CONNECTED);
+  finish(w);
+  free(w);
+}
+
+static bool nothing_passes(wire *w, peer *from, uint8_t *bytes, size_t len) {
+  (void)w, (void)from, (void)bytes, (void)len;
+  return false;
+}
+
+/* The host has moved: the old path is dead, what is said meanwhile arrives over the new one. */
+TEST(conn_restart_leads_to_a_new_address) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  w->lets_pass = nothing_passes;
+  CHECK_EQ(wr_conn_send_message(w->a.conn, w->a.channel, true, WR_BYTES_LITERAL("moving"), w->now), WR_OK);
+  run_until(w, w->now + WR_S(12));
+  CHECK_EQ(w->a.state, WR_CONN_DISCONNECTED);
+  w->lets_pass = NULL;
+  w->a.addr.port = 1001;
+  CHECK_EQ(wr_conn_add_local(w->a.conn, &w->a.addr, &w->a.addr, w->now), WR_OK);
+  CHECK_EQ(restart(w, &w->a, &w->b), WR_OK);
+  run_until(w, w->now + WR_S(1));
+  wr_path path;
+  CHECK(wr_conn_selected_path(w->a.conn, &path) && path.local.port == 1001);
+  CHECK_EQ(w->a.state, WR_CONN_CONNECTED);
+  CHECK_EQ(w->b.state, WR_CONN_CONNECTED);
+  run_until(w, w->now + WR_S(60)); /* SCTP's timer had backed off */
+  CHECK_EQ(w->b.n_messages, 1);
+  CHECK(reads_each_other(w));
+  finish(w);
+  free(w);
+}
+
+TEST(conn_restart_without_an_answer_may_be_repeated_and_harms_nothing) {
+  wire *w = calloc(1, sizeof *w);
+  begin(w, NULL, NULL);
+  char offer[8192], other[8192];
+  size_t len;
+  wr_sdp_error error;
+  CHECK_EQ(wr_conn_restart_offer(w->a.conn, offer, sizeof offer, &len, w->now), WR_ERR_STATE);
+  finish(w);
+  connect(w, NULL, NULL);
+  CHECK_EQ(wr_conn_restart_offer(w->a.conn, offer, 4096, &len, w->now), WR_ERR_LIMIT);
+  CHECK_EQ(wr_conn_accept_answer(w->a.conn, WR_BYTES_LITERAL("v=0\r\n"), &scratch, &error, w->now), WR_ERR_STATE);
+  for (int i = 0; i < 3; i++) {
+    CHECK_EQ(wr_conn_restart_offer(w->a.conn, offer, sizeof offer, &len, w->now), WR_OK);
+    CHECK(reads_each_other(w));
+  }
+  /* Somebody else's answer is refused, ours is still awaited. */
+  peer stranger;
+  make_peer(&stranger, 3000, NULL);
+  CHECK_EQ(wr_conn_accept_offer(stranger.conn, wr_bytes_of(offer, len), &scratch, &error, other, sizeof other, &len,
+                                w->now),
+           WR_OK);
+  char *fingerprint = strstr(other, "sha-256 ");
+  REQUIRE(fingerprint != NULL);
+  for (; fingerprint; fingerprint = strstr(fingerprint + 9, "sha-256 "))
+    fingerprint[8] = fingerprint[8] == '0' ? '1' : '0';
+  CHECK_EQ(wr_conn_accept_answer(w->a.conn, wr_bytes_of(other, len), &scratch, &error, w->now), WR_ERR_UNSUPPORTED);
+  wr_conn_wipe(stranger.conn);
+  free(stranger.conn);
+  CHECK_EQ(restart(w, &w->a, &w->b), WR_OK);
+  CHECK(reads_each_other(w));
+  finish(w);
+  free(w);
+}
+
 TEST(conn_refuses_descriptions_out_of_turn) {
   wire *w = calloc(1, sizeof *w);
   begin(w, NULL, NULL);

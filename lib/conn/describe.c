@@ -6,6 +6,8 @@
 
 #include "conn/conn_state.h"
 
+#define OFFER_MAX 8192 /* bytes of an offer with all candidates there can be */
+
 static wr_sdp_local local_description(const wr_conn *conn) {
   wr_sdp_local local = {.session_id = conn->session_id,
                         .session_version = conn->session_version,
@@ -34,6 +36,20 @@ wr_err wr_conn_create_offer(wr_conn *conn, char *out, size_t cap, size_t *len, w
   if (!*len) return WR_ERR_LIMIT;
   conn->described = conn->is_offerer = true;
   wr_conn_set_state(conn, WR_CONN_CONNECTING);
+  return WR_OK;
+}
+
+wr_err wr_conn_restart_offer(wr_conn *conn, char *out, size_t cap, size_t *len, wr_time now) {
+  *len = 0;
+  if (!conn->agreed || conn->state == WR_CONN_CLOSED) return WR_ERR_STATE;
+  if (cap < OFFER_MAX) return WR_ERR_LIMIT;
+  wr_ice_restart(conn->ice, now);
+  conn->session_version++;
+  conn->restarting = true;
+  wr_sdp_local local = local_description(conn);
+  local.setup = WR_SETUP_ACTPASS; /* the roles stay (RFC 8842 5.5) */
+  *len = wr_sdp_write_offer(&local, out, cap);
+  WR_ASSERT(*len);
   return WR_OK;
 }
 
@@ -69,27 +85,6 @@ static void begin(wr_conn *conn, const wr_agreement *agreement, wr_time now) {
   wr_conn_set_state(conn, WR_CONN_CONNECTING);
 }
 
-wr_err wr_conn_accept_answer(wr_conn *conn, wr_bytes answer, wr_sdp *scratch, wr_sdp_error *error, wr_time now) {
-  *error = (wr_sdp_error){0, ""};
-  if (!conn->is_offerer || conn->agreed || conn->state == WR_CONN_CLOSED) {
-    error->what = "no answer is expected now";
-    return WR_ERR_STATE;
-  }
-  wr_agreement agreement;
-  wr_err err = parse_and_agree(conn, answer, scratch, &agreement, error);
-  if (err) return err;
-  if (agreement.remote_setup == WR_SETUP_ACTPASS) {
-    error->what = "an answer must choose a=setup:active or passive";
-    return WR_ERR_SYNTAX;
-  }
-  conn->is_dtls_client = agreement.remote_setup == WR_SETUP_PASSIVE;
-  begin(conn, &agreement, now);
-  (void)wr_ice_set_remote(conn->ice, agreement.remote_ufrag, agreement.remote_pwd, agreement.remote_ice_lite, now);
-  add_candidates(conn, scratch, now);
-  wr_conn_progress(conn, now);
-  return WR_OK;
-}
-
 static bool same_but_ice(const wr_agreement *a, const wr_agreement *b) {
   return a->audio == b->audio && a->data == b->data && a->remote_fingerprint.hash == b->remote_fingerprint.hash &&
          memcmp(a->remote_fingerprint.bytes, b->remote_fingerprint.bytes, sizeof a->remote_fingerprint.bytes) == 0;
@@ -107,17 +102,51 @@ static void restart_ice(wr_conn *conn, const char *ufrag, const char *pwd, bool 
   (void)wr_ice_set_remote(conn->ice, ufrag, pwd, lite, now);
 }
 
-static wr_err renegotiate(wr_conn *conn, const wr_agreement *agreement, wr_sdp_error *error, wr_time now) {
+/* A later description: payload types, extensions and sizes are what it says. */
+static wr_err take_over(wr_conn *conn, const wr_agreement *agreement, wr_sdp_error *error) {
   if (!same_but_ice(&conn->agreement, agreement)) {
     error->what = "a running connection keeps its sections and fingerprint; make a new one";
     return WR_ERR_UNSUPPORTED;
   }
-  if (!same_credentials(&conn->agreement, agreement))
-    restart_ice(conn, agreement->remote_ufrag, agreement->remote_pwd, agreement->remote_ice_lite, now);
-  /* Payload types, extensions and sizes are what the new answer says. */
   conn->agreement = *agreement;
   conn->agreement.audio_direction = narrowed(agreement->audio_direction, conn->settings.audio_direction);
+  return WR_OK;
+}
+
+static wr_err renegotiate(wr_conn *conn, const wr_agreement *agreement, wr_sdp_error *error, wr_time now) {
+  bool restarts = !same_credentials(&conn->agreement, agreement);
+  wr_err err = take_over(conn, agreement, error);
+  if (err) return err;
+  if (restarts) restart_ice(conn, agreement->remote_ufrag, agreement->remote_pwd, agreement->remote_ice_lite, now);
   conn->session_version++;
+  return WR_OK;
+}
+
+wr_err wr_conn_accept_answer(wr_conn *conn, wr_bytes answer, wr_sdp *scratch, wr_sdp_error *error, wr_time now) {
+  *error = (wr_sdp_error){0, ""};
+  bool expected = conn->agreed ? conn->restarting : conn->is_offerer;
+  if (!expected || conn->state == WR_CONN_CLOSED) {
+    error->what = "no answer is expected now";
+    return WR_ERR_STATE;
+  }
+  wr_agreement agreement;
+  wr_err err = parse_and_agree(conn, answer, scratch, &agreement, error);
+  if (err) return err;
+  if (agreement.remote_setup == WR_SETUP_ACTPASS) {
+    error->what = "an answer must choose a=setup:active or passive";
+    return WR_ERR_SYNTAX;
+  }
+  if (conn->restarting) {
+    err = take_over(conn, &agreement, error);
+    if (err) return err;
+    conn->restarting = false;
+  } else {
+    conn->is_dtls_client = agreement.remote_setup == WR_SETUP_PASSIVE;
+    begin(conn, &agreement, now);
+  }
+  (void)wr_ice_set_remote(conn->ice, agreement.remote_ufrag, agreement.remote_pwd, agreement.remote_ice_lite, now);
+  add_candidates(conn, scratch, now);
+  wr_conn_progress(conn, now);
   return WR_OK;
 }
 
