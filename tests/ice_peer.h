@@ -87,6 +87,7 @@ static inline void peer_offer_candidate(peer *p, uint8_t last, wr_candidate_type
 
 typedef struct peer_request {
   uint8_t from, to; /* last byte of the peer's address; index of the agent's */
+  uint8_t socket;   /* of the peer: decides PRIORITY; 0: one for each address */
   bool use_candidate, controlling, controlled, unknown_attribute, wrong_key, no_integrity;
   uint64_t tie_breaker;
   const char *username; /* NULL: the right one */
@@ -100,7 +101,8 @@ static inline wr_ice_input peer_send(peer *p, peer_request request) {
   if (!request.username) wr_write_text(&user, ":" PEER_UFRAG);
   wr_stun_begin(&w, WR_STUN_REQUEST, WR_STUN_BINDING, id);
   wr_stun_write_bytes(&w, WR_STUN_USERNAME, wr_bytes_of(name, wr_writer_len(&user)));
-  wr_stun_write_u32(&w, WR_STUN_PRIORITY, wr_ice_priority(WR_CANDIDATE_PRFLX, (uint16_t)(60000 - request.from)));
+  uint8_t socket = request.socket ? request.socket : request.from;
+  wr_stun_write_u32(&w, WR_STUN_PRIORITY, wr_ice_priority(WR_CANDIDATE_PRFLX, (uint16_t)(60000 - socket)));
   if (request.controlling) wr_stun_write_u64(&w, WR_STUN_ICE_CONTROLLING, request.tie_breaker);
   if (request.controlled) wr_stun_write_u64(&w, WR_STUN_ICE_CONTROLLED, request.tie_breaker);
   if (request.use_candidate) wr_stun_write_flag(&w, WR_STUN_USE_CANDIDATE);

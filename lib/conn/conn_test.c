@@ -10,6 +10,7 @@
 typedef struct peer {
   wr_conn *conn;
   wr_addr addr;
+  uint16_t nat_port; /* where it is seen from; 0: as it is */
   unsigned n_audio, n_messages, n_channels, n_closed, n_paths;
   wr_conn_state state;
   wr_end end;
@@ -25,6 +26,7 @@ typedef struct wire {
   peer a, b;
   wr_time now;
   uint32_t n_datagrams;
+  wr_addr to; /* of the datagram |lets_pass| is asked about */
   bool (*lets_pass)(struct wire *wire, peer *from, uint8_t *bytes, size_t len);
 } wire;
 
@@ -120,8 +122,10 @@ static bool pump(wire *w, peer *from, peer *to) {
     }
     CHECK(out.len <= WR_CONN_MTU);
     w->n_datagrams++;
+    w->to = out.path.remote;
     if (w->lets_pass && !w->lets_pass(w, from, bytes, out.len)) continue;
     wr_path path = {.local = to->addr, .remote = from->addr};
+    if (from->nat_port) path.remote.port = from->nat_port;
     (void)wr_conn_recv(to->conn, &path, (wr_span){bytes, out.len}, w->now);
   }
 }
@@ -358,6 +362,41 @@ TEST(conn_notices_a_dead_path_and_recovers) {
   run_until(w, w->now + WR_S(40));
   CHECK_EQ(w->a.state, WR_CONN_CLOSED);
   CHECK_EQ(w->a.end, WR_END_ICE_FAILED);
+  finish(w);
+  free(w);
+}
+
+/* a's NAT has forgotten: nothing that goes to its old port arrives. */
+static wr_time checked_at;
+static bool past_the_old_port(wire *w, peer *from, uint8_t *bytes, size_t len) {
+  (void)len;
+  if (from == &w->b) return w->to.port == w->a.nat_port;
+  if (!checked_at && bytes[0] == 0 && bytes[1] == 1) checked_at = w->now;
+  return true;
+}
+
+TEST(conn_moves_with_a_nat_that_forgets) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  run_until(w, w->now + WR_S(10));
+  w->a.nat_port = 1777;
+  w->lets_pass = past_the_old_port;
+  checked_at = 0;
+  wr_path path = {0};
+  for (wr_time end = w->now + WR_S(7); w->now < end && path.remote.port != 1777;) {
+    run_until(w, w->now + WR_MS(1));
+    CHECK(wr_conn_selected_path(w->b.conn, &path));
+  }
+  CHECK_EQ(path.remote.port, 1777);
+  CHECK(checked_at && w->now - checked_at <= WR_MS(1)); /* the wire takes no time: a round trip is nothing */
+  CHECK_EQ(w->a.state, WR_CONN_CONNECTED);
+  CHECK_EQ(w->b.state, WR_CONN_CONNECTED);
+  unsigned heard = w->a.n_audio, said = w->b.n_messages;
+  CHECK_EQ(wr_conn_send_audio(w->b.conn, WR_BYTES_LITERAL("sound"), 960, true, w->now), WR_OK);
+  CHECK_EQ(wr_conn_send_message(w->a.conn, w->a.channel, true, WR_BYTES_LITERAL("hello"), w->now), WR_OK);
+  run_until(w, w->now + WR_S(1));
+  CHECK_EQ(w->a.n_audio, heard + 1);
+  CHECK_EQ(w->b.n_messages, said + 1);
   finish(w);
   free(w);
 }

@@ -81,7 +81,9 @@ int wr_ice_add_reflexive(wr_ice *ice, const wr_addr *addr, uint32_t priority, wr
 
 /* select.c */
 void wr_ice_consider_answer(wr_ice *ice, size_t pair, bool used_candidate, wr_time now);
-void wr_ice_consider_request(wr_ice *ice, size_t pair, bool use_candidate, bool is_new, wr_time now);
+/* A check of the peer came over |pair|, made for it if |is_new|; |priority|: what the check says, 0 nothing. */
+void wr_ice_consider_request(wr_ice *ice, size_t pair, bool use_candidate, bool is_new, uint32_t priority,
+                             wr_time now);
 void wr_ice_fall_back(wr_ice *ice, wr_time now); /* when the selected pair is shaky */
 
 #endif

@@ -83,7 +83,7 @@ static void note_previous(wr_ice *ice, const wr_path *path, const wr_stun *stun,
   if (ice->selected < 0 || !ice->pairs.slot[ice->selected].previous) return;
   const wr_ice_pair *p = &ice->pairs.slot[ice->selected];
   if (wr_addr_equal(&ice->remotes.slot[p->remote].addr, &path->remote))
-    wr_ice_consider_request(ice, (size_t)ice->selected, stun->use_candidate, false, now);
+    wr_ice_consider_request(ice, (size_t)ice->selected, stun->use_candidate, false, 0, now);
 }
 
 static wr_ice_input recv_request(wr_ice *ice, const wr_path *path, const wr_stun *stun, wr_time now) {
@@ -117,7 +117,8 @@ static wr_ice_input recv_request(wr_ice *ice, const wr_path *path, const wr_stun
   } else {
     trigger_check(ice, (size_t)i, now);
   }
-  wr_ice_consider_request(ice, (size_t)i, stun->use_candidate, is_new, now);
+  uint32_t priority = stun->has_priority ? stun->priority : 0;
+  wr_ice_consider_request(ice, (size_t)i, stun->use_candidate, is_new, priority, now);
   return WR_ICE_INPUT_CONSUMED;
 }
 

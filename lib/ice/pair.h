@@ -13,11 +13,12 @@ typedef enum wr_ice_pair_state {
 
 typedef struct wr_ice_pair {
   uint64_t priority;
-  wr_time answered_at; /* last answer to a check of ours */
-  wr_time heard_at;    /* last authenticated check of the peer */
-  wr_time sent_at;     /* last check sent */
-  wr_time trigger_at;  /* when the triggered check may leave */
-  uint32_t rtt_us;     /* smoothed; 0: not measured */
+  wr_time answered_at;     /* last answer to a check of ours */
+  wr_time heard_at;        /* last authenticated check of the peer */
+  wr_time sent_at;         /* last check sent */
+  wr_time trigger_at;      /* when the triggered check may leave */
+  uint32_t rtt_us;         /* smoothed; 0: not measured */
+  uint32_t heard_priority; /* PRIORITY of that check: one value for each socket of the peer; 0: none */
   wr_ice_pair_state state;
   uint8_t local, remote;
   uint16_t n_unverified; /* checks sent that count against WR_ICE_MAX_UNVERIFIED */

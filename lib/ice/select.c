@@ -13,7 +13,13 @@
  *
  * Controlled: the first pair whose own check succeeded, before any nomination; then what the peer nominates. A pair
  * that was checked without USE-CANDIDATE before and has it now was chosen deliberately and wins; one that had it
- * from its first check wins over a pair of lower priority, one that stopped answering and one the peer has left. */
+ * from its first check wins over a pair of lower priority, one that stopped answering and one the peer has left.
+ *
+ * A peer whose NAT has given it another address goes on checking as if nothing had happened, from one socket of its
+ * own: PRIORITY says which (RFC 8445 7.1.1 makes it differ between the local candidates of a peer). A new pair over
+ * the same local base with the PRIORITY of the selected one is therefore the selected one, moved: it takes its
+ * place with the answer to the check it triggers, one round trip after the peer's. Nothing is believed without that
+ * answer, and being new happens to a pair once, so a peer behind two mappings at a time does not flap. */
 #include "ice/ice_agent.h"
 
 static wr_ice_pair *selected_of_this_session(wr_ice *ice) {
@@ -112,18 +118,26 @@ void wr_ice_consider_answer(wr_ice *ice, size_t pair, bool used_candidate, wr_ti
   if (used_candidate) p->nominating = false;
 }
 
-void wr_ice_consider_request(wr_ice *ice, size_t pair, bool use_candidate, bool is_new, wr_time now) {
+static bool is_moved(wr_ice *ice, const wr_ice_pair *p, uint32_t priority) {
+  const wr_ice_pair *selected = selected_of_this_session(ice);
+  return selected && priority && selected->heard_priority == priority && selected->local == p->local;
+}
+
+void wr_ice_consider_request(wr_ice *ice, size_t pair, bool use_candidate, bool is_new, uint32_t priority,
+                             wr_time now) {
   wr_ice_pair *p = &ice->pairs.slot[pair];
+  bool moved = is_new && is_moved(ice, p, priority);
   bool appeared = use_candidate && !p->nominated;
   bool chosen = use_candidate && p->peer_checked && !p->peer_used_candidate;
   p->peer_checked = true;
   p->peer_used_candidate = use_candidate;
   p->heard_at = now;
+  p->heard_priority = priority;
   if ((int)pair == ice->selected) wr_ice_consent_heard(&ice->consent, now);
   if (p->previous) return;
   if (!ice->controlling) {
-    if (use_candidate) p->nominated = true;
-    if (chosen) p->peer_chose = true;
+    if (use_candidate || (moved && ice->pairs.slot[ice->selected].nominated)) p->nominated = true;
+    if (chosen || moved) p->peer_chose = true;
     if (p->valid) choose_as_controlled(ice, pair, now);
   }
   /* The peer turns up elsewhere: perhaps its NAT has given it another address and the selected path is dead. */

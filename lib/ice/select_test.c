@@ -77,6 +77,58 @@ TEST(ice_controlled_leaves_a_pair_the_peer_has_left) {
   CHECK_EQ(peer_selected(&p), 3);
 }
 
+/* The peer's NAT forgets: its next check, whatever it carries, comes from elsewhere. */
+static void rebind(bool nominated, bool use_candidate) {
+  peer_init(&p, false, false, 1, true);
+  peer_send(&p, (peer_request){.from = 1, .controlling = true, .use_candidate = nominated});
+  peer_approve(&p, 1);
+  peer_run(&p, WR_S(1));
+  peer_send(&p, (peer_request){.from = 7, .socket = 1, .controlling = true, .use_candidate = use_candidate});
+}
+
+TEST(ice_controlled_follows_a_rebound_peer_within_a_round_trip) {
+  for (int use_candidate = 0; use_candidate < 2; use_candidate++) {
+    rebind(true, use_candidate);
+    CHECK_EQ(peer_selected(&p), 1); /* not before it has answered: the check may be a copy from somewhere else */
+    p.now += WR_MS(30);
+    peer_approve(&p, 7);
+    CHECK_EQ(peer_selected(&p), 7);
+    CHECK_EQ(p.n_events, 2);
+    wr_path old = {p.own[0], peer_addr(1)}, new = {p.own[0], peer_addr(7)};
+    CHECK(wr_ice_is_valid_path(p.ice, &new) && wr_ice_is_valid_path(p.ice, &old)); /* what is late is still read */
+  }
+}
+
+TEST(ice_controlled_follows_a_rebound_peer_again_and_back) {
+  rebind(true, true);
+  peer_approve(&p, 7);
+  peer_run(&p, WR_S(1));
+  peer_send(&p, (peer_request){.from = 8, .socket = 1, .controlling = true, .use_candidate = true});
+  peer_approve(&p, 8);
+  CHECK_EQ(peer_selected(&p), 8);
+  peer_send(&p, (peer_request){.from = 7, .socket = 1, .controlling = true, .use_candidate = true});
+  CHECK_EQ(peer_selected(&p), 8); /* two mappings at a time: no flapping */
+}
+
+TEST(ice_controlled_waits_for_proof_of_a_rebound_peer) {
+  rebind(true, true);
+  for (int i = 0; i < 10; i++) {
+    peer_run(&p, WR_MS(100));
+    if (peer_check_to(&p, 1)) peer_approve(&p, 1);
+    p.n_sent = 0;
+    CHECK_EQ(peer_selected(&p), 1);
+  }
+}
+
+TEST(ice_controlled_does_not_take_another_socket_for_a_rebound_peer) {
+  peer_init(&p, false, false, 1, true);
+  peer_send(&p, (peer_request){.from = 1, .controlling = true, .use_candidate = true});
+  peer_approve(&p, 1);
+  peer_send(&p, (peer_request){.from = 7, .controlling = true, .use_candidate = true});
+  peer_approve(&p, 7);
+  CHECK_EQ(peer_selected(&p), 1);
+}
+
 TEST(ice_controlling_nominates_with_its_first_check) {
   peer_init(&p, true, false, 1, true);
   peer_offer_candidate(&p, 1, WR_CANDIDATE_HOST);
