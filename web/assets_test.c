@@ -43,5 +43,5 @@ TEST(web_assets_hold_the_files_and_stay_small) {
     if (i) CHECK(strcmp(table[i - 1].path, table[i].path) < 0);
     total += len;
   }
-  CHECK(total < 150 * 1024);
+  CHECK(total < 256 * 1024);
 }

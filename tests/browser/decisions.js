@@ -253,7 +253,8 @@ test("signalling: Retry-After in seconds, as a date, and as rubbish", () => {
 
 test("i18n: every text that is used exists, in three languages, and none is left over", () => {
   const web = new URL("../../web/", import.meta.url);
-  const sources = ["index.html", "chat.html", ...readdirSync(new URL("js/", web)).map((name) => `js/${name}`)];
+  const scripts = readdirSync(new URL("js/", web)).filter((name) => name.endsWith(".js"));
+  const sources = ["index.html", "chat.html", ...scripts.map((name) => `js/${name}`)];
   const used = sources.map((name) => (name.endsWith("i18n.js") ? "" : readFileSync(new URL(name, web), "utf8"))).join("\n");
   const table = readFileSync(new URL("js/i18n.js", web), "utf8");
   const rows = [...table.matchAll(/^ {2}(\w+): \[([\s\S]*?)\],$/gm)];

@@ -1,0 +1,208 @@
+/* media.js - microphone and loudspeaker.
+ *
+ * The answer plays through an <audio> element, so that the browser's echo canceller knows it. */
+
+import {
+  hasMicrophoneAccess,
+  microphonePermission,
+  microphoneProblem,
+  playNow,
+  setLoudspeaker,
+  voiceConstraints,
+} from "./compat.js";
+
+/** @typedef {import("./registry.js").Registry} Registry */
+/** @typedef {"UNKNOWN"|"ASKING"|"READY"|"NONE"|"DENIED"|"BUSY"|"LOST"|"SILENCED"|"INSECURE"} MicState  MIC of names.def */
+
+const DEVICES_MS = 300; // a headset that is plugged in makes several changes at once
+
+export class Microphone {
+  /** @type {MediaStreamTrack|null} */
+  #track = null;
+  /** @type {(() => void)[]} */
+  #held = [];
+  /** @type {string|null} */
+  #deviceId = null;
+  #live = false;
+  #lost = false;
+  /** Of the last request; an older one's track is not wanted any more. */
+  #asked = 0;
+  #registry;
+  #tell;
+  #onTrack;
+
+  /** @param {Registry} registry @param {(state:MicState) => void} tell
+   * @param {(track:MediaStreamTrack|null) => void} onTrack another track, or none */
+  constructor(registry, tell, onTrack) {
+    this.#registry = registry;
+    this.#tell = tell;
+    this.#onTrack = onTrack;
+  }
+
+  get track() {
+    return this.#track;
+  }
+
+  get live() {
+    return this.#live && this.#track?.readyState === "live" && !this.#track.muted;
+  }
+
+  /** Opens it if it is not open. @param {boolean} quietly do not ask the person again */
+  async open(quietly) {
+    if (this.#track?.readyState === "live") return this.#tell(this.#track.muted ? "SILENCED" : "READY");
+    if (!hasMicrophoneAccess()) return this.#tell("INSECURE");
+    const asked = ++this.#asked;
+    if (quietly) {
+      const permission = await microphonePermission();
+      if (asked !== this.#asked) return;
+      if (permission?.state === "prompt") return this.#tell("UNKNOWN");
+    }
+    this.#tell("ASKING");
+    const track = await this.#ask(asked);
+    if (track) this.#take(track, false);
+  }
+
+  /** @param {number} asked @returns {Promise<MediaStreamTrack|null>} */
+  async #ask(asked) {
+    try {
+      const stream = await navigator.mediaDevices.getUserMedia({ audio: voiceConstraints(this.#deviceId) });
+      const track = stream.getAudioTracks()[0] ?? null;
+      if (asked === this.#asked && track) return track;
+      for (const unwanted of stream.getTracks()) unwanted.stop();
+    } catch (error) {
+      if (asked === this.#asked) this.#tell(microphoneProblem(error));
+    }
+    return null;
+  }
+
+  /** Another device, a track that is made elsewhere, or none. @param {string|MediaStreamTrack|null} source */
+  async use(source) {
+    if (source === null) {
+      this.close();
+      return this.#tell("NONE");
+    }
+    if (typeof source !== "string") {
+      this.#asked++;
+      return this.#take(source, true);
+    }
+    this.#deviceId = source;
+    if (!this.#track) return;
+    const track = await this.#ask(++this.#asked); // the old one goes on until the new one is there
+    if (track) this.#take(track, false);
+  }
+
+  /** @param {MediaStreamTrack} track @param {boolean} foreign of somebody else: never stopped here */
+  #take(track, foreign) {
+    this.#release();
+    this.#track = track;
+    this.#lost = false;
+    track.enabled = this.#live;
+    this.#held.push(
+      this.#registry.hold("track", () => foreign || track.stop()),
+      // iOS mutes during a call or for another app; a switch of the device or the system does it elsewhere.
+      this.#registry.listen(track, "mute", () => this.#tell("SILENCED")),
+      this.#registry.listen(track, "unmute", () => this.#tell("READY")),
+      this.#registry.listen(track, "ended", () => this.#ended()),
+    );
+    this.#onTrack(track);
+    this.#tell(track.muted ? "SILENCED" : "READY");
+  }
+
+  /** Unplugged, or the permission was taken back. */
+  async #ended() {
+    this.#release();
+    this.#onTrack(null);
+    this.#deviceId = null;
+    this.#lost = true;
+    const permission = await microphonePermission();
+    if (!this.#track && this.#lost) this.#tell(permission?.state === "denied" ? "DENIED" : "LOST");
+  }
+
+  /** @param {boolean} live */
+  setLive(live) {
+    this.#live = live;
+    if (this.#track) this.#track.enabled = live;
+  }
+
+  /** Lets go of it. */
+  close() {
+    this.#asked++;
+    this.#lost = false;
+    const had = this.#track;
+    this.#release();
+    if (had) this.#onTrack(null);
+  }
+
+  #release() {
+    for (const release of this.#held.splice(0)) release();
+    this.#track = null;
+  }
+}
+
+/** Tells when a device comes or goes, or a permission changes. @param {Registry} registry @param {() => void} changed */
+export function watchDevices(registry, changed) {
+  /** @type {(() => void)|null} */
+  let waiting = null;
+  registry.listen(navigator.mediaDevices, "devicechange", () => {
+    waiting?.();
+    waiting = registry.after(DEVICES_MS, changed);
+  });
+  microphonePermission().then((status) => registry.listen(status, "change", changed));
+}
+
+export class Loudspeaker {
+  #element;
+  #own;
+  #unlocked = false;
+  #onBlocked;
+
+  /** @param {Registry} registry @param {HTMLAudioElement|undefined} element one of the page's, or our own
+   * @param {(blocked:boolean) => void} onBlocked the browser holds the sound back until a gesture */
+  constructor(registry, element, onBlocked) {
+    this.#element = element ?? new Audio();
+    this.#own = !element;
+    this.#onBlocked = onBlocked;
+    this.#element.setAttribute("playsinline", ""); // or iOS opens its player
+    registry.hold("element", () => {
+      this.#element.pause();
+      this.#element.srcObject = null;
+    });
+  }
+
+  get element() {
+    return this.#element;
+  }
+
+  /** To be called within a gesture: that is what lets sound out. */
+  unlock() {
+    this.#unlocked = true;
+    this.#play();
+  }
+
+  /** @param {MediaStream|null} stream */
+  listen(stream) {
+    this.#element.srcObject = stream;
+    // Before a gesture nothing could sound, and nobody is to be told of it: there is nothing to hear yet.
+    if (stream && (this.#unlocked || !this.#own)) this.#play();
+  }
+
+  /** After an interruption by the system the element stands still. */
+  revive() {
+    if (this.#unlocked && this.#element.srcObject && this.#element.paused) this.#play();
+  }
+
+  async #play() {
+    const sounds = await playNow(this.#element);
+    if (this.#element.srcObject) this.#onBlocked(!sounds);
+  }
+
+  /** Not a syllable more of what is already on its way. @param {boolean} on */
+  hush(on) {
+    this.#element.muted = on;
+  }
+
+  /** @param {string} deviceId @returns {Promise<boolean>} false: this browser offers no choice */
+  use(deviceId) {
+    return setLoudspeaker(this.#element, deviceId);
+  }
+}
