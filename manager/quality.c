@@ -228,7 +228,8 @@ static void measure_rates(mgr_quality *q, const mgr_sample *s, double seconds) {
   if (!is_there(out_bytes)) {
     out_bytes = gain(from->out_bytes, s->out_bytes);
     double video = gain(from->video_bytes, s->video_bytes);
-    if (is_there(video)) out_bytes = most(out_bytes, 0.0) + video;
+    bool is_partial = is_there(s->out_bytes) && !is_there(out_bytes); /* audio began anew: no sum */
+    if (is_there(video) && !is_partial) out_bytes = most(out_bytes, 0.0) + video;
   }
   f->out_bps = bits_per_second(out_bytes, seconds);
   f->available_out_bps = s->pair_available_out_bps;
