@@ -695,30 +695,6 @@ static double random_value(check_rng *rng) {
   }
 }
 
-static bool is_absent_or(double x, double low, double high) { return x == MGR_ABSENT || (x >= low && x <= high); }
-
-static bool are_in_range(const mgr_figures *f) {
-  static const double most = 1e18;
-  return is_absent_or(f->mos, 1, 4.5) && is_absent_or(f->r_factor, 0, 93.2) && is_absent_or(f->rtt_ms, 0, 60000) &&
-         is_absent_or(f->jitter_ms, 0, 60000) && is_absent_or(f->delay_ms, 46, 100000) &&
-         is_absent_or(f->loss_down, 0, 1) && is_absent_or(f->loss_up, 0, 1) && is_absent_or(f->in_bps, 0, most) &&
-         is_absent_or(f->out_bps, 0, most) && is_absent_or(f->video_bps, 0, most) &&
-         is_absent_or(f->available_out_bps, 0, most) && is_absent_or(f->concealed, 0, 1) &&
-         is_absent_or(f->buffer_ms, 0, 60000) && is_absent_or(f->in_level, 0, 1) &&
-         is_absent_or(f->mic_level, 0, 1) && is_absent_or(f->relayed, 0, 1);
-}
-
-/* What holds between two states whatever was fed between them. */
-static bool is_lawful(const mgr_quality *before, const mgr_quality *after, unsigned changed) {
-  bool rose = after->level > before->level;
-  bool is_step = !rose || before->level == MGR_LEVEL_UNKNOWN || after->level == before->level + 1;
-  return are_in_range(&after->figures) && is_step && after->level >= MGR_LEVEL_UNKNOWN &&
-         after->level <= MGR_LEVEL_EXCELLENT && !(before->level && !after->level) && after->issues < 512 &&
-         (changed & MGR_QUALITY_LEVEL_CHANGED) == (after->level != before->level ? MGR_QUALITY_LEVEL_CHANGED : 0) &&
-         (changed & MGR_QUALITY_ISSUES_CHANGED) ==
-             (after->issues != before->issues ? MGR_QUALITY_ISSUES_CHANGED : 0);
-}
-
 /* One more random thing happens. */
 static unsigned random_step(mgr_quality *q, mgr_sample *s, check_rng *rng, mgr_time now) {
   double *members = (double *)s;
