@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Proves at link time that lib/ and manager/ are sans-IO: links a plain gcc build of the room into one object and
 # asks nm what it still wants from outside. No clock, socket, allocator, stdio, errno - and no writable globals.
-# manager/ is freestanding: it wants no more than mem*, which compilers call by themselves. It is asked at every level
-# of optimisation that is built, as each makes other calls. wasm.c, its door in the browser, is not native code.
+# manager/ is freestanding: it wants no more than mem*, which compilers call by themselves. It is asked at every
+# level of optimisation that is built, as each makes other calls. Its wasm.c is not native code.
 # Then proves that this check can fail. Ends with "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
