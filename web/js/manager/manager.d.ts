@@ -1,0 +1,160 @@
+/* manager.d.ts - the types of WebRTCManager; tests/browser/tsconfig.json checks them against manager.js. Times ending in
+ * _ms are milliseconds; points of time are on the clock of performance.now(). Words in capitals: docs/manager.md. */
+
+import type { PeerLike, PeerOwner } from "./peer.js";
+import type { Registry } from "./registry.js";
+import type { Signalling } from "./http.js";
+
+export type Mode = "auto" | "manual" | "realtime";
+
+export interface ManagerSettings {
+  /** Of the gateway; the page's own origin if absent. */
+  baseUrl?: string;
+  /** Asked anew for each request, e.g. for `Authorization`. */
+  headers?: () => Record<string, string> | Promise<Record<string, string>>;
+  credentials?: RequestCredentials;
+  /** Of the fallback without WebRTC; made from baseUrl if absent. */
+  webSocketUrl?: string;
+  mode?: Mode;
+  /** What differs from the core's defaults, by the names of docs/manager.md "Settings"; `preset: "specification"`. */
+  policy?: Record<string, number | boolean | number[] | string>;
+  /** Fixed ICE servers; GET /api/ice is then not asked. */
+  iceServers?: RTCIceServer[];
+  iceTransportPolicy?: RTCIceTransportPolicy;
+  /** Another transport for offers, or "manual": createOffer and handleAnswer. */
+  signalling?: Signalling | "manual";
+  /** Where the core is, or its bytes; beside manager.js if absent. */
+  core?: URL | string | BufferSource | WebAssembly.Module;
+  /** Plays the answer; made if absent. */
+  audio?: HTMLAudioElement;
+  /** Also a sender for a camera's track (addLocalTracks). */
+  video?: boolean;
+  /** Loaded only where RTCPeerConnection is missing. */
+  fallback?: () => Promise<{
+    createPeer(owner: PeerOwner, registry: Registry, settings: ManagerSettings): PeerLike;
+  }>;
+  /** Of the jitter; random if absent. */
+  seed?: number;
+}
+
+export interface StateDetail {
+  state: string;
+  reason: string;
+  rung: string;
+  attempt: number;
+  of: number;
+  /** Until the next attempt, when this was told; 0: none is waited for. */
+  retryIn_ms: number;
+  /** The same as a point of time; 0: none. */
+  retryAt_ms: number;
+}
+
+export interface Recovery {
+  at_ms: number;
+  rung: string;
+  reason: string;
+  took_ms: number;
+}
+
+export interface ManagerEvents {
+  state: StateDetail;
+  turn: { turn: string };
+  quality: { level: string; figures: Record<string, number> };
+  issues: { issues: string[]; changed: string[] };
+  notice: { notice: string };
+  clearnotice: Record<string, never>;
+  timeline: { phases: Record<string, number>; gateway: Record<string, number> | null };
+  recovered: Recovery;
+  /** JSON of the data channel, docs/protocol.md. */
+  message: { type: string; [member: string]: any };
+  track: { stream: MediaStream; track: MediaStreamTrack | null };
+  microphone: { state: string };
+  /** The old answer is no longer heard, or a new one begins. */
+  hush: { on: boolean };
+  /** The browser holds the sound back until a gesture: call unlock() in one. */
+  blocked: { blocked: boolean };
+  error: { where: string; message: string };
+}
+
+export declare const VERSION: string;
+
+export declare class WebRTCManager extends EventTarget {
+  constructor(settings?: ManagerSettings);
+
+  /** Unknown names throw. Returns what unsubscribes. */
+  on<Name extends keyof ManagerEvents>(name: Name, heard: (detail: ManagerEvents[Name]) => void): () => void;
+  off<Name extends keyof ManagerEvents>(name: Name, heard: (detail: ManagerEvents[Name]) => void): void;
+
+  initialize(): Promise<boolean>;
+  prepare(mode?: Mode): Promise<void>;
+  connect(mode?: Mode): Promise<boolean>;
+  unlock(): void;
+  disconnect(): void;
+  hangup(): void;
+  retry(): void;
+  close(): Promise<void>;
+
+  press(): void;
+  release(): void;
+  cancel(): void;
+  interrupt(): void;
+  setMode(mode: Mode): void;
+  setMuted(muted: boolean): void;
+  sendText(text: string): boolean;
+  sendData(data: object | string): boolean;
+  sendBinary(blob: Blob): Promise<void>;
+
+  setMicrophone(source: string | MediaStreamTrack | null): Promise<void>;
+  addLocalTracks(stream: MediaStream): Promise<void>;
+  selectDevice(kind: "audioinput" | "audiooutput", deviceId: string): Promise<boolean>;
+  setVolume(volume: number): void;
+  readonly microphoneTrack: MediaStreamTrack | null;
+
+  createOffer(): Promise<{ sdp: string; type: "offer" }>;
+  handleAnswer(answer: { sdp: string; type?: string }): boolean;
+
+  readonly canTalk: boolean;
+  readonly held: Record<string, number>;
+  getStats(): Promise<{
+    at_ms: number;
+    interval_ms: number;
+    report: Record<string, any>;
+    deltas: Record<string, Record<string, number>>;
+  } | null>;
+  getQualityMetrics(): {
+    level: string;
+    issues: string[];
+    audioLevel: number;
+    audioBitrate: number;
+    videoBitrate: number;
+    packetLoss: number;
+    roundTripTime: number;
+    [figure: string]: unknown;
+  };
+  getPerformanceSummary(): {
+    phases: Record<string, number>;
+    gateway: Record<string, number> | null;
+    counts: Record<string, number>;
+    recoveries: Recovery[];
+    connectionDuration_ms: number;
+  };
+  getConnectionInfo(): StateDetail & {
+    turn: string;
+    canTalk: boolean;
+    mode: Mode;
+    muted: boolean;
+    hushed: boolean;
+    microphone: string;
+    route: string;
+    connectionState: string;
+    iceConnectionState: string;
+    iceGatheringState: string;
+    dataChannelState: string;
+    isConnected: boolean;
+    isConnecting: boolean;
+    retryCount: number;
+    hasLocalStream: boolean;
+    hasRemoteStream: boolean;
+  };
+  diagnostics(): object;
+}

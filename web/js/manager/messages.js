@@ -1,0 +1,48 @@
+/* messages.js - a message of the data channel as the event that the core knows (docs/protocol.md -> names.def). */
+
+import { EVENT } from "./names.js";
+
+/** @typedef {import("./peer.js").Incoming} Incoming */
+
+const BACKEND = ["connecting", "ready", "lost", "retrying"];
+const SPEECH = ["start", "sentence_start", "stop"];
+const PONG_MOST_MS = 120_000; // older: of another page, or not ours
+
+/** @param {Incoming} message @param {number} now_ms of performance.now(), which our pings carry
+ * @returns {{kind:number, value?:number, more?:number}} */
+export function eventOf(message, now_ms) {
+  switch (message.type) {
+    case "ready":
+      return { kind: EVENT.READY };
+    case "backend":
+      return oneOf(EVENT.BACKEND, BACKEND, message["state"]);
+    case "stt":
+      return { kind: EVENT.STT, value: Number(Boolean(message["text"])) };
+    case "tts":
+      return oneOf(EVENT.TTS, SPEECH, message["state"]);
+    case "pong": {
+      const rtt_ms = Math.round(now_ms - Number(message["t"]));
+      return rtt_ms >= 0 && rtt_ms < PONG_MOST_MS ? { kind: EVENT.PONG, value: rtt_ms } : { kind: EVENT.ALIVE };
+    }
+    case "server-draining": {
+      const left_ms = Date.parse(message["deadline"]) - Date.now();
+      return { kind: EVENT.DRAINING, more: left_ms > 0 ? Math.round(left_ms) : 0 };
+    }
+    default:
+      return { kind: EVENT.ALIVE };
+  }
+}
+
+/** @param {number} kind @param {string[]} words @param {unknown} word */
+function oneOf(kind, words, word) {
+  const value = words.indexOf(String(word));
+  return value < 0 ? { kind: EVENT.ALIVE } : { kind, value };
+}
+
+/** The gateway's "quality" as the core's report. @param {Incoming} message */
+export const reportOf = (message) => ({
+  rtt_ms: Number(message["rtt"]),
+  jitter_ms: Number(message["jitter"]),
+  received: Number(message["received"]),
+  lost: Number(message["lost"]),
+});
