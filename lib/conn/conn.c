@@ -132,6 +132,7 @@ static void follow_ice_state(wr_conn *conn, wr_ice_state state) {
 }
 
 static void follow_ice(wr_conn *conn, wr_time now) {
+  bool was_lost = conn->state == WR_CONN_DISCONNECTED, works = false;
   wr_ice_event event;
   while (wr_ice_poll_event(conn->ice, &event)) {
     if (event.kind == WR_ICE_EVENT_STATE) follow_ice_state(conn, event.state);
@@ -141,7 +142,10 @@ static void follow_ice(wr_conn *conn, wr_time now) {
     conn->has_path = true;
     if (!conn->stats.ice_connected_at) conn->stats.ice_connected_at = now;
     wr_conn_notice(conn, &(wr_event){.kind = WR_EVENT_PATH, .path = event.path, .rtt_us = event.rtt_us});
+    works = true;
   }
+  works = works || (was_lost && conn->state == WR_CONN_CONNECTED);
+  if (works && conn->sctp_connected) wr_sctp_path_works(conn->sctp, now);
 }
 
 static void take_keys(wr_conn *conn, wr_time now) {

@@ -185,6 +185,15 @@ static void reset_expired(wr_sctp *s, wr_time now) {
   s->reset_at = now + s->rto.rto_us;
 }
 
+void wr_sctp_path_works(wr_sctp *s, wr_time now) {
+  if (!s->n_errors) return;
+  wr_time *const timers[] = {&s->t1_at, &s->t2_at, &s->t3_at, &s->reset_at};
+  for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
+    if (*timers[i] != WR_NEVER) *timers[i] = now;
+  wr_sctp_rto_recover(&s->rto);
+  s->n_errors = 0;
+}
+
 void wr_sctp_tick(wr_sctp *s, wr_time now) {
   if (expired(&s->sack_at, now)) s->sack_due = true;
   if (expired(&s->t1_at, now)) wr_sctp_t1_expired(s, now);

@@ -96,3 +96,25 @@ TEST(sctp_messages_survive_loss_reordering_and_duplication) {
     exchange(seed, network, 4, seed % 2 ? 65536 : 5000, seed % 5 == 0);
   }
 }
+
+/* What was said into a dead path waits for a timer that has grown; news of a path is worth more than the timer. */
+TEST(sctp_a_path_that_works_again_is_used_at_once) {
+  pair *p = pair_init(5, (pair_network){.delay_us = WR_MS(10)}, NULL);
+  REQUIRE(pair_connect(p));
+  uint16_t channel;
+  CHECK_EQ(wr_sctp_open_channel(p->end[0], &(wr_sctp_channel_settings){.label = "x"}, &channel, p->now), WR_OK);
+  pair_run_for(p, WR_S(1));
+  p->deaf[1] = true;
+  CHECK_EQ(wr_sctp_send(p->end[0], channel, true, wr_bytes_of("now", 3), p->now), WR_OK);
+  for (wr_time end = p->now + WR_S(8); p->now < end;) CHECK(pair_step(p));
+  p->deaf[1] = false;
+  uint64_t before = wr_sctp_get_stats(p->end[1])->messages_received;
+  CHECK(wr_sctp_deadline(p->end[0]) > p->now + WR_MS(500));
+  wr_sctp_path_works(p->end[0], p->now);
+  CHECK_EQ(wr_sctp_deadline(p->end[0]), p->now);
+  wr_time since = p->now;
+  while (wr_sctp_get_stats(p->end[1])->messages_received == before && p->now < since + WR_S(1)) CHECK(pair_step(p));
+  CHECK_EQ(p->now - since, WR_MS(10));
+  wr_sctp_path_works(p->end[0], p->now); /* while all is well it changes nothing */
+  pair_wipe(p);
+}

@@ -76,6 +76,9 @@ void wr_sctp_wipe(wr_sctp *sctp); /* gives every block back */
 /* The round trip ICE measured, before connect: the handshake's timer starts from it, not from a guess. 0: unknown.
  */
 void wr_sctp_set_rtt(wr_sctp *sctp, uint32_t rtt_us);
+/* [mutates] ICE has found another path, or the old one works again: what waits for a timer that grew in vain leaves
+ * with the next tick, which is due now. */
+void wr_sctp_path_works(wr_sctp *sctp, wr_time now);
 /* [mutates] Sends INIT. Both sides may; simultaneous open is resolved (RFC 9260 5.2). */
 void wr_sctp_connect(wr_sctp *sctp, wr_time now);
 /* [mutates] One SCTP packet as DTLS delivered it. */
