@@ -108,7 +108,7 @@ static void open_session(gw_exchange *x, gw_request *request, const uint8_t *res
   else
     request->resumes = false;
   gw_http_error error = GW_HTTP_OK;
-  if (x->http->draining)
+  if (x->http->draining && !request->resumes) /* who has a session may have it until the deadline */
     error = GW_HTTP_DRAINING;
   else if (!spend_offer(x->http))
     error = GW_HTTP_TOO_MANY;

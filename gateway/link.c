@@ -446,7 +446,7 @@ void gw_link_play(gw_session *s, wr_time now) {
     switch (item.kind) {
       case GW_DOWNLINK_AUDIO: play_audio(s, &item, now); break;
       case GW_DOWNLINK_TEXT:
-        gw_page_say(s, item.text, now);
+        gw_page_say_or_keep(s, item.text, now);
         free(item.text);
         break;
       case GW_DOWNLINK_END: on_answer_heard(s, now); break;

@@ -27,15 +27,64 @@ void gw_page_say(gw_session *s, const char *json, wr_time now) {
   send_message(s, s->chat, true, wr_bytes_of(json, strlen(json)), now);
 }
 
+static void forget_oldest(gw_session *s) {
+  s->kept_bytes -= (uint32_t)strlen(s->cold->kept[0]);
+  free(s->cold->kept[0]);
+  memmove(s->cold->kept, s->cold->kept + 1, --s->n_kept * sizeof(s->cold->kept[0]));
+}
+
+static void keep(gw_session *s, const char *json) {
+  size_t len = strlen(json);
+  char *copy = len <= GW_KEPT_BYTES ? strdup(json) : NULL;
+  if (!copy) return;
+  while (s->n_kept == GW_N_KEPT || s->kept_bytes + len > GW_KEPT_BYTES) {
+    forget_oldest(s);
+    count(s, GW_MESSAGE_UNSENT);
+  }
+  s->cold->kept[s->n_kept++] = copy;
+  s->kept_bytes += (uint32_t)len;
+}
+
+void gw_page_say_or_keep(gw_session *s, const char *json, wr_time now) {
+  if (s->has_chat)
+    gw_page_say(s, json, now);
+  else if (s->had_chat)
+    keep(s, json);
+}
+
+void gw_page_closed(gw_session *s) {
+  s->has_chat = s->said_ready = false;
+  free(s->photo); /* half of one: the call for it fails by its own deadline */
+  s->photo = NULL;
+}
+
+void gw_page_wipe(gw_session *s) {
+  while (s->n_kept) forget_oldest(s);
+}
+
+void gw_page_opened(gw_session *s, uint16_t channel, wr_time now) {
+  gw_page_closed(s);
+  s->has_chat = s->had_chat = true;
+  s->chat = channel;
+  if (!s->echo) {
+    gw_link_want(s, now);
+    gw_link_tell_state(s, now);
+  }
+  if (s->worker->draining) gw_page_say(s, s->worker->drain_text, now);
+  gw_page_say_ready(s, now);
+  for (; s->n_kept; forget_oldest(s)) gw_page_say(s, s->cold->kept[0], now);
+}
+
 static void say_json(gw_session *s, json_t *object, wr_time now) {
   char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-  if (text) gw_page_say(s, text, now);
+  if (text) gw_page_say_or_keep(s, text, now);
   free(text);
   json_decref(object);
 }
 
 void gw_page_tell(gw_session *s, const char *type, wr_time now, ...) {
-  if (!s->has_chat || !s->conn) return;
+  bool is_state = strcmp(type, "backend") == 0 || strcmp(type, "websocket") == 0; /* told anew to who comes */
+  if (!s->has_chat && (is_state || !s->had_chat)) return;
   json_t *object = json_pack("{s:s}", "type", type);
   va_list args;
   va_start(args, now);

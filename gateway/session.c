@@ -93,7 +93,8 @@ static void drop_conn(gw_session *s) {
   gw_conn_sums_add(&s->worker->metrics.conns, &stats);
   wr_conn_wipe(s->conn);
   s->conn = NULL;
-  s->has_chat = s->said_ready = s->announced = s->heard = false;
+  gw_page_closed(s);
+  s->announced = s->heard = false;
   s->offered_at = 0;
   gw_worker_forget(s->worker, s);
 }
@@ -275,19 +276,20 @@ static void on_connected(gw_session *s, wr_time now) {
 
 /* The peer is gone: its conversation waits for it, if there is one. */
 static void lose(gw_session *s, wr_end end, wr_time now) {
-  bool keeps = !s->echo && config_of(s)->resume_seconds && s->link.state != GW_LINK_OFF;
+  bool keeps = !s->echo && config_of(s)->resume_seconds && (s->link.state != GW_LINK_OFF || s->had_chat);
   gw_counter why = GW_END_REMOTE;
   if (end == WR_END_ICE_FAILED) why = GW_END_ICE_FAILED;
   if (end == WR_END_DTLS_FAILED) why = GW_END_DTLS_FAILED;
   if (end == WR_END_FINGERPRINT) why = GW_END_FINGERPRINT;
   if (end == WR_END_NO_SRTP) why = GW_END_NO_SRTP;
-  if (!keeps || end == WR_END_FINGERPRINT || end == WR_END_NO_SRTP || end == WR_END_DTLS_FAILED) {
+  if (!keeps || end == WR_END_FINGERPRINT || end == WR_END_NO_SRTP) {
     s->closing = true;
     s->end = why;
     return;
   }
   set_state(s, GW_SESSION_LOST, now + WR_S(config_of(s)->resume_seconds));
   s->quality_at = WR_NEVER;
+  gw_page_closed(s);
   gw_downlink_pause(&s->down, true, now);
   gw_uplink_stop(&s->up, true);
   gw_log(GW_INFO, "session", "session", s->id_text, "state", "lost", "reason", wr_end_text(end), NULL);
@@ -301,6 +303,7 @@ static void on_state(gw_session *s, const wr_event *event, wr_time now) {
     case WR_CONN_DISCONNECTED:
       count(s, GW_CONN_DISCONNECTED);
       if (s->state == GW_SESSION_CONNECTED) set_state(s, GW_SESSION_DEGRADED, WR_NEVER);
+      gw_downlink_pause(&s->down, true, now); /* nobody would hear it */
       return;
     case WR_CONN_CLOSED:
       count(s, GW_CONN_CLOSED);
@@ -327,10 +330,7 @@ static void on_audio(gw_session *s, const wr_audio *audio, wr_time now) {
 
 static void on_channel_open(gw_session *s, const wr_event *event, wr_time now) {
   if (!wr_bytes_equal(event->message, WR_BYTES_LITERAL("chat")) || s->purpose == GW_FOR_ECHO) return;
-  s->has_chat = true;
-  s->chat = event->channel;
-  gw_page_say_ready(s, now);
-  if (!s->echo && !s->said_ready) gw_link_tell_state(s, now);
+  gw_page_opened(s, event->channel, now);
 }
 
 static void on_event(gw_session *s, const wr_event *event, wr_time now) {
@@ -345,7 +345,7 @@ static void on_event(gw_session *s, const wr_event *event, wr_time now) {
       gw_page_say_error(s, "too_big", "a message may have at most 64 KiB", now);
       return;
     case WR_EVENT_CHANNEL_CLOSED:
-      if (s->has_chat && event->channel == s->chat) s->has_chat = s->said_ready = false;
+      if (s->has_chat && event->channel == s->chat) gw_page_closed(s);
       return;
     case WR_EVENT_PATH: gw_worker_learn(s->worker, s, &event->path.remote); return;
     case WR_EVENT_AUDIO_ENDED:
@@ -454,8 +454,8 @@ void gw_session_close(gw_session *s, gw_counter end, wr_time now) {
   }
   gw_link_close(s, "the caller hung up");
   gw_downlink_wipe(&s->down);
-  free(s->photo);
-  s->photo = NULL;
+  gw_page_wipe(s);
+  gw_page_closed(s);
   gw_tell(&w->http, &(gw_message){.kind = GW_SESSION_GONE, .ref = gw_session_ref(s)}, s->id, sizeof(s->id));
   gw_log(GW_INFO, "session", "session", s->id_text, "state", "closed", "reason", end_text(end), NULL);
   gw_worker_release(w, s);

@@ -15,8 +15,10 @@
 #include "wr/conn.h"
 #include "xiaozhi/client.h"
 
-#define GW_N_KNOWN 4              /* remote addresses remembered per session; the oldest gives way */
-#define GW_N_UNSAID 4             /* typed texts kept while the assistant cannot be reached */
+#define GW_N_KNOWN 4  /* remote addresses remembered per session; the oldest gives way */
+#define GW_N_UNSAID 4 /* typed texts kept while the assistant cannot be reached */
+#define GW_N_KEPT 32  /* messages kept for a caller who is away; the oldest gives way */
+#define GW_KEPT_BYTES 65536u
 #define GW_LINK_CREDIT 32768u     /* bytes on their way to the backend's socket, per session */
 #define GW_EARLY_SPEECH_BLOCKS 12 /* speech kept while the assistant cannot be reached: about 48 KB, over 10 s */
 
@@ -60,8 +62,9 @@ typedef struct gw_link {
   xz_client *client; /* in the slot's cold part */
 } gw_link;
 
-/* The part of a slot whose pages stay untouched without an assistant. */
+/* The part of a slot whose pages stay untouched without an assistant. Not zeroed. */
 typedef struct gw_cold {
+  char *kept[GW_N_KEPT]; /* messages for when there is a channel again */
   xz_client client;
   uint8_t held[GW_UPLINK_BYTES]; /* of the uplink */
 } gw_cold;
@@ -87,9 +90,11 @@ typedef struct gw_session {
   wr_time created_at, state_until, quality_at;
   wr_time offered_at, answered_at; /* of this connection, see gw_timeline */
   bool has_chat, said_ready, auto_listen;
+  bool had_chat; /* at any time: the caller may come back for what it was to be told */
   uint16_t chat; /* the channel "chat" */
   uint64_t messages_in, messages_out;
-  gw_photo *photo; /* being collected */
+  uint32_t n_kept, kept_bytes; /* of cold->kept */
+  gw_photo *photo;             /* being collected */
   char photo_question[512];
   int64_t photo_call;   /* the latest tool call for a photo; 0: none yet */
   bool photo_is_wanted; /* and it was not announced yet */
@@ -121,7 +126,13 @@ void gw_session_describe(const gw_session *session, gw_session_row *row, wr_time
 
 /* ---- gateway/page.c: the data channel ---- */
 void gw_page_recv(gw_session *session, const wr_event *event, wr_time now);
+/* What is true now or never: dropped if there is no channel. */
 void gw_page_say(gw_session *session, const char *json, wr_time now);
+/* Part of the conversation: kept for a caller who is away. */
+void gw_page_say_or_keep(gw_session *session, const char *json, wr_time now);
+void gw_page_opened(gw_session *session, uint16_t channel, wr_time now); /* "chat" is there, perhaps again */
+void gw_page_closed(gw_session *session);
+void gw_page_wipe(gw_session *session);
 void gw_page_say_error(gw_session *session, const char *code, const char *message, wr_time now);
 /* {"type":type, key:text ...}, keys and texts ended by NULL; a text NULL leaves its key out. */
 void gw_page_tell(gw_session *session, const char *type, wr_time now, ...) __attribute__((sentinel));

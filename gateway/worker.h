@@ -56,6 +56,7 @@ typedef struct gw_worker {
   uint64_t woken;              /* bit mask of workers to announce forwarded datagrams to */
   bool draining, stopped, said_drained;
   wr_time drain_until;
+  char drain_text[96]; /* as the page is told of it */
   int epoll;
   pthread_t thread;
 } gw_worker;

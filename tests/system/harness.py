@@ -86,6 +86,24 @@ class Peer:
         if status == 200:
             self.do("answer " + self.answer["sdp"].encode().hex())
 
+    def restart(self, deliver=True):
+        """An ICE restart by offer; its answer may get lost on the way. The HTTP status."""
+        self.do("restart")
+        self.offer = bytes.fromhex(self.until(lambda line: line.startswith("offer ")).split()[1]).decode()
+        body = json.dumps({"type": "offer", "sdp": self.offer})
+        status, data, _ = self.gateway.request("POST", self.answer["location"] + "/offer", body, JSON)
+        if status == 200 and deliver:
+            self.do("answer " + json.loads(data)["sdp"].encode().hex())
+        return status
+
+    def heard(self, ident):
+        """How many frames of what the scripted assistant says as |ident| have come so far."""
+        while True:
+            try:
+                self.seen.append(self.lines.get_nowait())
+            except queue.Empty:
+                return sum(line.startswith("audio") and f" f8{ident:02x}" in line for line in self.seen)
+
     def do(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()

@@ -84,6 +84,12 @@ class Link:
         self.say(type="tts", state="stop")
 
     def obey(self, text):
+        try:
+            self.act(text)
+        except OSError:  # the device hung up
+            pass
+
+    def act(self, text):
         word, _, rest = text.partition(" ")
         if word == "speak":  # speak IDENT PACKETS [PAUSE]
             ident, packets, *pause = rest.split()
