@@ -39,13 +39,25 @@ typedef struct mgr_bitrate {
   mgr_bitrate_settings settings;
   mgr_sender sender;
   uint32_t audio_rung, video_rung; /* 0: best */
-  double base_rtt_ms;              /* least seen in the last half minute: queueing is what is above it */
-  double loss_smooth, rtt_smooth_ms;
-  mgr_time base_until, hold_until; /* no step up before |hold_until| */
-  mgr_time hold_us;                /* doubles when a step up fails, up to a bound */
-  mgr_time raised_at, stepped_at;
-  uint32_t n_good, n_bad;
-  bool started;
+  uint32_t copies, cpu_rungs;      /* |cpu_rungs|: so many rungs fewer pixels than |video_rung| says */
+  bool started, has_camera, fec;
+
+  double rtt_ms, queue_ms;           /* of the last step; |queue_ms|: above the base */
+  double base_rtt_ms, fresh_base_ms; /* least of the last 15 to 30 s, and of the present 15 s */
+  mgr_time base_until;
+
+  double loss_smooth; /* rises fast, falls slowly */
+  double loss_floor;  /* what is lost whatever we send: radio, not congestion */
+  mgr_time floor_until, floor_memory_us;
+  double trial_loss, trial_sum; /* sent less, to learn whether loss falls; 0: no trial */
+
+  double ceiling_bps;                      /* on the wire: from here on steps up are careful; 0: not known */
+  double raised_from_bps, queued_from_bps; /* what was sent before; 0: nothing queues */
+  mgr_time hold_until;                     /* no step up before */
+  mgr_time hold_us;                        /* near the ceiling; doubles when a step up fails, up to a bound */
+  mgr_time raised_at;                      /* of a step up that has not proved itself; MGR_NEVER: none */
+  mgr_time settle_until, stepped_at;
+  uint32_t n_good, n_full, n_queued, n_lossy, n_trial, n_standing, n_cpu, n_not_cpu;
 } mgr_bitrate;
 
 void mgr_bitrate_settings_default(mgr_bitrate_settings *settings);
@@ -54,5 +66,9 @@ void mgr_bitrate_init(mgr_bitrate *b, const mgr_bitrate_settings *settings);
 bool mgr_bitrate_step(mgr_bitrate *b, const mgr_bitrate_input *input, mgr_time now);
 /* Another path: what was learnt of the old one no longer holds. The rungs stay, a step up may come soon. */
 void mgr_bitrate_new_path(mgr_bitrate *b, mgr_time now);
+
+/* What a pair of rungs says, without FEC and RED; limits are not looked at. false: no such rung. For whoever wants
+ * to print or try the ladders. */
+bool mgr_bitrate_rung(uint32_t audio_rung, uint32_t video_rung, mgr_sender *sender);
 
 #endif
