@@ -26,7 +26,7 @@
 /* ---- figures ---- */
 
 #define COUNTER_MAX 1e15 /* larger: not a number of this world; below, doubles count exactly */
-#define SECONDS_MAX 60.0
+#define SECONDS_MAX 60.0 /* a round trip, a time in a buffer */
 #define LEAST_ELAPSED_US MGR_MS(100)
 #define REPORT_AGE_US MGR_S(3)
 #define MIN_PACKETS 5.0 /* fewer make no ratio: one of two lost is not 50 % */
@@ -51,9 +51,8 @@ static const struct level_rule {
 #define AUDIBLE_LEVEL 3e-3       /* -50 dBFS of the assistant: the echo canceller may silence the microphone */
 #define SILENCE_STEP_US MGR_S(2) /* a page that slept did not listen */
 
-#define CONCEALED_BUSY                                                                      \
-  0.05 /* so much made up, although the packets came, and evenly: nobody had time to decode \
-        */
+/* So much made up, although the packets came, and evenly: nobody had time to decode. */
+#define CONCEALED_BUSY 0.05
 #define LOSS_NONE 0.01
 #define JITTER_LOW_MS 25.0
 
@@ -151,7 +150,7 @@ double mgr_quality_r(double delay_ms, double loss, double burst_ratio, bool has_
   double id = 0.024 * d + (d > 177.3 ? 0.11 * (d - 177.3) : 0.0);
   double bpl = has_fec ? BPL_OPUS_FEC : BPL_OPUS;
   double ie = IE_OPUS + (IE_MAX - IE_OPUS) * ppl / (ppl / burst + bpl);
-  return most(R_CLEAN - id - least(ie, IE_MAX), 0.0);
+  return most(R_CLEAN - id - ie, 0.0);
 }
 
 double mgr_quality_mos(double r_factor) {
@@ -389,7 +388,7 @@ void mgr_quality_init(mgr_quality *q) {
 void mgr_quality_restart(mgr_quality *q) {
   q->figures = nothing;
   q->has_last = q->has_gateway = q->gateway_is_new = false;
-  q->down.has_start = q->up.has_start = q->up_gateway.has_start = false;
+  q->up_gateway.has_start = false; /* the others start with the first sample */
   q->packet_rate = q->concealed = MGR_ABSENT;
 }
 
@@ -404,7 +403,6 @@ unsigned mgr_quality_sample(mgr_quality *q, const mgr_sample *sample, mgr_time n
   if (!q->has_last || now < q->sampled_at) {
     start_meter(&q->down, s.in_lost, s.in_packets, now);
     start_meter(&q->up, s.remote_lost, s.out_packets, now);
-    q->packet_rate = MGR_ABSENT;
     remember(q, &s, now);
     return 0;
   }
@@ -436,7 +434,6 @@ unsigned mgr_quality_set_muted(mgr_quality *q, bool muted) {
   if (muted) { /* one trouble, one name */
     q->issues |= MGR_ISSUE_MICROPHONE_MUTED;
     q->issues &= ~(uint32_t)MGR_ISSUE_SILENT_MICROPHONE;
-    q->silent_us = 0;
   }
   return q->issues != before ? MGR_QUALITY_ISSUES_CHANGED : 0;
 }

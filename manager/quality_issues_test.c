@@ -75,6 +75,9 @@ TEST(mgr_quality_issues_nobody_can_see_are_forgotten_after_ten_samples) {
     trouble(&c, t->issue, t->on);
     for (unsigned n = 0; n < 3; n++) trouble(&c, t->issue, t->on);
     CHECK_EQ(c.q.issues, t->issue);
+    for (unsigned n = 0; n < 7; n++) trouble(&c, t->issue, -1);
+    trouble(&c, t->issue, t->on);
+    trouble(&c, t->issue, t->on); /* a counter's first report says nothing yet */
     for (unsigned n = 0; n < 9; n++) trouble(&c, t->issue, -1);
     CHECK_EQ(c.q.issues, t->issue);
     trouble(&c, t->issue, -1);
@@ -163,8 +166,8 @@ TEST(mgr_quality_microphone_is_judged_by_energy_and_level) {
   static const struct {
     double level, energy; /* a second */
     bool silent;
-  } table[] = {{0, 0, true},  {-1, 0, true},    {0, -1, true},     {-1, -1, false},
-               {0, 1, false}, {0, 2e-6, false}, {0, 0.9e-6, true}, {0.5, 0, false}};
+  } table[] = {{0, 0, true},     {-1, 0, true},     {0, -1, true},   {-1, -1, false},   {0, 1, false},
+               {0, 2e-6, false}, {0, 0.9e-6, true}, {0.5, 0, false}, {0.0011, 0, false}};
   for (size_t i = 0; i < COUNT(table); i++) {
     call c;
     begin(&c);

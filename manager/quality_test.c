@@ -113,8 +113,8 @@ TEST(mgr_quality_ignores_samples_without_time_between) {
 TEST(mgr_quality_begins_anew_when_time_runs_back) {
   call c;
   begin(&c);
-  second(&c, &fine);
   weather w = with_loss_down(25);
+  second(&c, &w);
   pass(&c, &w, 1);
   c.now = MGR_S(5);
   CHECK_EQ(feed(&c), 0);
@@ -459,13 +459,14 @@ TEST(mgr_quality_silent_concealment_is_none) {
 TEST(mgr_quality_mos_takes_the_greater_of_loss_and_concealment_and_the_worse_way) {
   static const struct {
     double down, concealed, up, loss;
-  } table[] = {{0, 0, 0, 0},   {5, 0.02, 0, 0.1}, {1, 0.1, 0, 0.1},
-               {0, 0, 5, 0.1}, {1, 0.02, 5, 0.1}, {5, 0.1, 1, 0.1}};
+  } table[] = {{0, 0, 0, 0},      {5, 0.02, 0, 0.1}, {1, 0.1, 0, 0.1}, {0, 0, 5, 0.1},
+               {1, 0.02, 5, 0.1}, {15, 0.5, 0, 0.5}, {5, 0.1, 1, 0.1}};
   for (size_t i = 0; i < COUNT(table); i++) {
     call c;
     begin(&c);
     weather w = {
         .lost_down = table[i].down, .lost_up = table[i].up, .concealed = table[i].concealed, .rtt_s = 0.04};
+    second(&c, &fine);
     second(&c, &w);
     double buffer_ms = table[i].up > table[i].down ? 0 : 60; /* the gateway has no playout buffer */
     double r = mgr_quality_r(20 + 46.5 + buffer_ms, table[i].loss, 1.5, false);
@@ -519,11 +520,9 @@ TEST(mgr_quality_levels_by_delay) {
   static const struct {
     double rtt_s;
     mgr_level level;
-  } table[] = {{0, MGR_LEVEL_EXCELLENT},
-               {0.28, MGR_LEVEL_EXCELLENT},
-               {0.4, MGR_LEVEL_GOOD},
-               {0.6, MGR_LEVEL_POOR},
-               {1, MGR_LEVEL_BAD}};
+  } table[] = {{0, MGR_LEVEL_EXCELLENT}, {0.31, MGR_LEVEL_EXCELLENT}, {0.33, MGR_LEVEL_GOOD},
+               {0.47, MGR_LEVEL_GOOD},   {0.49, MGR_LEVEL_POOR},      {0.7, MGR_LEVEL_POOR},
+               {0.73, MGR_LEVEL_BAD},    {3, MGR_LEVEL_BAD}};
   for (size_t i = 0; i < COUNT(table); i++) {
     call c;
     begin(&c);
@@ -558,8 +557,9 @@ TEST(mgr_quality_level_rises_only_after_better_samples_in_a_row) {
   weather bad = with_loss_down(25);
   second(&c, &bad);
   for (unsigned round = 0; round < 10; round++) {
-    seconds(&c, &fine, MGR_QUALITY_RISE_SAMPLES - 1);
-    second(&c, &bad);
+    for (unsigned n = 0; n < MGR_QUALITY_RISE_SAMPLES - 1; n++)
+      CHECK_EQ(second(&c, &fine) & MGR_QUALITY_LEVEL_CHANGED, 0);
+    CHECK_EQ(second(&c, &bad) & MGR_QUALITY_LEVEL_CHANGED, 0);
     CHECK_EQ(c.q.level, MGR_LEVEL_BAD);
   }
   seconds(&c, &fine, 2);
@@ -592,9 +592,13 @@ TEST(mgr_quality_life_another_connection) {
   begin(&fresh); /* new counters */
   c.s = fresh.s;
   c.now = now + MGR_S(2);
+  c.report.received = 9000; /* the gateway's counters are those of another peer, too */
+  c.report.lost = 4000;
+  mgr_quality_gateway(&c.q, &c.report, c.now);
   CHECK_EQ(feed(&c), 0);
   CHECK(c.q.figures.mos == MGR_ABSENT);
   second(&c, &fine);
+  CHECK(near(c.q.figures.loss_up, 0, 1e-9));
   CHECK(near(c.q.figures.loss_down, 0, 1e-9));
   CHECK(near(c.q.figures.out_bps, 48000, 1));
   seconds(&c, &fine, 3);
