@@ -48,7 +48,6 @@ typedef struct mgr_settings {
   /* trouble */
   uint32_t ping_ms, ping_idle_ms; /* while somebody speaks or listens; otherwise */
   uint32_t ping_timeout_ms;       /* or four round trips, if that is longer */
-  uint32_t disconnected_ms;       /* the browser's "disconnected" often heals by itself */
   uint32_t restart_ms;            /* one ICE restart; after two comes the next rung */
   uint32_t stuck_ms;              /* the path lives, the channel is silent: a new connection */
   uint32_t resume_window_ms;      /* how long the gateway keeps a session whose peer is gone */

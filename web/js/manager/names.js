@@ -33,8 +33,8 @@ export const SAMPLE = Object.freeze(["pair", "pair_relayed", "pair_rtt_s", "pair
   "video_frames", "video_limited", "video_fraction_lost"]);
 export const SETTINGS = Object.freeze(["backoff_ms", "prepare", "prepared_idle_ms", "n_backoff", "max_attempts", "jitter",
   "retry_after_max_ms", "servers_ms", "describe_ms", "gather_wait_ms", "answer_ms", "path_ms", "secure_ms", "channel_ms",
-  "trickle_ms", "ping_ms", "ping_idle_ms", "ping_timeout_ms", "disconnected_ms", "restart_ms", "stuck_ms", "resume_window_ms",
-  "overall_ms", "offline_ms", "stable_ms", "direct_failures", "require_microphone", "press_ms", "thinking_ms", "audio_most_bps",
+  "trickle_ms", "ping_ms", "ping_idle_ms", "ping_timeout_ms", "restart_ms", "stuck_ms", "resume_window_ms", "overall_ms",
+  "offline_ms", "stable_ms", "direct_failures", "require_microphone", "press_ms", "thinking_ms", "audio_most_bps",
   "audio_least_bps", "video_most_bps", "may_red", "may_dtx"]);
 export const FIGURES = Object.freeze(["mos", "r_factor", "rtt_ms", "jitter_ms", "delay_ms", "loss_down", "loss_up", "in_bps",
   "out_bps", "video_bps", "available_out_bps", "concealed", "buffer_ms", "in_level", "mic_level", "relayed"]);

@@ -1,0 +1,96 @@
+/* manager/ladder.c - see ladder.h, and the default settings with their reasons.
+ *
+ * Why these numbers. An attempt that costs nothing is made at once. Then the waits grow to 2.8 s: a restarted
+ * gateway must be found within 3 s of its return, which rules out the 7 to 10 s at which others end; with full
+ * jitter a crowd of N pages still asks only N / 1.4 times a second. After half a minute nobody expects a quick
+ * return: 5 s, 10 s. The specification's 3 attempts of 1, 2, 4 s end after 7 s, before a phone has changed from
+ * Wi-Fi to cellular. */
+#include "manager/ladder.h"
+
+void mgr_settings_default(mgr_settings *s) {
+  static const uint32_t backoff_ms[MGR_N_BACKOFF] = {0,    300,  800,  1500, 2200, 2600,
+                                                     2800, 2800, 2800, 2800, 5000, 10000};
+  *s = (mgr_settings){
+      .seed = 1,
+      .prepare = MGR_PREPARE_CONNECT,
+      .prepared_idle_ms = 300000,
+      .n_backoff = MGR_N_BACKOFF,
+      .max_attempts = 24,
+      .jitter = true,
+      .retry_after_max_ms = 60000,
+      .servers_ms = 1500,
+      .describe_ms = 3000,
+      .gather_wait_ms = 0,
+      .answer_ms = 8000,
+      .path_ms = 6000,
+      .secure_ms = 5000,
+      .channel_ms = 4000,
+      .trickle_ms = 20,
+      .ping_ms = 400,
+      .ping_idle_ms = 1000,
+      .ping_timeout_ms = 450,
+      .restart_ms = 3000,
+      .stuck_ms = 6000,
+      .resume_window_ms = 30000,
+      .overall_ms = 60000,
+      .offline_ms = 120000,
+      .stable_ms = 10000,
+      .direct_failures = 2,
+      .require_microphone = false,
+      .press_ms = 250,
+      .thinking_ms = 10000,
+  };
+  for (int i = 0; i < MGR_N_BACKOFF; i++) s->backoff_ms[i] = backoff_ms[i];
+  mgr_bitrate_settings_default(&s->bitrate);
+}
+
+void mgr_settings_specification(mgr_settings *s) {
+  mgr_settings_default(s);
+  s->n_backoff = s->max_attempts = 3;
+  for (uint32_t i = 0; i < 3; i++) s->backoff_ms[i] = 1000u << i;
+  s->jitter = false;
+}
+
+void mgr_ladder_init(mgr_ladder *l, uint64_t seed) { *l = (mgr_ladder){.random = seed, .connected_at = MGR_NEVER}; }
+
+/* PCG32 (XSH RR): small, and the same everywhere. Uniform in [0, bound]. */
+static uint32_t draw(mgr_ladder *l, uint32_t bound) {
+  uint64_t old = l->random;
+  l->random = old * 6364136223846793005u + 1442695040888963407u;
+  uint32_t x = (uint32_t)(((old >> 18) ^ old) >> 27), turn = (uint32_t)(old >> 59);
+  x = x >> turn | x << (-turn & 31);
+  return (uint32_t)((uint64_t)x * (bound + (uint64_t)1) >> 32);
+}
+
+uint32_t mgr_ladder_wait_ms(mgr_ladder *l, const mgr_settings *s, uint32_t retry_after_ms) {
+  uint32_t last = s->n_backoff ? s->n_backoff - 1 : 0;
+  uint32_t base_ms = s->backoff_ms[l->n_attempts < last ? l->n_attempts : last];
+  uint32_t wait_ms = s->jitter ? draw(l, base_ms) : base_ms;
+  l->n_attempts++;
+  if (!retry_after_ms) return wait_ms;
+  if (retry_after_ms > s->retry_after_max_ms) retry_after_ms = s->retry_after_max_ms;
+  /* All who were sent away with the same figure would come back in the same instant. */
+  uint32_t spread_ms = s->jitter ? draw(l, retry_after_ms / 8) : 0;
+  return wait_ms > retry_after_ms ? wait_ms : retry_after_ms + spread_ms;
+}
+
+bool mgr_ladder_is_used_up(const mgr_ladder *l, const mgr_settings *s) { return l->n_attempts >= s->max_attempts; }
+
+void mgr_ladder_connected(mgr_ladder *l, mgr_time now) {
+  l->connected_at = now;
+  l->n_restarts = 0;
+  l->n_no_path = 0;
+}
+
+void mgr_ladder_lost(mgr_ladder *l, const mgr_settings *s, mgr_time now) {
+  if (l->connected_at != MGR_NEVER && now - l->connected_at >= MGR_MS(s->stable_ms)) l->n_attempts = 0;
+  l->connected_at = MGR_NEVER;
+}
+
+void mgr_ladder_restart(mgr_ladder *l) { l->n_attempts = l->n_restarts = l->n_no_path = 0; }
+
+mgr_route mgr_ladder_route(const mgr_ladder *l, const mgr_settings *s, bool has_relay) {
+  static const mgr_route order[] = {MGR_ROUTE_RELAY, MGR_ROUTE_RELAY_TCP, MGR_ROUTE_ALL};
+  if (!has_relay || l->n_no_path < s->direct_failures) return MGR_ROUTE_ALL;
+  return order[(l->n_no_path - s->direct_failures) % 3];
+}

@@ -1,3 +1,0 @@
-/** @typedef {import("./matrix.js").Entry} Entry */
-/** @type {Entry[]} */
-export const DEVICES = [];

@@ -1,2 +1,0 @@
-/** @param {number} ms @returns {Promise<void>} */
-export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
