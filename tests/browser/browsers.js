@@ -8,13 +8,18 @@ import { installProbe } from "./probe.js";
 const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const FIREFOX = process.env["FIREFOX"] ?? "/usr/bin/firefox-esr";
 
-/** @param {string} folder @param {string} microphone the file it speaks; read anew whenever a page opens the microphone */
-export async function launchChromium(folder, microphone) {
+/** @typedef {import("puppeteer-core").Browser} Browser */
+/** @typedef {import("puppeteer-core").LaunchOptions} LaunchOptions */
+
+/** @param {string} folder @param {string} microphone the file it speaks; read anew whenever a page opens the microphone
+ * @param {LaunchOptions} [more] @returns {Promise<Browser>} */
+export async function launchChromium(folder, microphone, more = {}) {
   return puppeteer.launch({
     executablePath: CHROMIUM,
     headless: true,
     userDataDir: fs.mkdtempSync(path.join(folder, "chromium-")),
-    args: [
+    ...more,
+    args: more.args ?? [
       "--no-sandbox",
       "--disable-gpu",
       "--disable-quic",
@@ -31,20 +36,23 @@ export async function launchChromium(folder, microphone) {
   });
 }
 
-/** @param {string} folder @param {Record<string, string>} env of the sound server */
-export async function launchFirefox(folder, env) {
+/** @param {string} folder @param {Record<string, string>} env of the sound server @param {LaunchOptions} [more]
+ * @returns {Promise<Browser>} */
+export async function launchFirefox(folder, env, more = {}) {
   return puppeteer.launch({
     browser: "firefox",
     executablePath: FIREFOX,
     headless: true,
     userDataDir: fs.mkdtempSync(path.join(folder, "firefox-")),
     env: { ...process.env, ...env, MOZ_DISABLE_CONTENT_SANDBOX: "1" },
+    ...more,
     extraPrefsFirefox: {
       "media.navigator.permission.disabled": true,
       "media.autoplay.default": 0,
       "media.cubeb.sandbox": false,
       "app.update.enabled": false,
       "datareporting.policy.dataSubmissionEnabled": false,
+      ...more.extraPrefsFirefox,
     },
   });
 }

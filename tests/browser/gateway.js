@@ -1,4 +1,4 @@
-// The gateway under test, on free loopback ports of its own.
+// The gateway under test, on free loopback ports of its own unless it is told where.
 
 import { spawn } from "node:child_process";
 import dgram from "node:dgram";
@@ -30,25 +30,37 @@ export class Gateway {
   /** @type {import("node:child_process").ChildProcess|null} */
   #process = null;
   #binary;
-  #ports = { http: 0, udp: 0 };
+  #options;
+  /** HOST:PORT of pages and of media. */
+  #places = { http: "", udp: "" };
   log = "";
 
-  /** @param {string} binary */
-  constructor(binary) {
+  /** @param {string} binary
+   * @param {{within?:string[], http?:string, udp?:string, args?:string[]}} [options] |within|: a command that runs it;
+   *   where it listens; further switches of `serve` */
+  constructor(binary, options = {}) {
     this.#binary = binary;
+    this.#options = options;
   }
 
   get url() {
-    return `http://127.0.0.1:${this.#ports.http}`;
+    return `http://${this.#places.http}`;
+  }
+
+  get pid() {
+    return this.#process?.pid ?? 0;
   }
 
   /** Starts, or starts again on the same ports. @returns {Promise<void>} */
   async start() {
-    if (!this.#ports.http) this.#ports = { http: await freeTcpPort(), udp: await freeUdpPort() };
+    const { within = [], http, udp, args = [] } = this.#options;
     // Media on every address: Firefox pairs no candidate of its own with one on loopback (unless a hidden preference
     // says so), and this is about browsers as people have them.
-    const args = ["serve", "--listen", `127.0.0.1:${this.#ports.http}`, "--udp", `0.0.0.0:${this.#ports.udp}`];
-    const child = spawn(this.#binary, args, { stdio: ["ignore", "pipe", "pipe"] });
+    if (!this.#places.http) {
+      this.#places = { http: http ?? `127.0.0.1:${await freeTcpPort()}`, udp: udp ?? `0.0.0.0:${await freeUdpPort()}` };
+    }
+    const command = [...within, this.#binary, "serve", "--listen", this.#places.http, "--udp", this.#places.udp, ...args];
+    const child = spawn(String(command[0]), command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     await new Promise((resolve, reject) => {
       const limit = setTimeout(() => reject(new Error(`the gateway did not say it was ready:\n${this.log}`)), 20_000);

@@ -98,12 +98,17 @@ export class SoundCard {
     return { PULSE_SERVER: `unix:${this.#socket}` };
   }
 
+  /** pactl. @param {string[]} words @returns {string} what it prints */
+  control(...words) {
+    const env = { ...process.env, ...this.env };
+    return execFileSync("pactl", words, { env, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  }
+
   /** @returns {boolean} */
   choose() {
     try {
-      const env = { ...process.env, ...this.env };
-      execFileSync("pactl", ["set-default-sink", "ear"], { env, stdio: "ignore" });
-      execFileSync("pactl", ["set-default-source", "microphone"], { env, stdio: "ignore" });
+      this.control("set-default-sink", "ear");
+      this.control("set-default-source", "microphone");
       return true;
     } catch {
       return false;

@@ -22,15 +22,25 @@ export async function reach(page, wanted, limit_ms = 15_000) {
   });
 }
 
-/** Opens the conversation and starts it. @param {Page} page @param {string} url @param {"manual"|"auto"} mode */
-export async function call(page, url, mode = "manual") {
+/** Opens the conversation and presses start. @param {Page} page @param {string} url @param {"manual"|"auto"} mode */
+export async function dial(page, url, mode = "manual") {
   await page.goto(`${url}/chat`);
   await page.evaluate((wish) => {
     /** @type {HTMLInputElement|null} */ (document.querySelector(`#modes input[value=${wish}]`))?.click();
   }, mode);
   await page.bringToFront();
   await page.click("#start");
+}
+
+/** Opens the conversation and starts it. @param {Page} page @param {string} url @param {"manual"|"auto"} mode */
+export async function call(page, url, mode = "manual") {
+  await dial(page, url, mode);
   await reach(page, mode === "auto" ? ["listening"] : ["ready"]);
+  await ears(page);
+}
+
+/** Until a microphone was asked for and the meter runs. @param {Page} page */
+export async function ears(page) {
   await until("the microphone, or word that there is none", () =>
     page.evaluate(() => {
       const { probe } = /** @type {any} */ (window);

@@ -1,0 +1,3 @@
+/** @typedef {import("./matrix.js").Entry} Entry */
+/** @type {Entry[]} */
+export const DEVICES = [];

@@ -1,0 +1,121 @@
+// Faults of the network: made at the router, or at the page's cable.
+
+import { until } from "../browser/harness.js";
+import { tellOffline } from "./hands.js";
+import { sleep } from "./time.js";
+
+/** @typedef {import("./matrix.js").Entry} Entry */
+
+const KEPT_S = 9; // life of the short-lived relay credentials
+
+/** @param {number} s @param {number} limit_s @returns {Entry} */
+const blocked = (s, limit_s) => ({
+  name: `UDP blocked for ${s} s`,
+  when: "during",
+  limit_s,
+  kept: true,
+  inject: async ({ lab }) => lab.blockUdp(),
+  hold: () => sleep(s * 1000),
+  heal: async ({ lab }) => lab.heal(),
+});
+
+/** @type {Entry[]} */
+export const NETWORK = [
+  blocked(1, 5),
+  blocked(5, 8),
+  blocked(20, 10),
+  {
+    name: "path change, address and port",
+    when: "during",
+    limit_s: 10,
+    target_ms: 1000,
+    kept: true,
+    inject: async ({ lab }) => lab.changePath(),
+  },
+  {
+    name: "no UDP at all, TURN over TCP",
+    when: "before",
+    limit_s: 20,
+    prepare: async (stage) => {
+      await stage.addGateway([]);
+      stage.offerRelays(600);
+    },
+    inject: async ({ lab }) => lab.blockUdp(),
+  },
+  {
+    name: "UDP blocked for good, TURN over TCP",
+    when: "during",
+    limit_s: 20,
+    kept: true,
+    prepare: async (stage) => {
+      await stage.addGateway([]);
+      stage.offerRelays(600);
+    },
+    inject: async ({ lab }) => lab.blockUdp(),
+  },
+  {
+    name: "TURN credentials expired, and the relay lost",
+    when: "during",
+    limit_s: 20,
+    kept: true,
+    prepare: async (stage) => {
+      await stage.addGateway([]);
+      stage.offerRelays(KEPT_S);
+      stage.lab.blockUdp();
+    },
+    inject: async ({ lab }) => {
+      await sleep(KEPT_S * 1000);
+      lab.blockRelays();
+    },
+    hold: () => sleep(2000),
+    heal: async ({ lab }) => lab.blockUdp(),
+  },
+  {
+    name: "60 % loss for 10 s",
+    when: "during",
+    limit_s: 10,
+    kept: true,
+    inject: async ({ lab }) => lab.lose(60),
+    hold: () => sleep(10_000),
+    heal: async ({ lab }) => lab.heal(),
+  },
+  {
+    name: "400, then 24, then 400 kbit/s",
+    when: "during",
+    limit_s: 10,
+    kept: true,
+    inject: async ({ lab }) => {
+      lab.rate(400);
+      await sleep(2000);
+      lab.rate(24);
+    },
+    hold: () => sleep(10_000),
+    heal: async ({ lab }) => lab.rate(400),
+  },
+  {
+    name: "cable out for 5 s",
+    when: "during",
+    limit_s: 10,
+    kept: true,
+    inject: async (stage) => {
+      stage.lab.unplug();
+      await sleep(5000);
+      const online = await stage.page.evaluate(() => navigator.onLine);
+      stage.note = `link down; navigator.onLine was ${online}`;
+    },
+    heal: async ({ lab }) => lab.plug(),
+  },
+  {
+    name: "offline, then online, said by the browser",
+    when: "during",
+    limit_s: 10,
+    kept: true,
+    inject: async (stage) => {
+      await tellOffline(stage, true);
+      await until("navigator.onLine to be false", () => stage.page.evaluate(() => !navigator.onLine), 3000);
+      await sleep(5000);
+    },
+    heal: (stage) => tellOffline(stage, false),
+    after: (stage) => tellOffline(stage, false),
+  },
+];

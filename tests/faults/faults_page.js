@@ -1,0 +1,108 @@
+// Faults that happen to the page itself.
+
+import { until } from "../browser/harness.js";
+import { call, nextAnswer, captions, type } from "../browser/talk.js";
+import { openPage } from "../browser/browsers.js";
+import { rendererOf } from "./hands.js";
+import { sleep } from "./time.js";
+import { installWatch } from "./watch.js";
+
+/** @typedef {import("./matrix.js").Entry} Entry */
+/** @typedef {import("./lane.js").Stage} Stage */
+
+/** @param {number} s @returns {Entry} */
+const stopped = (s) => ({
+  name: `clock jump: the page's process stopped for ${s} s`,
+  when: "during",
+  limit_s: 10,
+  kept: true,
+  inject: async (stage) => {
+    const pid = await rendererOf(stage);
+    process.kill(pid, "SIGSTOP");
+    await sleep(s * 1000);
+    process.kill(pid, "SIGCONT");
+  },
+  heal: async () => undefined,
+});
+
+/** @type {import("../browser/browsers.js").WatchedPage|null} */
+let other = null;
+
+/** @type {Entry[]} */
+export const PAGE_FAULTS = [
+  {
+    name: "page hidden",
+    when: "during",
+    limit_s: 5,
+    kept: true,
+    inject: async (stage) => {
+      const cover = await stage.browser.newPage();
+      await cover.bringToFront();
+      const hidden = await until("visibilityState", () => stage.page.evaluate(() => document.visibilityState));
+      const s = stage.full ? 60 : 8;
+      stage.note = `another tab in front for ${s} s; visibilityState ${hidden}`;
+      await sleep(s * 1000);
+      await stage.page.bringToFront();
+      await cover.close();
+    },
+    heal: async () => undefined,
+  },
+  {
+    name: "page frozen",
+    when: "during",
+    limit_s: 10,
+    kept: true,
+    browsers: ["chromium"],
+    inject: async (stage) => {
+      const cover = await stage.browser.newPage();
+      await cover.bringToFront();
+      const session = await stage.page.createCDPSession();
+      await session.send("Page.setWebLifecycleState", { state: "frozen" });
+      await sleep(stage.full ? 20_000 : 8000);
+      await session.send("Page.setWebLifecycleState", { state: "active" });
+      await stage.page.bringToFront();
+      await cover.close();
+      stage.note = "CDP Page.setWebLifecycleState";
+    },
+    heal: async () => undefined,
+  },
+  {
+    name: "back-forward cache",
+    when: "during",
+    limit_s: 15,
+    inject: async (stage) => {
+      await stage.page.evaluate(() => {
+        addEventListener("pageshow", (event) => Object.assign(window, { persisted: event.persisted }));
+      });
+      await stage.page.goto("about:blank");
+      await sleep(2000);
+      await stage.page.goBack({ waitUntil: "load" });
+      const persisted = await stage.page.evaluate(() => /** @type {any} */ (window).persisted === true);
+      stage.note = persisted ? "event.persisted" : "not kept by the browser: loaded anew, started again by the test";
+      if (!persisted) await stage.page.click("#start").catch(() => undefined);
+    },
+    heal: async () => undefined,
+  },
+  stopped(12),
+  {
+    name: "two tabs, one closes",
+    when: "during",
+    limit_s: 5,
+    kept: true,
+    links: 1,
+    inject: async (stage) => {
+      other = await openPage(stage.browser, stage.url);
+      await other.evaluateOnNewDocument(installWatch);
+      await call(other, stage.url);
+      const before = (await captions(other, "assistant")).length;
+      await type(other, "who are you");
+      await nextAnswer(other, before);
+      await other.close();
+      other = null;
+      stage.mark = stage.proxy.seen.length; // what the other tab asked for is no recovery
+      await stage.page.bringToFront();
+    },
+    heal: async () => undefined,
+    after: async () => void (await other?.close()),
+  },
+];
