@@ -247,10 +247,8 @@ void mgr_recover_watch(mgr_manager *m) {
     mgr_recover_next(m, MGR_REASON_CHANNEL_CLOSED, 0);
     return;
   }
-  if (m->now >= verdict_at(m)) {
-    mgr_recover_from(m, m->state == MGR_STATE_UNSTABLE ? m->reason : MGR_REASON_SILENCE);
-    return;
-  }
+  if (m->now >= verdict_at(m)) mgr_recover_from(m, m->state == MGR_STATE_UNSTABLE ? m->reason : MGR_REASON_SILENCE);
+  if (!is_watching(m)) return;
   if (m->now >= sample_due_at(m)) {
     m->sampled_at = m->now;
     mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_SAMPLE, .link = m->link.number});
