@@ -1,20 +1,23 @@
 /* web/assets.h - the page's files, compiled into the program.
  *
  * Every html, css, js, svg, png and webmanifest below web/ is in the table under its path relative to web/, with a
- * leading slash ("/js/main.js"). Routes come on top of that: "/" is index.html, "/chat" and "/chatv2" are
- * chat.html. The table is constant: any thread may read it at any time, and pointers live as long as the program.
+ * leading slash ("/js/main.js"), and the manager's core, which is built: "/js/manager/manager.wasm". Routes come on
+ * top of that: "/" is index.html, "/chat" and "/chatv2" are chat.html. The table is constant: any thread may read
+ * it at any time, and pointers live as long as the program.
  *
  * A server sends |data| with `Content-Type: mime`, `ETag: etag` and `Cache-Control: no-cache` (a reload then costs
  * one 304), and WEB_ASSETS_CSP as `Content-Security-Policy`: no page here has inline script or style, and none
- * loads anything from elsewhere. */
+ * loads anything from elsewhere. 'wasm-unsafe-eval' allows to compile WebAssembly, which still has to come from
+ * here, and nothing else: no eval. */
 #ifndef WEB_ASSETS_H
 #define WEB_ASSETS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define WEB_ASSETS_CSP \
-  "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+#define WEB_ASSETS_CSP                                                                              \
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; base-uri 'none'; form-action 'self'; " \
+  "frame-ancestors 'none'; object-src 'none'"
 
 typedef struct web_asset {
   const char *path;    /* "/js/main.js" */

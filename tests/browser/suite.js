@@ -75,7 +75,8 @@ test("chromium: pages load without an error, a foreign request or a breach of th
       const response = await page.goto(gateway.url + route, { waitUntil: "networkidle0" });
       same(response?.status(), 200, route);
       const policy = response?.headers()["content-security-policy"] ?? "";
-      check(/default-src 'self'/.test(policy) && !/unsafe/.test(policy), `${route}: the policy is "${policy}"`);
+      const strict = /default-src 'self'; script-src 'self' 'wasm-unsafe-eval';/.test(policy);
+      check(strict && policy.split("unsafe").length === 2, `${route}: the policy is "${policy}"`);
       same(await page.evaluate(() => /** @type {any} */ (window).probe.violations), [], `${route} violations`);
     }
     checkQuiet(page);
