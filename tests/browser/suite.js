@@ -82,6 +82,28 @@ test("chromium: pages load without an error, a foreign request or a breach of th
     checkQuiet(page);
   }));
 
+/** In the page: the core's state, and what eval says. @param {string} root */
+async function coreInPage(root) {
+  const { Core, loadCore } = await import(`${root}/js/manager/core.js`);
+  const core = await Core.create(await loadCore(), {}, 1, 0);
+  try {
+    return [core.state, core.counts().n_events, new Function("return 1")()];
+  } catch (error) {
+    return [core.state, core.counts().n_events, /** @type {Error} */ (error).name];
+  }
+}
+
+for (const name of ["chromium", "firefox"]) {
+  test(`${name}: the policy lets the manager's core be compiled, and no eval`, async () => {
+    const browser = name === "firefox" ? firefox : chromium;
+    check(browser, `${name} did not start`);
+    await withPage(browser, async (page) => {
+      await page.goto(`${gateway.url}/`);
+      same(await page.evaluate(coreInPage, gateway.url), [0, 0, "EvalError"], "state, events, eval");
+    });
+  });
+}
+
 test("chromium: the start page keeps language and way of talking, and leads on", () =>
   withPage(chromium, async (page) => {
     await page.goto(`${gateway.url}/`);
