@@ -16,14 +16,6 @@ _Static_assert(sizeof(mgr_figures) % 8 == 0 && sizeof(mgr_sample) % 8 == 0, "dou
 
 enum area { AREA_COMMAND, AREA_SAMPLE, AREA_REPORT, AREA_FIGURES, AREA_SENDER, AREA_COUNTS };
 
-enum setting {
-#define MGR_SETTING_LIST(name, count, most, text) SETTING_##name,
-#define MGR_SETTING(name, member, text) SETTING_##name,
-#include "manager/settings.def"
-#undef MGR_SETTING_LIST
-#undef MGR_SETTING
-};
-
 static mgr_manager manager;
 static mgr_settings settings;
 static mgr_command command;
@@ -47,27 +39,32 @@ void DOOR(defaults)(int32_t specification) {
   }
 }
 
-/* The |nth| number of setting |which|; 0 if there is no such one, or the value is not one. */
-int32_t DOOR(set)(int32_t which, uint32_t nth, double value);
-int32_t DOOR(set)(int32_t which, uint32_t nth, double value) {
-  if (!(value >= 0 && value < 4294967296.0)) return 0;
-  switch (which) {
+/* The |nth| number of setting |which|; 0 if there is no such one, or the value is not one. A table, as a switch
+ * over all members would be a sixth of the code. */
+int32_t DOOR(set)(uint32_t which, uint32_t nth, double value);
+int32_t DOOR(set)(uint32_t which, uint32_t nth, double value) {
+  static const struct {
+    uint16_t at, count_at;
+    uint8_t size, most;
+  } members[] = {
 #define MGR_SETTING_LIST(name, count, most, text) \
-  case SETTING_##name:                            \
-    if (nth >= (most)) return 0;                  \
-    settings.name[nth] = (uint32_t)value;         \
-    settings.count = nth + 1;                     \
-    return 1;
-#define MGR_SETTING(name, member, text)  \
-  case SETTING_##name:                   \
-    if (nth != 0) return 0;              \
-    settings.member = (uint32_t)(value); \
-    return 1;
+  {offsetof(mgr_settings, name), offsetof(mgr_settings, count), sizeof settings.name[0], most},
+#define MGR_SETTING(name, member, text) {offsetof(mgr_settings, member), 0, sizeof settings.member, 1},
 #include "manager/settings.def"
 #undef MGR_SETTING_LIST
 #undef MGR_SETTING
-    default: return 0;
+  };
+  if (which >= sizeof members / sizeof *members || nth >= members[which].most) return 0;
+  if (!(value >= 0 && value < 4294967296.0)) return 0;
+  char *base = (char *)&settings;
+  uint32_t number = (uint32_t)value;
+  if (members[which].size == sizeof(bool)) {
+    *(bool *)(base + members[which].at) = number;
+  } else {
+    *((uint32_t *)(void *)(base + members[which].at) + nth) = number;
   }
+  if (members[which].count_at) *(uint32_t *)(void *)(base + members[which].count_at) = nth + 1;
+  return 1;
 }
 
 void DOOR(init)(uint32_t seed_low, uint32_t seed_high, double now_ms);
