@@ -120,13 +120,13 @@ test(`${SEEDS} random traces of ${EVENTS} events: native and WebAssembly say the
   const ended = new Promise((resolve) => native.on("close", resolve));
   /** @type {Map<number, number>} */
   const states = new Map();
-  let n_commands = 0;
+  let n_events = 0;
   const { number, digest } = await compare(createInterface(native.stdout), (core, line) => {
-    if (line.startsWith("event")) n_commands++;
+    if (line.startsWith("event")) n_events++;
     states.set(core.state, (states.get(core.state) ?? 0) + 1);
   });
   same(await ended, 0, "the native program's status");
-  note(`${number} lines, sha256 ${digest}; ${n_commands} events`);
+  note(`${number} lines, sha256 ${digest}; ${n_events} events`);
   note([...states].sort(([a], [b]) => a - b).map(([state, n]) => `${nameOf(STATE, state)} ${n}`).join(", "));
   // Traces that see little of the core would prove little.
   same([...states.keys()].sort((a, b) => a - b), Object.values(STATE), "states that were seen");

@@ -206,9 +206,10 @@ static void world_measures(mgr_sample *out) {
 static uint32_t some_link(void) { return chance(85) ? w.link : w.link + below(5) - 2; }
 
 static void random_event(mgr_event *e) {
-  static const uint32_t likely[] = {MGR_EVENT_START, MGR_EVENT_PREPARE, MGR_EVENT_PRESS, MGR_EVENT_RELEASE,
-                                    MGR_EVENT_TEXT,  MGR_EVENT_ALIVE,   MGR_EVENT_ICE,   MGR_EVENT_NETWORK};
-  e->kind = (int32_t)(chance(30) ? likely[below(8)] : below(MGR_N_EVENTS));
+  static const uint32_t likely[] = {MGR_EVENT_STT,  MGR_EVENT_TTS,   MGR_EVENT_PRESS, MGR_EVENT_RELEASE,
+                                    MGR_EVENT_TEXT, MGR_EVENT_ALIVE, MGR_EVENT_ICE,   MGR_EVENT_NETWORK};
+  e->kind = (int32_t)(chance(70) ? likely[below(8)] : below(MGR_N_EVENTS));
+  if (e->kind == MGR_EVENT_UNSUPPORTED && !chance(2)) e->kind = MGR_EVENT_DEVICES; /* nothing follows it */
   e->link = some_link();
   e->request = chance(80) ? w.request : below(20);
   e->value = (int32_t)below(6);
@@ -217,6 +218,26 @@ static void random_event(mgr_event *e) {
   e->kind = chance(50) ? e->kind : (int32_t)draw();
   e->value = (int32_t)draw();
   e->more = draw();
+}
+
+/* What ends a rest: the person, the network, the page. */
+static bool wake(mgr_event *e) {
+  static const mgr_event wakes[] = {
+      {.kind = MGR_EVENT_START, .value = MGR_MODE_AUTO},
+      {.kind = MGR_EVENT_START, .value = MGR_MODE_MANUAL},
+      {.kind = MGR_EVENT_PREPARE},
+      {.kind = MGR_EVENT_ONLINE, .value = 1},
+      {.kind = MGR_EVENT_FROZEN, .value = 0},
+      {.kind = MGR_EVENT_PAGE_SHOW},
+      {.kind = MGR_EVENT_VISIBLE, .value = 1},
+      {.kind = MGR_EVENT_RETRY},
+  };
+  mgr_state s = mgr_manager_state(&manager);
+  bool rests = s == MGR_STATE_IDLE || s == MGR_STATE_FAILED || s == MGR_STATE_CLOSED || s == MGR_STATE_SUSPENDED ||
+               s == MGR_STATE_OFFLINE;
+  if (!rests || !chance(40)) return false;
+  *e = wakes[below(sizeof wakes / sizeof *wakes)];
+  return true;
 }
 
 static void next_reply(mgr_event *e) {
@@ -230,24 +251,26 @@ static void step(void) {
   mgr_event e = {.kind = MGR_EVENT_TICK};
   mgr_time deadline = mgr_manager_deadline(&manager);
   uint32_t dice = below(100);
-  if (dice < 35 && w.n_replies) {
+  if (wake(&e)) {
+    w.now += below(2000000);
+  } else if (dice < 55 && w.n_replies) {
     w.now += below(60000);
     next_reply(&e);
-  } else if (dice < 60 && deadline != MGR_NEVER) {
+  } else if (dice < 70 && deadline != MGR_NEVER) {
     w.now = mgr_time_add(deadline < w.now ? w.now : deadline, chance(80) ? 0 : below(3000000));
-  } else if (dice < 75) {
+  } else if (dice < 80) {
     mgr_sample sample;
     world_measures(&sample);
     w.now += 900000 + below(200000);
     play_sample(some_link(), &sample, w.now);
     return;
-  } else if (dice < 80) {
+  } else if (dice < 85) {
     w.report.received += below(60), w.report.lost += chance(70) ? 0 : below(20);
     w.report.rtt_ms = wild(below(900)), w.report.jitter_ms = chance(w.percent_absent) ? MGR_ABSENT : part(99) * 40;
     play_report(some_link(), &w.report, w.now);
     return;
   } else {
-    w.now += below(2000000);
+    w.now += below(300000);
     random_event(&e);
   }
   if (chance(1)) w.now += chance(50) ? MGR_S(below(4000)) : -(mgr_time)below(500000);
@@ -267,7 +290,7 @@ static uint32_t setting(const char *name, uint32_t i) {
 }
 
 static void begin(uint64_t seed) {
-  w = (struct world){.rng = seed * 2 + 1, .percent_answered = 60 + (uint32_t)(seed % 5) * 10};
+  w = (struct world){.rng = seed * 2 + 1, .percent_answered = 90 + (uint32_t)(seed % 5) * 2};
   for (int i = 0; i < 8; i++) (void)draw();
   w.percent_wild = seed % 3 == 0 ? 5 : 0;
   w.percent_absent = seed % 2 == 0 ? 10 : 0;
