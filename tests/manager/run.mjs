@@ -1,10 +1,12 @@
 // The manager's core as the page has it (manager.wasm through core.js) against the same core as native code.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { Core, loadCore } from "../../web/js/manager/core.js";
 import { COUNTS, EVENT, FIGURES, PHASE, REPORT, SAMPLE, SENDER, STATE, nameOf } from "../../web/js/manager/names.js";
 import { check, note, runAll, same, test } from "../browser/harness.js";
@@ -149,6 +151,23 @@ test("the unit tests of manager/ pass as WebAssembly", async () => {
   note(`${n} tests`);
   check(!failed.length, `${failed.join(", ")}\n${said}`);
   check(n >= 10, `there are only ${n} tests`);
+});
+
+test("an hour of calls with 1000 reconnects stays under 5 MB, and close() leaves nothing", async () => {
+  const soak = fileURLToPath(new URL("soak.mjs", import.meta.url));
+  const args = ["--expose-gc", soak, `${BUILD}/manager/manager.wasm`, "1000"];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  const { counts, hours, state, live, left, course, gone } = JSON.parse(stdout);
+  const most = Math.max(...course) + 65536; // the core's page
+  const kb = (/** @type {number} */ n) => `${Math.round(n / 1024)} KB`;
+  const { n_recovered, n_restarts, n_resumes, n_new, n_failed } = counts;
+  note(`${hours.toFixed(2)} h, ${n_recovered} recovered: ${n_restarts} restarts, ${n_resumes} resumed, ${n_new} new`);
+  note(`heap by tenths ${course.map(kb).join(", ")}; with WebAssembly ${kb(most)} at most; after close() ${kb(gone)}`);
+  note(`held while connected ${JSON.stringify(live)}`);
+  same([state, n_recovered, n_failed], ["CONNECTED", 1000, 0], "state, recovered, failed");
+  check(hours >= 1 && most < 5 * 2 ** 20, `${most} bytes`);
+  check(live.listeners > 0 && live.peers === 1 && live.tracks > 0 && live.timers > 0, "what is held is not seen");
+  same(left, { listeners: 0, peers: 0, tracks: 0, playing: 0, timers: 0, registry: {} }, "left after close()");
 });
 
 test("each Core has a memory of its own", async () => {
