@@ -76,7 +76,9 @@ static void open_link(mgr_manager *m) {
   m->link = (mgr_link){.number = ++m->last_link, .trickle_at = MGR_NEVER};
   mgr_route route = mgr_ladder_route(&m->ladder, &m->settings, m->has_relay);
   mgr_core_mark(m, MGR_PHASE_OPENED);
-  mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_OPEN, .link = m->link.number, .rung = m->rung, .route = route});
+  mgr_core_do(
+      m, (mgr_command){
+             .kind = MGR_COMMAND_OPEN, .link = m->link.number, .rung = (int32_t)m->rung, .route = (int32_t)route});
   if (m->mic == MGR_MIC_READY)
     mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_ATTACH, .link = m->link.number, .value = 1});
   enter(m, MGR_STEP_DESCRIBE, m->settings.describe_ms);
@@ -93,7 +95,7 @@ static void restart(mgr_manager *m) {
                                .link = m->link.number,
                                .request = m->link.request,
                                .rung = MGR_RUNG_RESTART,
-                               .reason = m->trouble});
+                               .reason = (int32_t)m->trouble});
   enter(m, MGR_STEP_ANSWER, m->settings.answer_ms);
 }
 
@@ -136,8 +138,8 @@ void mgr_attempt_offer(mgr_manager *m) {
   mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_OFFER,
                                .link = m->link.number,
                                .request = m->link.request,
-                               .value = m->turn.mode,
-                               .rung = m->rung});
+                               .value = (int32_t)m->turn.mode,
+                               .rung = (int32_t)m->rung});
   enter(m, MGR_STEP_ANSWER, m->settings.answer_ms);
 }
 

@@ -104,8 +104,8 @@ void mgr_recover_done(mgr_manager *m) {
     mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_TELL_RECOVERED,
                                  .link = m->link.number,
                                  .more = (uint32_t)((m->now - m->trouble_at) / 1000),
-                                 .reason = m->trouble,
-                                 .rung = m->best_rung});
+                                 .reason = (int32_t)m->trouble,
+                                 .rung = (int32_t)m->best_rung});
   }
   if (lost_context && m->wanted)
     mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_TELL_NOTICE, .value = MGR_NOTICE_CONTEXT_LOST});
