@@ -61,6 +61,10 @@ static void take(gw_http *http, gw_message *m) {
       break;
     case GW_SNAPSHOT_TAKEN: gw_api_snapshot(http, m->number, m->owned); break;
     case GW_DRAINED: on_drained(http); break;
+    case GW_CALLER_SAY:
+    case GW_CALLER_PLAY:
+    case GW_CALLER_HUSH:
+    case GW_CALLER_CLOSE: gw_caller_obey(http, m); break;
     default: gw_socket_message(http, m); break;
   }
   free(m->owned);
@@ -260,6 +264,7 @@ static void close_all(gw_http *http) {
   }
   gw_mailbox_close(&http->inbox);
   gw_map_close(&http->sessions);
+  gw_map_close(&http->callers);
 }
 
 static const char *backend_url_of(const gw_config *config, const char *embedded_url) {
@@ -285,6 +290,7 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   if (!can_listen(listen, error)) return false;
   if (!gw_mailbox_open(&http->inbox, MAILBOX_CELLS, wake_lws, http)) return false;
   if (!gw_map_open(&http->sessions, 2 * http->n_workers * n_slots, (uint64_t)gw_now())) return false;
+  if (!gw_map_open(&http->callers, GW_CALLERS_BEYOND + http->n_workers * n_slots, (uint64_t)gw_now())) return false;
   if (wr_crypto_openssl_open(crypto) != WR_OK) {
     snprintf(error, GW_CONFIG_ERROR_MAX, "cryptography is not available");
     return false;

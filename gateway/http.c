@@ -51,7 +51,7 @@ void gw_respond_error(gw_exchange *x, gw_http_error error, const char *why, unsi
 
 bool gw_exchange_await(gw_exchange *x) {
   for (unsigned i = 0; i < GW_EXCHANGES_MAX; i++) {
-    uint32_t number = ++x->http->last_number;
+    uint32_t number = ++x->http->last_number & ~GW_CALLER_BIT;
     if (!number || x->http->exchanges[number % GW_EXCHANGES_MAX]) continue;
     x->number = number;
     x->http->exchanges[number % GW_EXCHANGES_MAX] = x;
@@ -111,6 +111,19 @@ static bool write_header(gw_exchange *x) {
   snprintf(number, sizeof(number), "%u", x->retry_after);
   add(&h, "retry-after:", x->retry_after ? number : NULL);
   return !h.failed && !lws_finalize_write_http_header(x->wsi, buffer + LWS_PRE, &h.at, h.end);
+}
+
+int gw_refuse_upgrade(gw_http *http, struct lws *wsi, gw_http_error error) {
+  gw_exchange x = {.http = http, .wsi = wsi};
+  uint8_t body[LWS_PRE + 512];
+  gw_respond_error(&x, error, NULL, 0);
+  x.close_after = true;
+  if (x.len <= sizeof(body) - LWS_PRE && write_header(&x)) {
+    memcpy(body + LWS_PRE, x.data, x.len);
+    (void)lws_write(wsi, body + LWS_PRE, x.len, LWS_WRITE_HTTP_FINAL);
+  }
+  free(x.owned);
+  return -1;
 }
 
 static int finish(connection *c) {
@@ -225,6 +238,7 @@ static int serve(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
       if (http_of(wsi)) gw_http_take_messages(http_of(wsi));
       return 0;
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return gw_caller_upgrade(http_of(wsi), wsi);
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: return -1; /* no WebSocket is served here */
     case LWS_CALLBACK_HTTP: return on_request(c, wsi, in);
     case LWS_CALLBACK_HTTP_BODY:
@@ -246,6 +260,7 @@ static int serve(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 
 const struct lws_protocols gw_http_protocols[] = {
     {"http", serve, sizeof(connection), 0, 0, NULL, 0},
+    {"xiaozhi-rtc", gw_caller_callback, 0, 4096, 0, NULL, 0},
     {"xz-link", gw_socket_callback, 0, 4096, 0, NULL, 0},
     {"xz-photo", gw_photo_callback, 0, 4096, 0, NULL, 0},
     {NULL, NULL, 0, 0, 0, NULL, 0},

@@ -13,6 +13,8 @@
 #define GW_BODY_MAX 65536u
 #define GW_DISCARD_MAX (8u * 1024 * 1024) /* a larger body is not even read to its end */
 #define GW_EXCHANGES_MAX 4096
+#define GW_CALLERS_BEYOND \
+  64 /* WebSockets of callers that have no session, or not any more, beside those of sessions */
 
 typedef struct gw_http gw_http;
 typedef struct gw_exchange gw_exchange;
@@ -62,6 +64,8 @@ struct gw_http {
   uint16_t n_workers;
   gw_sender to[GW_MAX_WORKERS];
   gw_map sessions; /* id -> gw_ref */
+  gw_map callers;  /* number -> caller_socket of http_caller.c */
+  uint32_t last_caller;
   gw_exchange *exchanges[GW_EXCHANGES_MAX];
   uint32_t last_number;
   gw_socket **sockets[GW_MAX_WORKERS]; /* by slot */
@@ -85,6 +89,8 @@ void gw_respond_error(gw_exchange *x, gw_http_error error, const char *why, unsi
 /* A number under which a worker's reply finds |x| again; false: too many are waiting (answered 503). */
 bool gw_exchange_await(gw_exchange *x);
 gw_exchange *gw_exchange_find(gw_http *http, uint32_t number);
+/* An upgrade is refused: answers, and returns what the callback has to. */
+int gw_refuse_upgrade(gw_http *http, struct lws *wsi, gw_http_error error);
 
 /* ---- gateway/http_api.c: routes ---- */
 /* The header is read: refuses, answers, or lets the body come (then returns true). */
@@ -92,6 +98,16 @@ bool gw_api_begin(gw_exchange *x);
 void gw_api_body(gw_exchange *x); /* the body is complete */
 void gw_api_reply(gw_http *http, gw_reply *reply, gw_ref ref);
 void gw_api_snapshot(gw_http *http, uint32_t number, gw_snapshot *snapshot);
+/* The worker, and the session to resume, for an offer or a hello; |request->resumes| is cleared for an unknown one.
+ */
+gw_http_error gw_api_place(gw_http *http, gw_request *request, const uint8_t id[16], gw_ref *ref);
+bool gw_api_holds_token(struct lws *wsi, const char *token);
+
+/* ---- gateway/http_caller.c: WebSockets of callers without WebRTC ---- */
+int gw_caller_upgrade(gw_http *http, struct lws *wsi); /* 0: may become one */
+void gw_caller_reply(gw_http *http, const gw_reply *reply, gw_ref ref);
+void gw_caller_obey(gw_http *http, const gw_message *message); /* GW_CALLER_... from a worker */
+int gw_caller_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 
 /* ---- gateway/http_link.c: WebSockets to backends ---- */
 void gw_socket_message(gw_http *http, gw_message *message); /* GW_LINK_... from a worker */

@@ -95,23 +95,26 @@ static gw_ref emptiest_worker(const gw_http *http) {
   return best;
 }
 
-static void open_session(gw_exchange *x, gw_request *request, const uint8_t *resumed_id, const char *why) {
+gw_http_error gw_api_place(gw_http *http, gw_request *request, const uint8_t id[16], gw_ref *ref) {
   uint64_t value;
+  *ref = emptiest_worker(http);
+  gw_map_key key = request->resumes ? gw_key_of_id(id) : (gw_map_key){{0}};
+  if (request->resumes && gw_map_get(&http->sessions, &key, &value))
+    *ref = unpack_ref(value);
+  else
+    request->resumes = false;
+  if (http->draining && !request->resumes)
+    return GW_HTTP_DRAINING; /* who has a session may keep it to the deadline */
+  return spend_offer(http) ? GW_HTTP_OK : GW_HTTP_TOO_MANY;
+}
+
+static void open_session(gw_exchange *x, gw_request *request, const uint8_t *resumed_id, const char *why) {
+  gw_ref ref;
   if (!request) {
     gw_respond_error(x, GW_HTTP_BAD_JSON, why, 0);
     return;
   }
-  gw_ref ref = emptiest_worker(x->http);
-  gw_map_key key = request->resumes ? gw_key_of_id(resumed_id) : (gw_map_key){{0}};
-  if (request->resumes && gw_map_get(&x->http->sessions, &key, &value))
-    ref = unpack_ref(value);
-  else
-    request->resumes = false;
-  gw_http_error error = GW_HTTP_OK;
-  if (x->http->draining && !request->resumes) /* who has a session may have it until the deadline */
-    error = GW_HTTP_DRAINING;
-  else if (!spend_offer(x->http))
-    error = GW_HTTP_TOO_MANY;
+  gw_http_error error = gw_api_place(x->http, request, resumed_id, &ref);
   if (error != GW_HTTP_OK) {
     free(request);
     gw_respond_error(x, error, NULL, 0);
@@ -197,6 +200,10 @@ void gw_api_reply(gw_http *http, gw_reply *reply, gw_ref ref) {
   if (reply->error == GW_HTTP_OK && reply->id[0] && gw_unhex(id, sizeof(id), reply->id)) {
     gw_map_key key = gw_key_of_id(id);
     (void)gw_map_set(&http->sessions, &key, pack_ref(ref)); /* never full: sized for every slot */
+  }
+  if (reply->number & GW_CALLER_BIT) {
+    gw_caller_reply(http, reply, ref);
+    return;
   }
   if (!x) return; /* the client did not wait */
   if (reply->error != GW_HTTP_OK) {
@@ -306,6 +313,9 @@ void gw_api_snapshot(gw_http *http, uint32_t number, gw_snapshot *snapshot) {
     respond_metrics(x);
 }
 
+/* Whoever comes here did not ask for an upgrade: tells a client that was refused one whether the token is right. */
+static void get_socket(gw_exchange *x) { gw_respond_error(x, GW_HTTP_UPGRADE, NULL, 0); }
+
 static void get_health(gw_exchange *x) { respond_json(x, 200, json_pack("{s:s}", "status", "ok")); }
 
 static void get_ready(gw_exchange *x) {
@@ -340,6 +350,7 @@ static const route routes[] = {
     {"/api/sessions/*", GW_DELETE, TOKEN, NULL, delete_session},
     {"/api/sessions/*", GW_GET, ADMIN, NULL, get_session},
     {"/api/sessions", GW_GET, ADMIN, NULL, get_sessions},
+    {"/api/socket", GW_GET, TOKEN, NULL, get_socket},
     {"/api/ice", GW_GET, TOKEN, NULL, get_ice},
     {"/api/ice/status", GW_GET, TOKEN, NULL, get_ice_status},
     {"/healthz", GW_GET, OPEN, NULL, get_health},
@@ -375,10 +386,10 @@ static const route *find_route(const gw_exchange *x, unsigned *methods) {
   return found;
 }
 
-static bool holds_token(gw_exchange *x, const char *token) {
+bool gw_api_holds_token(struct lws *wsi, const char *token) {
   char given[GW_TEXT_MAX + 16];
   size_t len = strlen(token);
-  if (lws_hdr_copy(x->wsi, given, sizeof(given), WSI_TOKEN_HTTP_AUTHORIZATION) < 0) return false;
+  if (lws_hdr_copy(wsi, given, sizeof(given), WSI_TOKEN_HTTP_AUTHORIZATION) < 0) return false;
   return strncasecmp(given, "Bearer ", 7) == 0 && strlen(given + 7) == len &&
          wr_equal_secret(given + 7, token, len);
 }
@@ -386,7 +397,7 @@ static bool holds_token(gw_exchange *x, const char *token) {
 static bool may_enter(gw_exchange *x, access_right right) {
   const gw_config *config = x->http->config;
   const char *token = right == ADMIN ? config->admin_token : config->auth_token;
-  if (right == OPEN || !token[0] || holds_token(x, token)) return true;
+  if (right == OPEN || !token[0] || gw_api_holds_token(x->wsi, token)) return true;
   gw_respond_error(x, GW_HTTP_UNAUTHORIZED, NULL, 0);
   return false;
 }

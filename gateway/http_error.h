@@ -11,6 +11,7 @@
   X(BAD_FRAGMENT, 400, "bad_fragment", "the trickle fragment cannot be read")                           \
   X(LENGTH_REQUIRED, 400, "length_required", "a body with Content-Length is needed")                    \
   X(UNAUTHORIZED, 401, "unauthorized", "a bearer token is needed, and this was none or the wrong one")  \
+  X(ORIGIN, 403, "bad_origin", "a page from elsewhere may not connect")                                 \
   X(NOT_FOUND, 404, "not_found", "there is nothing here")                                               \
   X(NO_SESSION, 404, "no_session", "no such session; it may have ended")                                \
   X(METHOD, 405, "method_not_allowed", "not with this method")                                          \
@@ -18,6 +19,7 @@
   X(TOO_LARGE, 413, "too_large", "the body is larger than 64 KiB")                                      \
   X(MEDIA_TYPE, 415, "unsupported_media_type", "the Content-Type is not one this route takes")          \
   X(NOTHING_IN_COMMON, 422, "nothing_in_common", "the offer has neither Opus audio nor a data channel") \
+  X(UPGRADE, 426, "upgrade_required", "this is for a WebSocket with subprotocol xiaozhi-rtc")           \
   X(TOO_MANY, 429, "too_many_requests", "too many new sessions; try again")                             \
   X(INTERNAL, 500, "internal", "something failed on our side")                                          \
   X(FULL, 503, "full", "too many sessions; try again")                                                  \

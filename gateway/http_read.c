@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define N_CANDIDATES_MAX 64
 
@@ -92,6 +93,28 @@ gw_request *gw_read_offer(wr_bytes body, uint8_t id[16], const char **why) {
   }
   json_decref(root);
   return request;
+}
+
+gw_request *gw_read_hello(wr_bytes message, uint8_t id[16], const char **why) {
+  json_t *root = json_loadb((const char *)message.data, message.len, JSON_REJECT_DUPLICATES, NULL);
+  const char *type = text_at(root, "type");
+  gw_request *request = NULL;
+  *why = "the first message is not a hello";
+  if (type && strcmp(type, "hello") == 0) {
+    request = new_request("", 0);
+    request->purpose = GW_FOR_SOCKET;
+    if (!read_options(request, root, id, why)) {
+      free(request);
+      request = NULL;
+    }
+  }
+  json_decref(root);
+  return request;
+}
+
+bool gw_origin_is_host(const char *origin, const char *host) {
+  const char *authority = strstr(origin, "://");
+  return host[0] && authority && strcasecmp(authority + 3, host) == 0;
 }
 
 /* Appends "candidate:..." and a newline. "" is how some browsers say that there are no more. */

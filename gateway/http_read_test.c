@@ -80,3 +80,35 @@ TEST(http_read_hex_is_exact) {
   CHECK(!gw_unhex(out, 2, "0aF0") && !gw_unhex(out, 2, "0af") && !gw_unhex(out, 2, "0aff0") &&
         !gw_unhex(out, 2, ""));
 }
+
+TEST(http_read_hello_takes_the_options_of_an_offer) {
+  uint8_t id[16];
+  const char *why = NULL;
+  gw_request *r = gw_read_hello(
+      WR_BYTES_LITERAL("{\"type\":\"hello\",\"mode\":\"manual\",\"macAddress\":\"02-00-00-AA-BB-CC\",\"resume\":"
+                       "\"000102030405060708090a0b0c0d0e0f00112233445566778899aabbccddeeff\"}"),
+      id, &why);
+  REQUIRE(r != NULL);
+  CHECK(r->purpose == GW_FOR_SOCKET && r->has_mode && r->mode == XZ_MODE_MANUAL && r->resumes);
+  CHECK(strcmp(r->mac, "02:00:00:aa:bb:cc") == 0);
+  CHECK(id[15] == 0x0f && r->secret[15] == 0xff);
+  free(r);
+  static const char *const bad[] = {
+      "", "{", "[]", "{}", "{\"type\":\"offer\"}", "{\"type\":\"hello\",\"mode\":\"x\"}"};
+  for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    why = NULL;
+    CHECK(gw_read_hello(wr_bytes_of(bad[i], strlen(bad[i])), id, &why) == NULL && why);
+  }
+}
+
+TEST(http_read_origin) {
+  CHECK(gw_origin_is_host("http://127.0.0.1:51000", "127.0.0.1:51000"));
+  CHECK(gw_origin_is_host("https://Gateway.example", "gateway.example"));
+  CHECK(gw_origin_is_host("http://[::1]:51000", "[::1]:51000"));
+  CHECK(!gw_origin_is_host("http://127.0.0.1:51001", "127.0.0.1:51000"));
+  CHECK(!gw_origin_is_host("https://evil.example", "gateway.example"));
+  CHECK(!gw_origin_is_host("https://gateway.example.evil", "gateway.example"));
+  CHECK(!gw_origin_is_host("null", "gateway.example"));
+  CHECK(!gw_origin_is_host("", ""));
+  CHECK(!gw_origin_is_host("://", ""));
+}

@@ -128,7 +128,7 @@ static void say_early(gw_session *s) {
 
 static void silence_answer(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
-  gw_downlink_flush(&s->down);
+  gw_session_hush(s);
   link->awaits_sound = false;
   if (link->page_hears) gw_page_tts(s, "stop", now);
   link->page_hears = false;
@@ -423,7 +423,7 @@ static void play_audio(gw_session *s, const gw_downlink_item *item, wr_time now)
     gw_histogram_add(&s->worker->metrics.turn_latency, now - link->asked_at);
     link->awaits_sound = false;
   }
-  wr_err err = wr_conn_send_audio(s->conn, item->opus, item->timestamp, item->marker, now);
+  wr_err err = gw_session_send_audio(s, item, now);
   if (err && !item->silent) count(s, GW_SPEECH_REFUSED);
   s->dirty = true;
 }
@@ -442,7 +442,7 @@ static void on_answer_heard(gw_session *s, wr_time now) {
 void gw_link_play(gw_session *s, wr_time now) {
   gw_downlink_item item = {.kind = GW_DOWNLINK_END};
   /* One packet at a time: the connection has room for one, and settle drains it before it comes back for more. */
-  while (s->conn && item.kind != GW_DOWNLINK_AUDIO && gw_downlink_poll(&s->down, &item, now)) {
+  while (gw_session_has_peer(s) && item.kind != GW_DOWNLINK_AUDIO && gw_downlink_poll(&s->down, &item, now)) {
     switch (item.kind) {
       case GW_DOWNLINK_AUDIO: play_audio(s, &item, now); break;
       case GW_DOWNLINK_TEXT:

@@ -13,7 +13,7 @@
 static void count(gw_session *s, gw_counter counter) { s->worker->metrics.counter[counter]++; }
 
 static void send_message(gw_session *s, uint16_t channel, bool is_text, wr_bytes message, wr_time now) {
-  if (wr_conn_send_message(s->conn, channel, is_text, message, now) == WR_OK) {
+  if (gw_session_send_message(s, channel, is_text, message, now) == WR_OK) {
     count(s, GW_MESSAGES_OUT);
     s->messages_out++;
   } else {
@@ -23,7 +23,7 @@ static void send_message(gw_session *s, uint16_t channel, bool is_text, wr_bytes
 }
 
 void gw_page_say(gw_session *s, const char *json, wr_time now) {
-  if (!s->has_chat || !s->conn) return;
+  if (!s->has_chat || !gw_session_has_peer(s)) return;
   send_message(s, s->chat, true, wr_bytes_of(json, strlen(json)), now);
 }
 

@@ -18,20 +18,23 @@
 
 typedef enum gw_kind {
   /* to a worker */
-  GW_DATAGRAM,    /* from another worker whose socket it came to: |path|, bytes */
-  GW_ROUTE,       /* from another worker: |ref| sends to |path.remote| */
-  GW_OFFER,       /* owned gw_request; |ref| names a session to resume or renegotiate, or none */
-  GW_FRAGMENT,    /* owned gw_request: application/trickle-ice-sdpfrag */
-  GW_CANDIDATES,  /* owned gw_request: "candidate:..." lines; |number| 1: these were the last */
-  GW_HANGUP,      /* |number|: request */
-  GW_LINK_OPENED, /* the backend's WebSocket is up */
-  GW_LINK_TEXT,   /* bytes or owned */
-  GW_LINK_BINARY, /* bytes or owned */
-  GW_LINK_SENT,   /* |number| bytes left our queue: credit */
-  GW_LINK_CLOSED, /* |number|: close code or 0; bytes: reason */
-  GW_PHOTO_DONE,  /* |number|: the tool call; owned text; |owned_len| 1: success */
-  GW_SNAPSHOT,    /* |number|: request */
-  GW_DRAIN,       /* |number|: seconds */
+  GW_DATAGRAM,     /* from another worker whose socket it came to: |path|, bytes */
+  GW_ROUTE,        /* from another worker: |ref| sends to |path.remote| */
+  GW_OFFER,        /* owned gw_request; |ref| names a session to resume or renegotiate, or none */
+  GW_FRAGMENT,     /* owned gw_request: application/trickle-ice-sdpfrag */
+  GW_CANDIDATES,   /* owned gw_request: "candidate:..." lines; |number| 1: these were the last */
+  GW_HANGUP,       /* |number|: request */
+  GW_LINK_OPENED,  /* the backend's WebSocket is up */
+  GW_LINK_TEXT,    /* bytes or owned */
+  GW_LINK_BINARY,  /* bytes or owned */
+  GW_LINK_SENT,    /* |number| bytes left our queue: credit */
+  GW_LINK_CLOSED,  /* |number|: close code or 0; bytes: reason */
+  GW_PHOTO_DONE,   /* |number|: the tool call; owned text; |owned_len| 1: success */
+  GW_CALLER_TEXT,  /* |number|: the caller's WebSocket; bytes or owned */
+  GW_CALLER_BYTES, /* the same: a piece of sound, or of a photo */
+  GW_CALLER_GONE,  /* the same; bytes: gw_farewell */
+  GW_SNAPSHOT,     /* |number|: request */
+  GW_DRAIN,        /* |number|: seconds */
   GW_STOP,
   /* to the HTTP thread */
   GW_REPLY,        /* owned gw_reply; |ref| of the session if there is one */
@@ -40,19 +43,36 @@ typedef enum gw_kind {
   GW_LINK_SEND_TEXT,
   GW_LINK_SEND_BINARY,
   GW_LINK_CLOSE,     /* |number|: code; bytes: reason */
+  GW_CALLER_SAY,     /* |number|: the caller's WebSocket; text, bytes or owned */
+  GW_CALLER_PLAY,    /* the same: samples */
+  GW_CALLER_HUSH,    /* the same: samples not yet sent are thrown away; then the text in bytes */
+  GW_CALLER_CLOSE,   /* the same; bytes: gw_farewell, then the reason */
   GW_PHOTO,          /* owned gw_photo */
   GW_SNAPSHOT_TAKEN, /* owned gw_snapshot; |number|: request */
   GW_DRAINED,        /* the worker has no session left, or time is up */
 } gw_kind;
 
-typedef enum gw_purpose { GW_FOR_PAGE, GW_FOR_WHIP, GW_FOR_ECHO } gw_purpose;
+typedef enum gw_purpose { GW_FOR_PAGE, GW_FOR_WHIP, GW_FOR_ECHO, GW_FOR_SOCKET } gw_purpose;
+
+/* Numbers of requests and of callers' WebSockets are told apart by this bit. */
+#define GW_CALLER_BIT 0x80000000u
+
+/* How a caller's WebSocket ends: close codes (RFC 6455 7.4; 4000 and up are ours). */
+typedef enum gw_farewell {
+  GW_FAREWELL_NORMAL = 1000,
+  GW_FAREWELL_DRAINED = 1001,
+  GW_FAREWELL_REFUSED = 1013,  /* an error message came before */
+  GW_FAREWELL_HANGUP = 4000,   /* from the caller: do not keep the session */
+  GW_FAREWELL_REPLACED = 4001, /* another connection took the session */
+  GW_FAREWELL_LOST = 1006,     /* never on the wire: no word was said */
+} gw_farewell;
 
 typedef struct gw_identity {
   char mac[18], client_id[37];
 } gw_identity;
 
 typedef struct gw_request {
-  uint32_t number; /* of the HTTP request */
+  uint32_t number; /* of the HTTP request, or of the caller's WebSocket */
   gw_purpose purpose;
   uint8_t secret[16]; /* resume */
   bool resumes;

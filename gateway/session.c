@@ -55,6 +55,28 @@ static void refuse(gw_session *s, const gw_request *request, gw_http_error error
   send_reply(s->worker, reply, (gw_ref){.slot = GW_SLOT_NONE});
 }
 
+void gw_session_refuse(gw_session *s, const gw_request *request, gw_http_error error) {
+  refuse(s, request, error, NULL);
+}
+
+gw_reply *gw_session_reply(gw_session *s, const gw_request *request) {
+  gw_reply *reply = new_reply(request, GW_HTTP_OK);
+  memcpy(reply->id, s->id_text, sizeof(reply->id));
+  gw_hex(reply->token, s->id, 16);
+  gw_hex(reply->token + GW_ID_HEX, s->secret, 16);
+  reply->resumed = request->resumes;
+  return reply;
+}
+
+void gw_session_send_reply(gw_session *s, gw_reply *reply, const gw_request *request) {
+  wr_time ready_at = gw_now();
+  send_reply(s->worker, reply, gw_session_ref(s));
+  gw_histogram_add(&s->worker->metrics.connect[GW_PHASE_SIGNALLING], ready_at - request->received_at);
+  if (s->offered_at) return; /* a restart of ICE, which is the same connection */
+  s->offered_at = request->received_at;
+  s->answered_at = ready_at;
+}
+
 static gw_http_error error_of(wr_err err) {
   switch (err) {
     case WR_ERR_UNSUPPORTED: return GW_HTTP_NOTHING_IN_COMMON;
@@ -95,13 +117,19 @@ static void drop_conn(gw_session *s) {
   s->conn = NULL;
   gw_page_closed(s);
   s->announced = s->heard = false;
-  s->offered_at = 0;
   gw_worker_forget(s->worker, s);
+}
+
+/* Whatever connects it to its caller. */
+static void drop_peer(gw_session *s, const char *why) {
+  drop_conn(s);
+  gw_caller_close(s, GW_FAREWELL_REPLACED, why);
+  s->offered_at = 0;
 }
 
 /* The answer to |request| by |s->conn|; sends the reply. */
 static bool answer(gw_session *s, const gw_request *request, wr_time now) {
-  gw_reply *reply = new_reply(request, GW_HTTP_OK);
+  gw_reply *reply = gw_session_reply(s, request);
   wr_sdp_error why = {0};
   wr_err err = wr_conn_accept_offer(s->conn, wr_bytes_of(request->text, request->len), s->worker->scratch, &why,
                                     reply->text, ANSWER_MAX, &reply->len, now);
@@ -110,17 +138,17 @@ static bool answer(gw_session *s, const gw_request *request, wr_time now) {
     refuse(s, request, error_of(err), &why);
     return false;
   }
-  memcpy(reply->id, s->id_text, sizeof(reply->id));
-  gw_hex(reply->token, s->id, 16);
-  gw_hex(reply->token + GW_ID_HEX, s->secret, 16);
-  reply->resumed = request->resumes;
-  send_reply(s->worker, reply, gw_session_ref(s));
-  wr_time ready_at = gw_now();
-  gw_histogram_add(&s->worker->metrics.connect[GW_PHASE_SIGNALLING], ready_at - request->received_at);
-  if (!s->offered_at) { /* not a restart of ICE, which is the same connection */
-    s->offered_at = request->received_at;
-    s->answered_at = ready_at;
-  }
+  gw_session_send_reply(s, reply, request);
+  return true;
+}
+
+/* A connection, or a socket that is there already, for |request|; answers. false: refused. */
+static bool take_peer(gw_session *s, const gw_request *request, wr_time now) {
+  if (request->purpose == GW_FOR_SOCKET) return gw_caller_open(s, request, now);
+  start_conn(s, now);
+  if (!answer(s, request, now)) return false;
+  set_state(s, GW_SESSION_CONNECTING, now + WR_S(config_of(s)->connect_seconds));
+  gw_log(GW_INFO, "session", "session", s->id_text, "state", request->resumes ? "resumed" : "connecting", NULL);
   return true;
 }
 
@@ -155,11 +183,8 @@ void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {
   gw_link_init(s);
   s->link.mode = request->has_mode ? request->mode : XZ_MODE_AUTO;
   set_state(s, GW_SESSION_NEW, WR_NEVER);
-  start_conn(s, now);
-  if (answer(s, request, now)) {
+  if (take_peer(s, request, now)) {
     count(s, GW_SESSIONS_OPENED);
-    set_state(s, GW_SESSION_CONNECTING, now + WR_S(config_of(s)->connect_seconds));
-    gw_log(GW_INFO, "session", "session", s->id_text, "state", "connecting", NULL);
     gw_session_settle(s, now);
     return;
   }
@@ -179,17 +204,14 @@ static bool would_agree(gw_session *s, const gw_request *request) {
 }
 
 static void resume(gw_session *s, const gw_request *request, wr_time now) {
-  if (!would_agree(s, request)) return;
-  if (s->conn) drop_conn(s);
-  start_conn(s, now);
-  if (!answer(s, request, now)) {
+  if (request->purpose != GW_FOR_SOCKET && !would_agree(s, request)) return;
+  drop_peer(s, "another connection took the session");
+  gw_downlink_pause(&s->down, true, now);
+  if (!take_peer(s, request, now)) {
     gw_session_close(s, GW_END_LOST, now);
     return;
   }
-  gw_downlink_pause(&s->down, true, now);
   count(s, GW_SESSIONS_RESUMED);
-  set_state(s, GW_SESSION_CONNECTING, now + WR_S(config_of(s)->connect_seconds));
-  gw_log(GW_INFO, "session", "session", s->id_text, "state", "resumed", NULL);
 }
 
 void gw_session_reoffer(gw_session *s, const gw_request *request, wr_time now) {
@@ -242,6 +264,32 @@ void gw_session_candidates(gw_session *s, const gw_request *request, bool last, 
   gw_session_settle(s, now);
 }
 
+/* ---- to the caller ---- */
+
+bool gw_session_has_peer(const gw_session *s) { return s->conn || s->caller.number; }
+
+wr_err gw_session_send_message(gw_session *s, uint16_t channel, bool is_text, wr_bytes message, wr_time now) {
+  if (s->conn) return wr_conn_send_message(s->conn, channel, is_text, message, now);
+  return gw_caller_say(s, is_text, message);
+}
+
+wr_err gw_session_send_audio(gw_session *s, const gw_downlink_item *item, wr_time now) {
+  if (s->conn) return wr_conn_send_audio(s->conn, item->opus, item->timestamp, item->marker, now);
+  return gw_caller_play(s, item->opus);
+}
+
+void gw_session_hush(gw_session *s) {
+  gw_downlink_flush(&s->down);
+  if (s->caller.number) gw_caller_hush(s); /* a peer connection holds a frame or two */
+}
+
+bool gw_session_stats(const gw_session *s, wr_conn_stats *stats) {
+  *stats = (wr_conn_stats){0};
+  if (s->conn) wr_conn_get_stats(s->conn, stats);
+  if (s->caller.number) gw_caller_stats(s, stats);
+  return gw_session_has_peer(s);
+}
+
 /* ---- events ---- */
 
 static void record_phases(gw_session *s, wr_time now) {
@@ -257,15 +305,17 @@ static void record_phases(gw_session *s, wr_time now) {
 
 static void record_since_answer(gw_session *s, gw_phase phase, wr_time now) {
   wr_conn_stats stats;
-  wr_conn_get_stats(s->conn, &stats);
-  if (stats.agreed_at) gw_histogram_add(&s->worker->metrics.connect[phase], now - stats.agreed_at);
+  if (gw_session_stats(s, &stats) && stats.agreed_at)
+    gw_histogram_add(&s->worker->metrics.connect[phase], now - stats.agreed_at);
 }
 
-static void on_connected(gw_session *s, wr_time now) {
+void gw_session_connected(gw_session *s, wr_time now) {
   bool was_degraded = s->state == GW_SESSION_DEGRADED;
   set_state(s, GW_SESSION_CONNECTED, WR_NEVER);
-  count(s, GW_CONN_CONNECTED);
-  record_phases(s, now);
+  if (s->conn) {
+    count(s, GW_CONN_CONNECTED);
+    record_phases(s, now);
+  }
   gw_downlink_pause(&s->down, false, now);
   if (s->link.listening && !s->up.active) gw_uplink_start(&s->up, s->link.mode != XZ_MODE_MANUAL, now);
   if (!was_degraded) gw_log(GW_INFO, "session", "session", s->id_text, "state", "connected", NULL);
@@ -275,7 +325,7 @@ static void on_connected(gw_session *s, wr_time now) {
 }
 
 /* The peer is gone: its conversation waits for it, if there is one. */
-static void lose(gw_session *s, wr_end end, wr_time now) {
+void gw_session_lose(gw_session *s, wr_end end, wr_time now) {
   bool keeps = !s->echo && config_of(s)->resume_seconds && (s->link.state != GW_LINK_OFF || s->had_chat);
   gw_counter why = GW_END_REMOTE;
   if (end == WR_END_ICE_FAILED) why = GW_END_ICE_FAILED;
@@ -299,7 +349,7 @@ static void on_state(gw_session *s, const wr_event *event, wr_time now) {
   switch (event->state) {
     case WR_CONN_NEW:
     case WR_CONN_CONNECTING: return;
-    case WR_CONN_CONNECTED: on_connected(s, now); return;
+    case WR_CONN_CONNECTED: gw_session_connected(s, now); return;
     case WR_CONN_DISCONNECTED:
       count(s, GW_CONN_DISCONNECTED);
       if (s->state == GW_SESSION_CONNECTED) set_state(s, GW_SESSION_DEGRADED, WR_NEVER);
@@ -307,12 +357,12 @@ static void on_state(gw_session *s, const wr_event *event, wr_time now) {
       return;
     case WR_CONN_CLOSED:
       count(s, GW_CONN_CLOSED);
-      if (!s->closing) lose(s, event->end, now);
+      if (!s->closing) gw_session_lose(s, event->end, now);
       return;
   }
 }
 
-static void on_audio(gw_session *s, const wr_audio *audio, wr_time now) {
+void gw_session_heard(gw_session *s, const wr_audio *audio, wr_time now) {
   if (!s->heard) {
     s->heard = true;
     record_since_answer(s, GW_PHASE_FIRST_MEDIA, now);
@@ -325,7 +375,8 @@ static void on_audio(gw_session *s, const wr_audio *audio, wr_time now) {
   uint8_t copy[WR_CONN_AUDIO_MAX]; /* the payload may not outlive the call that sends it */
   if (audio->payload.len > sizeof(copy)) return;
   memcpy(copy, audio->payload.data, audio->payload.len);
-  (void)wr_conn_send_audio(s->conn, wr_bytes_of(copy, audio->payload.len), audio->timestamp, false, now);
+  gw_downlink_item item = {.opus = wr_bytes_of(copy, audio->payload.len), .timestamp = audio->timestamp};
+  (void)gw_session_send_audio(s, &item, now);
 }
 
 static void on_channel_open(gw_session *s, const wr_event *event, wr_time now) {
@@ -336,7 +387,7 @@ static void on_channel_open(gw_session *s, const wr_event *event, wr_time now) {
 static void on_event(gw_session *s, const wr_event *event, wr_time now) {
   switch (event->kind) {
     case WR_EVENT_STATE: on_state(s, event, now); return;
-    case WR_EVENT_AUDIO: on_audio(s, &event->audio, now); return;
+    case WR_EVENT_AUDIO: gw_session_heard(s, &event->audio, now); return;
     case WR_EVENT_DATA_READY: record_since_answer(s, GW_PHASE_DATA, now); return;
     case WR_EVENT_CHANNEL_OPEN: on_channel_open(s, event, now); return;
     case WR_EVENT_MESSAGE: gw_page_recv(s, event, now); return;
@@ -379,10 +430,10 @@ static void pump(gw_session *s, wr_time now) {
 
 static void sample_quality(gw_session *s, wr_time now) {
   wr_conn_stats stats;
-  wr_conn_get_stats(s->conn, &stats);
+  if (!gw_session_stats(s, &stats)) return;
   s->quality_at = now + QUALITY_US;
   if (stats.rtt_us) gw_histogram_add(&s->worker->metrics.rtt, stats.rtt_us);
-  if (stats.rtp_packets_in) gw_histogram_add(&s->worker->metrics.jitter, stats.jitter_us);
+  if (s->conn && stats.rtp_packets_in) gw_histogram_add(&s->worker->metrics.jitter, stats.jitter_us);
   gw_page_say_quality(s, &stats, now);
 }
 
@@ -418,7 +469,7 @@ void gw_session_tick(gw_session *s, wr_time now) {
     return;
   }
   if (s->conn && now >= wr_conn_deadline(s->conn)) wr_conn_tick(s->conn, now);
-  if (s->conn && now >= s->quality_at) sample_quality(s, now);
+  if (gw_session_has_peer(s) && now >= s->quality_at) sample_quality(s, now);
   if (!s->echo) {
     gw_uplink_tick(&s->up, now);
     gw_link_tick(s, now);
@@ -452,6 +503,7 @@ void gw_session_close(gw_session *s, gw_counter end, wr_time now) {
     pump(s, now);
     drop_conn(s);
   }
+  gw_caller_close(s, end == GW_END_DRAINED ? GW_FAREWELL_DRAINED : GW_FAREWELL_NORMAL, end_text(end));
   gw_link_close(s, "the caller hung up");
   gw_downlink_wipe(&s->down);
   gw_page_wipe(s);
@@ -479,8 +531,7 @@ static void emit_uplink(void *ctx, wr_bytes opus) {
 void gw_session_timeline(const gw_session *s, gw_timeline *timeline) {
   wr_conn_stats stats;
   *timeline = (gw_timeline){.offered_at = s->offered_at, .answered_at = s->offered_at ? s->answered_at : 0};
-  if (!s->conn) return;
-  wr_conn_get_stats(s->conn, &stats);
+  if (!gw_session_stats(s, &stats)) return;
   timeline->ice_at = stats.ice_connected_at;
   timeline->dtls_at = stats.dtls_connected_at;
   timeline->data_at = stats.data_ready_at;
@@ -488,7 +539,7 @@ void gw_session_timeline(const gw_session *s, gw_timeline *timeline) {
 }
 
 void gw_session_describe(const gw_session *s, gw_session_row *row, wr_time now) {
-  static const char *const purposes[] = {"page", "whip", "echo"};
+  static const char *const purposes[] = {"page", "whip", "echo", "socket"};
   *row = (gw_session_row){.state = gw_session_state_text(s->state),
                           .backend = s->echo ? "echo" : gw_link_state_text(s->link.state),
                           .purpose = purposes[s->purpose],
@@ -497,9 +548,8 @@ void gw_session_describe(const gw_session *s, gw_session_row *row, wr_time now) 
                           .messages_out = s->messages_out};
   memcpy(row->id, s->id_text, sizeof(row->id));
   gw_session_timeline(s, &row->timeline);
-  if (!s->conn) return;
   wr_conn_stats stats;
-  wr_conn_get_stats(s->conn, &stats);
+  if (!gw_session_stats(s, &stats)) return;
   row->rtt_us = stats.rtt_us;
   row->jitter_us = stats.jitter_us;
   row->rtp_packets_in = stats.rtp_packets_in;

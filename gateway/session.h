@@ -10,6 +10,7 @@
 #define GATEWAY_SESSION_H
 
 #include "gateway/downlink.h"
+#include "gateway/pcm.h"
 #include "gateway/protocol.h"
 #include "gateway/uplink.h"
 #include "wr/conn.h"
@@ -62,6 +63,14 @@ typedef struct gw_link {
   xz_client *client; /* in the slot's cold part */
 } gw_link;
 
+/* The caller's end where there is no WebRTC: a WebSocket at the HTTP thread, and samples (gateway/caller.c). */
+typedef struct gw_caller {
+  uint32_t number; /* of the socket; 0: there is none */
+  gw_pcm *pcm;     /* while there is one */
+  wr_time opened_at, first_sound_at;
+  uint64_t sound_in, sound_out, sound_dropped; /* pieces */
+} gw_caller;
+
 /* The part of a slot whose pages stay untouched without an assistant. Not zeroed. */
 typedef struct gw_cold {
   char *kept[GW_N_KEPT]; /* messages for when there is a channel again */
@@ -74,13 +83,14 @@ typedef struct gw_session {
   uint32_t slot, generation;
   gw_session_state state;
   gw_purpose purpose;
-  bool echo;      /* audio and messages go straight back */
-  bool dirty;     /* something may wait in |conn|: settle goes round again */
-  bool announced; /* phases of connecting were recorded */
-  bool heard;     /* first audio was recorded */
-  bool closing;   /* to be torn down at the end of settle */
-  gw_counter end; /* why */
-  wr_conn *conn;  /* NULL: wiped */
+  bool echo;        /* audio and messages go straight back */
+  bool dirty;       /* something may wait in |conn|: settle goes round again */
+  bool announced;   /* phases of connecting were recorded */
+  bool heard;       /* first audio was recorded */
+  bool closing;     /* to be torn down at the end of settle */
+  gw_counter end;   /* why */
+  wr_conn *conn;    /* NULL: wiped */
+  gw_caller caller; /* at most one of the two */
   void *conn_memory;
   uint8_t id[16], secret[16];
   char id_text[GW_ID_HEX + 1];
@@ -121,6 +131,29 @@ void gw_session_tick(gw_session *session, wr_time now);
 void gw_session_close(gw_session *session, gw_counter end, wr_time now);
 void gw_session_settle(gw_session *session, wr_time now);
 void gw_session_timeline(const gw_session *session, gw_timeline *timeline);
+
+/* ---- to the caller, over whatever there is ---- */
+bool gw_session_has_peer(const gw_session *session); /* false: lost */
+wr_err gw_session_send_message(gw_session *session, uint16_t channel, bool is_text, wr_bytes message, wr_time now);
+wr_err gw_session_send_audio(gw_session *session, const gw_downlink_item *item, wr_time now);
+void gw_session_hush(gw_session *session); /* nothing of the answer leaves, or is heard, any more */
+bool gw_session_stats(const gw_session *session, wr_conn_stats *stats); /* false: no peer; all zero */
+void gw_session_heard(gw_session *session, const wr_audio *audio, wr_time now);
+void gw_session_connected(gw_session *session, wr_time now);
+void gw_session_lose(gw_session *session, wr_end end, wr_time now);
+gw_reply *gw_session_reply(gw_session *session, const gw_request *request); /* filled but for the text */
+void gw_session_send_reply(gw_session *session, gw_reply *reply, const gw_request *request);
+void gw_session_refuse(gw_session *session, const gw_request *request, gw_http_error error);
+
+/* ---- gateway/caller.c: a WebSocket for a peer ---- */
+/* The socket |request->number| is the caller's; answers. false: refused, nothing changed. */
+bool gw_caller_open(gw_session *session, const gw_request *request, wr_time now);
+void gw_caller_message(gw_session *session, const gw_message *message, wr_time now);
+void gw_caller_close(gw_session *session, gw_farewell code, const char *reason); /* does nothing if there is none */
+wr_err gw_caller_say(gw_session *session, bool is_text, wr_bytes message);
+wr_err gw_caller_play(gw_session *session, wr_bytes opus);
+void gw_caller_hush(gw_session *session);
+void gw_caller_stats(const gw_session *session, wr_conn_stats *stats);
 /* For admin and metrics. */
 void gw_session_describe(const gw_session *session, gw_session_row *row, wr_time now);
 

@@ -370,6 +370,14 @@ static void on_message(gw_worker *w, gw_message *m, wr_time now) {
       close_all(w, now);
       w->stopped = true;
       break;
+    case GW_CALLER_TEXT:
+    case GW_CALLER_BYTES:
+    case GW_CALLER_GONE:
+      s = session_of(w, m->ref);
+      if (!s) break;
+      gw_caller_message(s, m, now);
+      gw_session_settle(s, now);
+      break;
     default: /* of a session's backend */
       s = session_of(w, m->ref);
       if (!s) break;
