@@ -223,6 +223,7 @@ typedef struct wr_conn_stats {
   uint64_t rtp_lost, rtp_late, rtp_duplicate, rtp_reordered;
   uint32_t jitter_us;           /* of the audio we receive (RFC 3550 A.8) */
   uint32_t rtt_us;              /* latest: RTCP if known, else ICE */
+  uint32_t checks_answered;     /* ICE checks of ours that the peer answered: proof of a living path */
   uint8_t remote_fraction_lost; /* of what we send, /256, from the last report */
   uint32_t remote_jitter_us;
   uint64_t messages_in, messages_out;

@@ -445,6 +445,7 @@ const wr_agreement *wr_conn_agreement(const wr_conn *conn) { return conn->agreed
 void wr_conn_get_stats(const wr_conn *conn, wr_conn_stats *stats) {
   const media *m = &conn->media;
   *stats = conn->stats;
+  if (conn->ice) stats->checks_answered = wr_ice_get_stats(conn->ice)->responses_received;
   stats->rtp_lost = m->reorder.n_lost;
   stats->rtp_late = m->reorder.n_late;
   stats->rtp_duplicate = m->reorder.n_duplicate;

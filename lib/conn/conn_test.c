@@ -497,6 +497,8 @@ TEST(conn_restart_leads_to_a_new_address) {
   CHECK_EQ(wr_conn_send_message(w->a.conn, w->a.channel, true, WR_BYTES_LITERAL("moving"), w->now), WR_OK);
   run_until(w, w->now + WR_S(12));
   CHECK_EQ(w->a.state, WR_CONN_DISCONNECTED);
+  wr_conn_stats before, after;
+  wr_conn_get_stats(w->a.conn, &before);
   w->lets_pass = NULL;
   w->a.addr.port = 1001;
   CHECK_EQ(wr_conn_add_local(w->a.conn, &w->a.addr, &w->a.addr, w->now), WR_OK);
@@ -504,6 +506,8 @@ TEST(conn_restart_leads_to_a_new_address) {
   run_until(w, w->now + WR_S(1));
   wr_path path;
   CHECK(wr_conn_selected_path(w->a.conn, &path) && path.local.port == 1001);
+  wr_conn_get_stats(w->a.conn, &after);
+  CHECK(before.checks_answered > 0 && after.checks_answered > before.checks_answered);
   CHECK_EQ(w->a.state, WR_CONN_CONNECTED);
   CHECK_EQ(w->b.state, WR_CONN_CONNECTED);
   run_until(w, w->now + WR_S(60)); /* SCTP's timer had backed off */
