@@ -2,20 +2,21 @@
  *
  * Why these numbers. An attempt that costs nothing is made at once. Then the waits grow to 2.8 s: a restarted
  * gateway must be found within 3 s of its return, which rules out the 7 to 10 s at which others end; with full
- * jitter a crowd of N pages still asks only N / 1.4 times a second. After half a minute nobody expects a quick
- * return: 5 s, 10 s. The specification's 3 attempts of 1, 2, 4 s end after 7 s, before a phone has changed from
- * Wi-Fi to cellular. */
+ * jitter a crowd of N pages still asks only N / 1.4 times a second. There it stays until the overall deadline: a
+ * gateway that refuses at once is asked a dozen times within 10 s, so longer waits further up the list would come
+ * long before anybody has lost hope. |max_attempts| is what fits into that deadline, and some. The specification's
+ * 3 attempts of 1, 2, 4 s end after 7 s, before a phone has changed from Wi-Fi to cellular. */
 #include "manager/ladder.h"
 
 void mgr_settings_default(mgr_settings *s) {
-  static const uint32_t backoff_ms[MGR_N_BACKOFF] = {0,    300,  800,  1500, 2200, 2600,
-                                                     2800, 2800, 2800, 2800, 5000, 10000};
+  static const uint32_t backoff_ms[] = {0, 300, 800, 1500, 2200, 2600, 2800};
+  const uint32_t n_backoff = sizeof backoff_ms / sizeof *backoff_ms;
   *s = (mgr_settings){
       .seed = 1,
       .prepare = MGR_PREPARE_CONNECT,
       .prepared_idle_ms = 300000,
-      .n_backoff = MGR_N_BACKOFF,
-      .max_attempts = 24,
+      .n_backoff = n_backoff,
+      .max_attempts = 60,
       .jitter = true,
       .retry_after_max_ms = 60000,
       .servers_ms = 1500,
@@ -40,7 +41,7 @@ void mgr_settings_default(mgr_settings *s) {
       .press_ms = 250,
       .thinking_ms = 10000,
   };
-  for (int i = 0; i < MGR_N_BACKOFF; i++) s->backoff_ms[i] = backoff_ms[i];
+  for (uint32_t i = 0; i < n_backoff; i++) s->backoff_ms[i] = backoff_ms[i];
   mgr_bitrate_settings_default(&s->bitrate);
 }
 

@@ -461,8 +461,9 @@ static void advance(mgr_manager *m, mgr_time now) {
   mgr_time gap_us = now - m->now;
   m->now = now;
   if (late_us > LATE_US) mgr_alive_late(&m->alive, late_us);
-  if (late_us < SLEPT_US || m->frozen) return;
+  if (late_us < SLEPT_US) return;
   if (m->overall_until != MGR_NEVER) m->overall_until = mgr_time_add(m->overall_until, gap_us);
+  if (m->frozen) return;
   if (m->step != MGR_STEP_UP && m->step_until != MGR_NEVER) m->step_until = now;
   mgr_recover_look(m, MGR_REASON_RESUMED);
 }
