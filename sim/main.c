@@ -8,10 +8,12 @@
 #include <time.h>
 
 #include "sim/call.h"
+#include "sim/faults.h"
 #include "sim/seeded_openssl.h"
 #include "wr/crypto_openssl.h"
 
 #define SEEDS_MAX 1000000
+#define SHOWN_FAILURES 3 /* of one fault */
 #define REPEATED_SEEDS 5 /* per check: run twice, digests compared */
 
 typedef struct scenario {
@@ -145,6 +147,73 @@ static bool run_scenario(const scenario *s, const options *o) {
   return !n_failed;
 }
 
+/* ---- faults ---- */
+
+typedef struct tally {
+  figures took;
+  uint64_t n_tried, n_failed;
+  uint64_t by_rung[MGR_RUNG_NEW + 1], n_unnoticed; /* recovered: by the highest rung, or without any trouble */
+  wr_time longest_us;
+  uint64_t longest_seed;
+} tally;
+
+static void print_tally(size_t fault, tally *t) {
+  figures *f = &t->took;
+  double at[3] = {0};
+  if (f->n) {
+    qsort(f->values, f->n, sizeof *f->values, by_time);
+    const wr_time chosen[3] = {f->values[f->n / 2], f->values[f->n * 95 / 100], f->values[f->n - 1]};
+    for (int i = 0; i < 3; i++) at[i] = (double)chosen[i] / 1000;
+  }
+  printf("%-4s %-20s %5llu/%-5llu %7.0f %7.0f %7.0f   %5llu %5llu %5llu %5llu %5llu   %llu\n",
+         t->n_failed ? "FAIL" : "ok", sim_fault_name(fault), (unsigned long long)f->n,
+         (unsigned long long)t->n_tried, at[0], at[1], at[2], (unsigned long long)t->n_unnoticed,
+         (unsigned long long)t->by_rung[MGR_RUNG_FIRST], (unsigned long long)t->by_rung[MGR_RUNG_RESTART],
+         (unsigned long long)t->by_rung[MGR_RUNG_RESUME], (unsigned long long)t->by_rung[MGR_RUNG_NEW],
+         (unsigned long long)t->longest_seed);
+}
+
+static bool run_fault(size_t i, const options *o) {
+  tally t = {.took = {calloc((size_t)o->n_seeds, sizeof(wr_time)), 0}};
+  if (!t.took.values) return false;
+  for (uint64_t seed = o->seed; seed < o->seed + o->n_seeds; seed++) {
+    sim_fault_result r = sim_fault_run(i, crypto_pair, seed, o->trace ? stdout : NULL);
+    t.n_tried++;
+    if (r.fault) {
+      if (t.n_failed++ >= SHOWN_FAILURES) continue;
+      printf("FAIL faults %s seed=%llu: %s, %s -- ./dev sim faults %s --seed %llu --trace\n", sim_fault_name(i),
+             (unsigned long long)seed, r.fault, r.state_text, sim_fault_name(i), (unsigned long long)seed);
+      continue;
+    }
+    t.took.values[t.took.n++] = r.took_us;
+    if (r.took_us > t.longest_us) {
+      t.longest_us = r.took_us;
+      t.longest_seed = seed;
+    }
+    if (r.troubled)
+      t.by_rung[r.rung]++;
+    else
+      t.n_unnoticed++;
+  }
+  print_tally(i, &t);
+  free(t.took.values);
+  return !t.n_failed;
+}
+
+/* One fault, or all: |name| NULL. */
+static void run_faults(const char *name, const options *o, unsigned *n_passed, unsigned *n_failed) {
+  if (!open_crypto(false)) return;
+  printf("     %-20s %11s %7s %7s %7s   highest rung of recovery\n", "fault", "recovered", "p50 ms", "p95", "max");
+  printf("     %-20s %11s %7s %7s %7s   %5s %5s %5s %5s %5s\n", "", "", "", "", "", "none", "first", "ICE",
+         "resume", "new");
+  for (size_t i = 0; i < sim_faults_n(); i++) {
+    if (name && strcmp(name, sim_fault_name(i))) continue;
+    bool held = run_fault(i, o);
+    *n_passed += held;
+    *n_failed += !held;
+  }
+}
+
 /* Every scenario at every loss: the first with all seeds, the others with a tenth, with OpenSSL a twentieth. */
 static int check_all(options o) {
   static const double losses[] = {0, 5, 10, 25};
@@ -162,6 +231,8 @@ static int check_all(options o) {
       }
     }
   }
+  o.n_seeds = (n_seeds + 9) / 10;
+  run_faults(NULL, &o, &n_passed, &n_failed);
   printf("%u passed, %u failed\n", n_passed, n_failed);
   return n_failed != 0;
 }
@@ -169,15 +240,18 @@ static int check_all(options o) {
 static int usage(FILE *to, int status) {
   fprintf(to,
           "usage: wr_sim SCENARIO|check [--seed N] [--seeds N] [--loss PERCENT] [--rtt MS]\n"
-          "                             [--crypto null|openssl] [--trace]\n\n"
+          "                             [--crypto null|openssl] [--trace]\n"
+          "       wr_sim faults [NAME] [--seed N] [--seeds N] [--trace]\n\n"
           "check runs every scenario at 0, 5, 10 and 25 %% loss: `call` with all seeds, the others with a tenth,\n"
-          "with OpenSSL a twentieth. Scenarios:\n");
+          "with OpenSSL a twentieth; and every fault with a tenth. Scenarios:\n");
   for (size_t i = 0; i < N_SCENARIOS; i++) fprintf(to, "  %-16s %s\n", scenarios[i].name, scenarios[i].about);
+  fprintf(to, "faults breaks calls in every way below and tells how long each took to be well again:\n");
+  for (size_t i = 0; i < sim_faults_n(); i++) fprintf(to, "  %-20s %s\n", sim_fault_name(i), sim_fault_about(i));
   return status;
 }
 
-static bool read_options(options *o, int argc, char **argv) {
-  for (int i = 2; i < argc; i++) {
+static bool read_options(options *o, int first, int argc, char **argv) {
+  for (int i = first; i < argc; i++) {
     const char *flag = argv[i];
     if (!strcmp(flag, "--trace")) {
       o->trace = true;
@@ -205,10 +279,23 @@ static bool read_options(options *o, int argc, char **argv) {
          o->rtt_ms >= 0 && o->rtt_ms <= 60000;
 }
 
+static int faults_main(const options *o, const char *name) {
+  unsigned n_passed = 0, n_failed = 0;
+  run_faults(name, o, &n_passed, &n_failed);
+  if (!n_passed && !n_failed) {
+    fprintf(stderr, "no such fault: %s\n", name);
+    return usage(stderr, 2);
+  }
+  printf("%u passed, %u failed\n", n_passed, n_failed);
+  return n_failed != 0;
+}
+
 int main(int argc, char **argv) {
   options o = {.n_seeds = 1, .rtt_ms = 100};
   if (argc < 2 || !strcmp(argv[1], "help") || !strcmp(argv[1], "--help")) return usage(stdout, 0);
-  if (!read_options(&o, argc, argv)) return usage(stderr, 2);
+  bool faults = !strcmp(argv[1], "faults"), named = faults && argc > 2 && argv[2][0] != '-';
+  if (!read_options(&o, named ? 3 : 2, argc, argv)) return usage(stderr, 2);
+  if (faults) return faults_main(&o, named ? argv[2] : NULL);
   if (!strcmp(argv[1], "check")) return check_all(o);
   for (size_t i = 0; i < N_SCENARIOS; i++) {
     if (strcmp(argv[1], scenarios[i].name)) continue;

@@ -1,0 +1,179 @@
+/* A caller against the simulated gateway, on the virtual network: real parts throughout, no clock. */
+#include "caller/caller.h"
+
+#include <string.h>
+
+#include "caller/caller_state.h"
+#include "check.h"
+#include "sim/faults_world.h"
+#include "wr/crypto_openssl.h"
+
+static sim_world w;
+
+static void open_world(uint64_t seed, bool plain) {
+  sim_world_settings settings = {
+      .crypto = {wr_crypto_null(), wr_crypto_null()}, .seed = seed, .plain = plain, .servers_ttl_s = 60};
+  REQUIRE(sim_world_open(&w, &settings));
+}
+
+static void start(void) {
+  sim_world_do(&w, MGR_EVENT_START, MGR_MODE_REALTIME);
+  sim_world_watch(&w);
+}
+
+static void talk(uint64_t seed) {
+  open_world(seed, false);
+  start();
+  REQUIRE(sim_world_run(&w, sim_world_now(&w) + WR_S(20), sim_world_is_well));
+}
+
+static void wait(wr_time us) { sim_world_run(&w, sim_world_now(&w) + us, NULL); }
+
+static const sim_gateway_counts *counts(void) { return sim_gateway_counts_of(w.gateway); }
+
+TEST(caller_talks_and_hangs_up_on_both_layers) {
+  talk(1);
+  wr_conn_stats stats;
+  CHECK(caller_stats(w.caller, &stats) && stats.checks_answered > 0);
+  CHECK(strncmp(caller_location(w.caller), "/api/sessions/", 14) == 0);
+  CHECK(mgr_manager_can_talk(caller_manager(w.caller)));
+  w.probing = false;
+  sim_world_do(&w, MGR_EVENT_STOP, 0);
+  wait(WR_S(2));
+  CHECK_EQ(w.told.state, MGR_STATE_CLOSED);
+  CHECK_EQ(sim_gateway_n_sessions(w.gateway), 0);
+  CHECK(!caller_stats(w.caller, &stats));
+  CHECK_EQ(caller_send_audio(w.caller, WR_BYTES_LITERAL("x"), 0, false, sim_world_now(&w)), WR_ERR_STATE);
+  CHECK_EQ(caller_send_message(w.caller, true, WR_BYTES_LITERAL("x"), sim_world_now(&w)), WR_ERR_STATE);
+  CHECK_EQ(caller_deadline(w.caller), WR_NEVER);
+  sim_world_close(&w);
+}
+
+TEST(caller_says_texts_of_a_size) {
+  static char text[CALLER_TEXT_MAX + 2];
+  talk(2);
+  CHECK(!caller_say(w.caller, "", sim_world_now(&w)));
+  memset(text, 'x', sizeof text - 1);
+  CHECK(!caller_say(w.caller, text, sim_world_now(&w)));
+  text[CALLER_TEXT_MAX] = 0;
+  CHECK(caller_say(w.caller, text, sim_world_now(&w)));
+  wait(WR_S(1));
+  sim_world_close(&w);
+}
+
+/* The session stays the same over an ICE restart and over a resumption. */
+TEST(caller_keeps_its_session) {
+  char before[LOCATION_MAX];
+  talk(3);
+  memcpy(before, caller_location(w.caller), sizeof before);
+  sim_world_move(&w);
+  sim_world_watch(&w);
+  CHECK(sim_world_run(&w, sim_world_now(&w) + WR_S(10), sim_world_is_well));
+  CHECK(counts()->n_restarted >= 1);
+  CHECK(strcmp(before, caller_location(w.caller)) == 0);
+  sim_world_block_udp(&w, true);
+  wait(WR_S(20));
+  sim_world_block_udp(&w, false);
+  sim_world_watch(&w);
+  CHECK(sim_world_run(&w, sim_world_now(&w) + WR_S(15), sim_world_is_well));
+  CHECK(counts()->n_resumed >= 1);
+  CHECK_EQ(counts()->n_opened, 1);
+  CHECK(strcmp(before, caller_location(w.caller)) == 0);
+  sim_world_close(&w);
+}
+
+/* An answer to an offer whose link was given up meanwhile: the session it tells of is removed. */
+TEST(caller_removes_what_an_answer_too_late_made) {
+  open_world(4, false);
+  start();
+  wait(WR_MS(1));
+  sim_world_do(&w, MGR_EVENT_STOP, 0);
+  wait(WR_S(2));
+  CHECK_EQ(counts()->n_opened, 1);
+  CHECK_EQ(counts()->n_deleted, 1);
+  CHECK_EQ(sim_gateway_n_sessions(w.gateway), 0);
+  sim_world_close(&w);
+}
+
+TEST(caller_takes_answers_of_any_kind) {
+  static const char *const answers[] = {"",
+                                        "{}",
+                                        "[]",
+                                        "null",
+                                        "{\"sdp\":1}",
+                                        "{\"sdp\":\"v=0\\r\\n\"}",
+                                        "{\"sdp\":\"\",\"location\":5}",
+                                        "\xff{",
+                                        "{\"error\":{\"message\":\"no\"}}"};
+  static const int statuses[] = {0, 100, 200, 204, 302, 400, 401, 404, 500, 503, 999};
+  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    for (size_t j = 0; j < sizeof statuses / sizeof *statuses; j++) {
+      open_world(i * 100 + j, false);
+      w.http = HTTP_NO_ANSWER;
+      w.http_budget = 1;
+      start();
+      wait(WR_MS(1));
+      caller_on_response(w.caller, 77, 200, 0, WR_BYTES_LITERAL("{}"), sim_world_now(&w)); /* nobody asked */
+      caller_on_response(w.caller, w.request[0].number, statuses[j], 0, wr_bytes_of(answers[i], strlen(answers[i])),
+                         sim_world_now(&w));
+      wait(WR_S(1));
+      CHECK(w.told.state != MGR_STATE_CONNECTED || counts()->n_opened == 1);
+      bool is_final = statuses[j] == 400 || statuses[j] == 401 || statuses[j] == 404;
+      if (is_final) CHECK_EQ(w.told.state, MGR_STATE_FAILED);
+      sim_world_close(&w);
+    }
+  }
+}
+
+/* Whatever the other side says on the channel: it is reported as a sign of life at most. */
+TEST(caller_reads_messages_of_any_kind) {
+  static const char *const texts[] = {"",
+                                      "{",
+                                      "[]",
+                                      "7",
+                                      "{\"type\":7}",
+                                      "{\"type\":\"pong\"}",
+                                      "{\"type\":\"pong\",\"t\":\"x\"}",
+                                      "{\"type\":\"tts\",\"state\":\"nonsense\"}",
+                                      "{\"type\":\"backend\"}",
+                                      "{\"type\":\"quality\",\"rtt\":\"x\"}",
+                                      "{\"type\":\"server-draining\",\"in\":-5}",
+                                      "{\"type\":\"stt\",\"text\":null}"};
+  talk(5);
+  const caller_link *link = caller_link_of(w.caller, w.caller->chat_link);
+  REQUIRE(link != NULL);
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    json_decref(caller_read_message(w.caller, link, wr_bytes_of(texts[i], strlen(texts[i])), sim_world_now(&w)));
+    wait(WR_MS(50));
+    CHECK_EQ(w.told.state, MGR_STATE_CONNECTED);
+  }
+  CHECK(!w.fault);
+  sim_world_close(&w);
+}
+
+/* Towards a server that only echoes nothing is said that nobody asked for, and silence on the channel is no alarm.
+ */
+TEST(caller_plain_keeps_quiet) {
+  open_world(6, true);
+  sim_world_do(&w, MGR_EVENT_START, MGR_MODE_REALTIME);
+  wait(WR_S(20));
+  CHECK_EQ(w.told.state, MGR_STATE_CONNECTED);
+  CHECK_EQ(counts()->n_messages, 0);
+  CHECK_EQ(counts()->n_restarted, 0);
+  CHECK(mgr_manager_can_talk(caller_manager(w.caller)));
+  CHECK(counts()->n_frames_heard > 0);
+  sim_world_close(&w);
+}
+
+TEST(caller_without_a_network_says_so) {
+  open_world(7, false);
+  sim_world_go_offline(&w, true);
+  start();
+  wait(WR_S(100));
+  CHECK_EQ(w.told.state, MGR_STATE_FAILED);
+  sim_world_go_offline(&w, false);
+  sim_world_do(&w, MGR_EVENT_RETRY, 0);
+  sim_world_watch(&w);
+  CHECK(sim_world_run(&w, sim_world_now(&w) + WR_S(10), sim_world_is_well));
+  sim_world_close(&w);
+}
