@@ -134,6 +134,25 @@ test(`${SEEDS} random traces of ${EVENTS} events: native and WebAssembly say the
   same([...states.keys()].sort((a, b) => a - b), Object.values(STATE), "states that were seen");
 });
 
+test("one other bit, a missing command or a spare one would be noticed", async () => {
+  const { stdout } = await promisify(execFile)(`${BUILD}/tests/manager_trace`, ["1", "1", "60"]);
+  const lines = stdout.trimEnd().split("\n");
+  async function* each(/** @type {string[]} */ list) {
+    yield* list;
+  }
+  const judge = (/** @type {string[]} */ list) => compare(each(list), () => undefined).then(() => "same", () => "other");
+  /** With the last line of a kind made into other ones. @param {string} kind @param {(line:string) => string[]} change */
+  const changed = (kind, change) => {
+    const at = lines.map((line) => line.startsWith(` ${kind} `)).lastIndexOf(true);
+    return [...lines.slice(0, at), ...change(lines[at] ?? ""), ...lines.slice(at + 1)];
+  };
+  same(await judge(lines), "same", "as it came");
+  const bit = (/** @type {string} */ line) => [line.replace(/.$/, (digit) => (digit === "1" ? "0" : "1"))];
+  same(await judge(changed("figures", bit)), "other", "a bit of a figure");
+  same(await judge(changed("command", () => [])), "other", "without a command");
+  same(await judge(changed("command", (line) => [line, line])), "other", "a command twice");
+});
+
 test("the unit tests of manager/ pass as WebAssembly", async () => {
   /** @type {any} */
   let wasm = null;

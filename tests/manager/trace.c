@@ -118,6 +118,11 @@ static uint32_t draw(void) {
 }
 
 static uint32_t below(uint32_t n) { return draw() % n; }
+/* 0 half of the time. One draw per expression: C does not say which operand comes first. */
+static uint32_t maybe(uint32_t n) {
+  uint32_t value = below(2 * n);
+  return value < n ? value : 0;
+}
 static bool chance(uint32_t percent) { return below(100) < percent; }
 
 static void reply(int32_t kind, int32_t value, uint32_t more) {
@@ -129,7 +134,8 @@ static void reply(int32_t kind, int32_t value, uint32_t more) {
 static void answer_offer(void) {
   static const int32_t refusals[] = {0, 400, 401, 404, 429, 500, 503};
   if (chance(15)) {
-    reply(MGR_EVENT_REFUSED, refusals[below(7)], below(3) ? 0 : below(9000));
+    int32_t status = refusals[below(7)];
+    reply(MGR_EVENT_REFUSED, status, maybe(9000));
     return;
   }
   reply(MGR_EVENT_ANSWERED, (int32_t)below(2), 0);
@@ -145,7 +151,11 @@ static void world_hears(const mgr_command *c) {
   if (c->link) w.link = c->link;
   if (c->request) w.request = c->request;
   switch (c->kind) {
-    case MGR_COMMAND_FETCH_SERVERS: reply(MGR_EVENT_SERVERS, (int32_t)below(2), below(2) * below(200000)); break;
+    case MGR_COMMAND_FETCH_SERVERS: {
+      uint32_t lifetime_ms = maybe(200000);
+      reply(MGR_EVENT_SERVERS, (int32_t)below(2), lifetime_ms);
+      break;
+    }
     case MGR_COMMAND_OPEN:
       reply(MGR_EVENT_DESCRIBED, 0, 0);
       reply(MGR_EVENT_CANDIDATE, 0, 0);
@@ -172,7 +182,8 @@ static void world_hears(const mgr_command *c) {
 static double wild(double sane) {
   if (!chance(w.percent_wild)) return sane;
   static const double sizes[] = {0, 1e-300, 1e-9, 0.1, 3, 1e6, 4294967296.0, 1e15, 1e200};
-  return sizes[below(9)] * (1 + below(1000)) / 7.0;
+  double size = sizes[below(9)];
+  return size * (1 + below(1000)) / 7.0;
 }
 
 static double part(uint32_t most) { return (double)below(most) / (double)most; }
@@ -195,7 +206,7 @@ static void world_measures(mgr_sample *out) {
   s->out_packets += below(60), s->out_bytes += wild(below(5000));
   s->remote_lost += lost, s->remote_fraction_lost = wild(chance(70) ? 0 : part(256));
   s->mic_live = below(2);
-  s->video_bytes += below(2) * below(90000), s->video_frames += below(30), s->video_limited = below(4);
+  s->video_bytes += maybe(90000), s->video_frames += below(30), s->video_limited = below(4);
   s->video_fraction_lost = chance(70) ? 0 : part(256);
   if (chance(1)) w.sample = (mgr_sample){0};
   *out = w.sample;
@@ -298,7 +309,8 @@ static void begin(uint64_t seed) {
   bool specification = seed % 7 == 6;
   mgr_settings s;
   specification ? mgr_settings_specification(&s) : mgr_settings_default(&s);
-  s.seed = (uint64_t)below(1 << 21) << 32 | draw();
+  s.seed = (uint64_t)below(1 << 21) << 32;
+  s.seed |= draw();
   printf("new %" PRIu64 " %" PRId64 " %d", s.seed, w.now, specification);
 #define MGR_SETTING_LIST(name, count, most, meaning)                      \
   if (seed % 4 == 3 && chance(30)) {                                      \
