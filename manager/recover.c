@@ -77,6 +77,7 @@ void mgr_recover_next(mgr_manager *m, mgr_reason reason, uint32_t retry_after_ms
     return;
   }
   uint32_t wait_ms = mgr_ladder_wait_ms(&m->ladder, &m->settings, retry_after_ms);
+  if (reason == MGR_REASON_SESSION_LOST) wait_ms = 0; /* it answers, and this is said once */
   m->step_until = mgr_time_add(m->now, MGR_MS(wait_ms));
   mgr_core_set_state(m, m->rung == MGR_RUNG_RESTART ? MGR_STATE_RESTARTING : MGR_STATE_RECONNECTING, reason);
   if (!wait_ms) mgr_recover_try(m);
