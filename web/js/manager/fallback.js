@@ -66,10 +66,11 @@ class SocketPeer {
 
   async open() {
     try {
-      this.#sound = new Sound(this.#registry, (piece) => this.#speak(piece));
-      this.#owner.sound(this.#sound.stream);
-      await this.#sound.load();
-      if (this.#track) this.#sound.listenTo(this.#track);
+      const sound = new Sound(this.#registry, (piece) => this.#speak(piece));
+      this.#sound = sound;
+      this.#owner.sound(sound.stream, (volume) => sound.setVolume(volume));
+      await sound.load();
+      if (this.#track) sound.listenTo(this.#track);
     } catch (error) {
       this.#owner.note("no sound", String(error)); // typed words and captions are left
     }
@@ -102,11 +103,11 @@ class SocketPeer {
     this.#report("REFUSED", { request, value: 409, more: 0 });
   }
 
-  /** The socket broke: another one for the same session, or the channel stays closed. */
+  /** The socket broke: another one for the same session, or the end of this link. */
   reopenChannel() {
     if (this.#closed) return;
     if (this.#up) return this.#report("CHANNEL", { value: 1 });
-    const failed = () => this.#report("CHANNEL", { value: 0 });
+    const failed = () => this.#report("PEER", { value: 5 }); // nothing of this link is left
     this.#connect(
       this.#resume,
       (hello) => {

@@ -1,5 +1,6 @@
 /* fallback_audio.js - sound without WebRTC: the microphone through an AudioWorklet, the answer through a queue of an
- * AudioContext. The answer leaves as a stream, so that the manager's loudspeaker plays it like any other. */
+ * AudioContext. It is played here and not by an <audio> element: WebKitGTK is silent for a stream that an AudioContext
+ * made. The stream there is for meters. */
 
 /** @typedef {import("./registry.js").Registry} Registry */
 
@@ -43,6 +44,7 @@ export function samplesOf(bytes) {
 export class Sound {
   #context = new AudioContext();
   #out;
+  #volume;
   #schedule = new Schedule();
   /** @type {Set<AudioBufferSourceNode>} */
   #playing = new Set();
@@ -58,6 +60,8 @@ export class Sound {
   constructor(registry, onPiece) {
     this.#onPiece = onPiece;
     this.#out = this.#context.createMediaStreamDestination();
+    this.#volume = this.#context.createGain();
+    this.#volume.connect(this.#context.destination);
     const resume = () => this.#wake();
     this.#held.push(registry.hold("context", () => this.#context.close().catch(() => undefined)));
     // Sound begins within a gesture only; ours may have come before this.
@@ -79,6 +83,11 @@ export class Sound {
 
   get stream() {
     return this.#out.stream;
+  }
+
+  /** @param {number} volume 0 to 1 */
+  setVolume(volume) {
+    this.#volume.gain.value = volume;
   }
 
   #wake() {
@@ -106,6 +115,7 @@ export class Sound {
     const node = new AudioBufferSourceNode(this.#context, { buffer });
     node.onended = () => this.#playing.delete(node);
     node.connect(this.#out);
+    node.connect(this.#volume);
     node.start(at_s);
     this.#playing.add(node);
     return power;

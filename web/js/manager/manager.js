@@ -585,10 +585,10 @@ export class WebRTCManager extends EventTarget {
     return {
       report: (kind, fields) => this.#tell({ kind: EVENT[kind], link, ...fields }),
       message: (message) => this.#hear(link, message),
-      sound: (stream) => {
+      sound: (stream, output) => {
         if (link !== this.#link) return;
         this.#sound = stream;
-        this.#speaker.listen(stream);
+        this.#speaker.listen(stream, output);
         this.#emit("track", { stream, track: stream.getAudioTracks()[0] ?? null });
       },
       session: ({ location, resume }) => {

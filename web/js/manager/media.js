@@ -154,6 +154,9 @@ export class Loudspeaker {
   #element;
   #own;
   #unlocked = false;
+  /** @type {(() => void)|null} */
+  #following = null;
+  #registry;
   #onBlocked;
 
   /** @param {Registry} registry @param {HTMLAudioElement|undefined} element one of the page's, or our own
@@ -161,6 +164,7 @@ export class Loudspeaker {
   constructor(registry, element, onBlocked) {
     this.#element = element ?? new Audio();
     this.#own = !element;
+    this.#registry = registry;
     this.#onBlocked = onBlocked;
     this.#element.setAttribute("playsinline", ""); // or iOS opens its player
     registry.hold("element", () => {
@@ -179,9 +183,16 @@ export class Loudspeaker {
     this.#play();
   }
 
-  /** @param {MediaStream|null} stream */
-  listen(stream) {
-    this.#element.srcObject = stream;
+  /** @param {MediaStream|null} stream @param {(volume:number) => void} [output] plays it elsewhere, as loud as here */
+  listen(stream, output) {
+    this.#following?.();
+    this.#following = null;
+    this.#element.srcObject = output ? null : stream;
+    if (output) {
+      const follow = () => output(this.#element.muted ? 0 : this.#element.volume);
+      this.#following = this.#registry.listen(this.#element, "volumechange", follow);
+      return follow();
+    }
     // Before a gesture nothing could sound, and nobody is to be told of it: there is nothing to hear yet.
     if (stream && (this.#unlocked || !this.#own)) this.#play();
   }

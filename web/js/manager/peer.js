@@ -18,7 +18,8 @@ import { Sampler } from "./stats.js";
  * @property {(kind:PeerReport, fields?:{request?:number, value?:number, more?:number}) => void} report
  *   happenings; the owner adds the number of the link
  * @property {(message:Incoming) => void} message
- * @property {(stream:MediaStream) => void} sound  something to hear; a stream that plays the answer
+ * @property {(stream:MediaStream, output?:(volume:number) => void) => void} sound
+ *   something to hear; a stream that plays the answer. |output|: the peer plays it itself and is told how loud, 0 to 1
  * @property {(answer:{location:string, resume?:string|undefined}) => void} session
  *   the session that answered; comes before ANSWERED is reported
  * @property {(location:string) => boolean} keeps  this session is still wanted: a late answer does not remove it
