@@ -1,127 +1,108 @@
-/* main.js - joins the parts: events go into the session, its commands come out and are carried out here. */
+/* main.js - joins the parts: what the person does goes to the manager, what it tells is shown. */
 
-import { Sound } from "./audio.js";
+import { Meter } from "./audio.js";
 import { Camera } from "./camera.js";
 import { Captions } from "./captions.js";
+import { Details } from "./details.js";
 import { Face } from "./face.js";
 import { applyLang, bindLangSelect, chooseLang, t } from "./i18n.js";
-import { Link } from "./link.js";
+import { WebRTCManager } from "./manager/manager.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
-import { Session } from "./session.js";
-import { iceConfiguration } from "./signalling.js";
 import { runTool, webAddress } from "./tools.js";
 import { byId, Ui } from "./ui.js";
+import { MICROPHONES, NOTICES, troubleOf, viewOf } from "./view.js";
 
-/** @typedef {import("./session.js").SessionEvent} SessionEvent */
-/** @typedef {import("./session.js").Command} Command */
+/** @typedef {import("./manager/peer.js").Incoming} Incoming */
+
+const COUNTDOWN_MS = 250;
 
 const prefs = loadPrefs();
 let volume = prefs.volume;
 let mode = prefs.mode;
-let muted = false;
-/** @type {Link|null} */
-let link = null;
 /** @type {ReturnType<typeof setTimeout>|undefined} */
-let timer;
-/** Reports that came while a command was carried out: they wait their turn. @type {SessionEvent[]} */
-const inbox = [];
-let busy = false;
+let countdown;
 
 applyLang(chooseLang(prefs.lang));
 
-const session = new Session(Math.random);
-const sound = new Sound(
-  (state, problem) => {
-    if (problem) ui.notice(problem);
-    tell({ type: "microphone", state });
-  },
-  (blocked) => (blocked ? ui.notice("tapToHear") : ui.noticeKey === "tapToHear" && ui.clearNotice()),
-);
+const manager = new WebRTCManager({ mode });
+const meter = new Meter();
 const captions = new Captions(byId("captions", HTMLElement), (who) => t(who === "person" ? "you" : "assistant"));
 const camera = new Camera(byId("camera", HTMLDialogElement));
-const face = new Face(/** @type {any} */ (document.getElementById("face")), () => sound.levels());
+const face = new Face(/** @type {any} */ (document.getElementById("face")), () => meter.levels());
+const details = new Details(manager);
 const ui = new Ui({
   start: () => {
-    if (!("RTCPeerConnection" in window)) return ui.notice("noWebRtc");
-    sound.unlock();
-    tell({ type: "start", mode });
+    meter.unlock();
+    manager.connect(mode).catch(() => undefined); // why is told by its events
   },
-  retry: () => tell({ type: "retry" }),
-  hangup: () => tell({ type: "hangup" }),
-  press: () => tell({ type: "press" }),
-  release: () => tell({ type: "release" }),
-  cancel: () => tell({ type: "cancel" }),
+  retry: () => manager.retry(),
+  hangup: () => manager.disconnect(),
+  press: () => manager.press(),
+  release: () => manager.release(),
+  cancel: () => manager.cancel(),
   text: (text) => {
-    if (!session.canTalk) return;
+    if (!manager.canTalk) return;
     showTalk();
-    if (session.state === "speaking") captions.cutAnswer();
+    if (manager.getConnectionInfo().turn === "SPEAKING") captions.cutAnswer();
     captions.typed(text);
-    tell({ type: "text", text });
+    manager.sendText(text);
   },
   mute: (on) => {
-    muted = on;
-    tell({ type: "mute", on });
+    manager.setMuted(on);
+    show();
   },
   mode: (wish) => {
     mode = wish;
     savePrefs({ mode });
-    tell({ type: "mode", mode });
+    manager.setMode(mode);
+    show();
   },
   volume: (percent) => setVolume(percent),
 });
 
-/** @param {SessionEvent} event */
-function tell(event) {
-  inbox.push(event);
-  if (busy) return;
-  busy = true;
-  for (let next = inbox.shift(); next; next = inbox.shift()) {
-    for (const command of session.handle(next, performance.now())) carryOut(command);
-  }
-  busy = false;
+// ---- what the manager tells ----
+
+manager.on("state", (detail) => {
+  const trouble = troubleOf(detail);
+  if (trouble) ui.say("link", trouble);
+  else ui.unsay("link");
+  if (!["CONNECTED", "UNSTABLE"].includes(detail.state)) captions.endAnswer();
+  if (["FAILED", "CLOSED"].includes(detail.state)) ui.unsay("once");
+  if (detail.state === "CONNECTING") ui.unsay("broken");
   show();
-}
+});
+manager.on("turn", () => show());
+manager.on("notice", ({ notice }) => {
+  const key = NOTICES[notice];
+  if (key) ui.say("once", key);
+  show();
+});
+manager.on("clearnotice", () => {
+  ui.unsay("once");
+  show();
+});
+manager.on("microphone", ({ state }) => {
+  const key = MICROPHONES[state];
+  if (key) ui.say("microphone", key);
+  else if (state !== "ASKING") ui.unsay("microphone");
+  const track = manager.microphoneTrack;
+  meter.watch("mic", track && new MediaStream([track]));
+  show();
+});
+manager.on("blocked", ({ blocked }) => (blocked ? ui.say("sound", "tapToHear") : ui.unsay("sound")));
+manager.on("track", ({ stream }) => meter.watch("voice", stream));
+manager.on("hush", ({ on }) => {
+  if (on) captions.cutAnswer();
+});
+manager.on("quality", () => details.refresh());
+manager.on("issues", () => details.refresh());
+manager.on("error", ({ message }) => ui.say("broken", "broken", { text: message }));
+manager.on("message", (message) => {
+  shown(message);
+  show();
+});
 
-/** @param {Command} command */
-function carryOut(command) {
-  switch (command.do) {
-    case "connect":
-      link?.close(false);
-      link = new Link(report, (stream) => sound.listen(stream));
-      link.open(command, sound.microphone());
-      break;
-    case "disconnect":
-      link?.close(command.remove);
-      link = null;
-      if (session.state !== "reconnecting") sound.close();
-      captions.endAnswer();
-      break;
-    case "send":
-      link?.send(command.message);
-      break;
-    case "mic":
-      sound.setLive(command.live);
-      break;
-    case "hush":
-      sound.hush(command.on);
-      if (command.on) captions.cutAnswer();
-      break;
-    case "notice":
-      ui.notice(command.key);
-      break;
-    case "clear":
-      if (!ui.noticeKey?.startsWith("mic") && ui.noticeKey !== "insecure") ui.clearNotice();
-      break;
-  }
-}
-
-/** @param {SessionEvent} event of the link */
-function report(event) {
-  if (event.type === "message") shown(event.message);
-  tell(event);
-}
-
-/** The part of a message that is seen. @param {import("./session.js").Incoming} message */
+/** The part of a message that is seen. @param {Incoming} message */
 function shown(message) {
   switch (message.type) {
     case "stt":
@@ -149,7 +130,7 @@ function shown(message) {
       showTalk();
       break;
     case "error":
-      ui.notice("said", { text: String(message["message"] ?? message["code"] ?? "") });
+      ui.say("once", "said", { text: String(message["message"] ?? message["code"] ?? "") });
       break;
   }
 }
@@ -174,19 +155,17 @@ const hands = {
     showTalk();
     return photo;
   },
-  send: (message) => link?.send(message),
-  sendBinary: async (blob) => {
-    if (!link) throw new Error("the connection was lost");
-    await link.sendBinary(blob);
-  },
+  send: (message) => manager.sendData(message),
+  sendBinary: (blob) => manager.sendBinary(blob),
 };
 
 async function status() {
   const battery = await /** @type {any} */ (navigator).getBattery?.().catch(() => null);
   const network = /** @type {any} */ (navigator).connection;
+  const info = manager.getConnectionInfo();
   return {
     audio_speaker: { volume },
-    microphone: { present: sound.hasMicrophone, muted },
+    microphone: { present: info.microphone === "READY", muted: info.muted },
     screen: {
       width: screen.width,
       height: screen.height,
@@ -202,12 +181,12 @@ async function status() {
 /** @param {number} percent */
 function setVolume(percent) {
   volume = percent;
-  sound.setVolume(percent);
+  manager.setVolume(percent / 100);
   ui.setVolume(percent);
   savePrefs({ volume });
 }
 
-/** @param {import("./session.js").Incoming} message */
+/** @param {Incoming} message */
 function offerMusic(message) {
   if (message["state"] !== "start") return;
   try {
@@ -245,38 +224,37 @@ function showTalk() {
 
 // ---- the page ----
 
+let showing = false;
+
+/** After whatever happens now has happened: several events of one moment are drawn once. */
 function show() {
-  const now_ms = performance.now();
-  const retryIn_s = session.retryIn_s(now_ms);
-  const { state } = session;
-  ui.render({
-    state,
-    mode,
-    microphone: session.microphone,
-    held: session.held,
-    muted,
-    canTalk: session.canTalk,
-    connected: session.connected,
-    retryIn_s,
+  if (showing) return;
+  showing = true;
+  queueMicrotask(() => {
+    showing = false;
+    draw();
   });
-  face.setState(state);
-  clearTimeout(timer);
-  const due_ms = session.deadline - now_ms;
-  if (due_ms === Infinity) return;
-  // While a countdown is on show it is redrawn each second; otherwise the next deadline is enough.
-  timer = setTimeout(() => tell({ type: "tick" }), Math.max(0, retryIn_s ? Math.min(due_ms, 250) : due_ms) + 1);
+}
+
+function draw() {
+  const view = viewOf(manager.getConnectionInfo(), performance.now());
+  ui.render(view);
+  face.setState(view.state);
+  details.render(view);
+  clearTimeout(countdown);
+  if (view.retryIn_s) countdown = setTimeout(draw, COUNTDOWN_MS);
 }
 
 bindLangSelect(byId("lang", HTMLSelectElement), (lang) => {
   savePrefs({ lang });
   ui.relabel();
+  details.refresh();
 });
-window.addEventListener("pagehide", () => tell({ type: "leave" }));
-window.addEventListener("online", () => tell({ type: "retry" }));
 document.addEventListener("pointerdown", () => {
-  if (ui.noticeKey === "tapToHear") sound.unlock();
+  if (ui.says("sound")) manager.unlock();
 });
 
 setVolume(volume);
-show();
-iceConfiguration(); // ahead of the first press: one round trip less
+draw();
+// The connection is made ahead of the first press, without a microphone; whether just now is the core's business.
+manager.prepare(mode).catch(() => undefined);

@@ -2,22 +2,21 @@
 
 import { t } from "./i18n.js";
 
+/** @typedef {import("./view.js").View} View */
+
 /**
- * @typedef {{
- *   state:import("./session.js").State,
- *   mode:import("./session.js").Mode,
- *   microphone:import("./session.js").Microphone,
- *   held:boolean, muted:boolean, canTalk:boolean, connected:boolean, retryIn_s:number,
- * }} View
- *
  * @typedef {{
  *   start:() => void, retry:() => void, hangup:() => void,
  *   press:() => void, release:() => void, cancel:() => void,
  *   text:(text:string) => void, mute:(on:boolean) => void,
  *   mode:(mode:"auto"|"manual") => void, volume:(percent:number) => void,
  * }} Actions
+ *
+ * @typedef {"broken"|"link"|"sound"|"once"|"microphone"} Slot  what a notice is about; the first one that is there is shown
  */
 
+/** @type {readonly Slot[]} */
+const SLOTS = ["broken", "link", "sound", "once", "microphone"];
 const touch = matchMedia("(hover: none) and (pointer: coarse)");
 const SLIDE_AWAY_PX = 48;
 
@@ -33,6 +32,30 @@ function setGlyph(id, icon) {
   document.getElementById(id)?.setAttribute("href", `#i-${icon}`);
 }
 
+/** @type {Record<string, string>} states without a sign of their own */
+const GLYPHS = { suspended: "ended", failed: "offline" };
+/** @type {Record<string, string>} */
+const START_TEXTS = { ended: "again", failed: "tryAgain" };
+
+/** Nothing goes on until the person wants it. @param {string} state */
+const isResting = (state) => state === "idle" || state === "failed" || state === "ended";
+
+/** It goes on by itself, and may be told to do so now. @param {View} view */
+const isWaiting = (view) => view.state === "offline" || (view.state === "reconnecting" && view.retryIn_s > 0);
+
+/** @param {View} view */
+function stateText(view) {
+  const { state, link, microphone, muted, retryIn_s: n, attempt, of } = view;
+  if (state === "reconnecting" && n) return t("reconnectingIn", { n, attempt, of });
+  if (state === "reconnecting") return link === "RESTARTING" && attempt < 2 ? t("restarting") : t("reconnectingNow", { attempt, of });
+  let key = /** @type {string} */ (state);
+  if (state === "connecting" && view.connected) key = "waking";
+  if (state === "ready" && microphone !== "READY") key = "typeOnly";
+  if (state === "listening" && muted) key = "muted";
+  if (link === "UNSTABLE") return t("unstable", { state: t(key) });
+  return t(key);
+}
+
 export class Ui {
   #root = document.documentElement;
   #start = byId("start", HTMLButtonElement);
@@ -43,8 +66,8 @@ export class Ui {
   #volume = byId("volume", HTMLInputElement);
   #notice = byId("notice", HTMLElement);
   #actions;
-  /** @type {{key:string, values:Record<string, string|number>}|null} */
-  #noticed = null;
+  /** @type {Map<Slot, {key:string, values:Record<string, string|number>}>} */
+  #said = new Map();
   /** @type {View|null} */
   #view = null;
 
@@ -63,6 +86,7 @@ export class Ui {
     const before = this.#view;
     this.#view = view;
     this.#root.dataset["state"] = view.state;
+    this.#root.dataset["link"] = view.link.toLowerCase();
     this.#root.dataset["mode"] = view.mode;
     this.#renderState(view);
     this.#renderTalk(view);
@@ -81,31 +105,28 @@ export class Ui {
   /** Puts the language of now on what `render` and `notice` wrote. */
   relabel() {
     if (this.#view) this.render(this.#view);
-    if (this.#noticed) this.notice(this.#noticed.key, this.#noticed.values);
+    this.#renderNotice();
   }
 
   /** @param {View} view */
   #renderState(view) {
-    const { state } = view;
-    let text = t(state);
-    if (state === "connecting" && view.connected) text = t("waking");
-    if (state === "ready" && view.microphone !== "ready") text = t("typeOnly");
-    if (state === "listening" && view.muted) text = t("muted");
-    if (state === "reconnecting" && view.retryIn_s) text = t("reconnectingIn", { n: view.retryIn_s });
     const line = byId("state-text", HTMLElement);
+    const text = stateText(view);
     if (line.textContent !== text) line.textContent = text; // a live region: unchanged words are not repeated
-    setGlyph("state-glyph", state === "listening" && view.muted ? "mic-off" : state);
+    const troubled = view.link === "UNSTABLE";
+    const muted = view.state === "listening" && view.muted;
+    setGlyph("state-glyph", troubled ? "reconnecting" : muted ? "mic-off" : GLYPHS[view.state] ?? view.state);
   }
 
   /** @param {View} view */
   #renderTalk(view) {
     const busy = view.state === "speaking" || view.state === "thinking";
-    const hears = view.microphone === "ready";
+    const hears = view.microphone === "READY";
     let [icon, text, hint, usable] = ["mic", "hold", "holdKey", view.canTalk];
     if (!view.canTalk) [icon, text, hint] = ["mic", "wait", ""];
     else if (view.held) [text, hint] = ["release", touch.matches ? "slideAway" : "escKey"];
     else if (busy && (view.mode === "auto" || !hears)) [icon, text, hint] = ["stop", "interrupt", "interruptKey"];
-    else if (!hears) [icon, text, hint, usable] = ["mic-off", view.microphone === "asking" ? "micAsk" : "micNot", "", false];
+    else if (!hears) [icon, text, hint, usable] = ["mic-off", view.microphone === "ASKING" ? "micAsk" : "micNot", "", false];
     else if (view.mode === "auto") [text, hint, usable] = [view.muted ? "muted" : "speakNow", "", false];
     byId("talk-text", HTMLElement).textContent = t(text);
     if (touch.matches && hint.endsWith("Key")) hint = ""; // no keys there
@@ -118,33 +139,48 @@ export class Ui {
   /** The one big key starts, then talks. @param {View} view @param {View|null} before */
   #renderStart(view, before) {
     const { state } = view;
-    const resting = state === "idle" || state === "offline" || state === "ended";
-    const waiting = state === "reconnecting" && view.retryIn_s > 0;
-    const label = waiting ? "tryNow" : state === "ended" ? "again" : state === "offline" ? "tryAgain" : "start";
-    byId("start-text", HTMLElement).textContent = t(label);
-    setGlyph("start-glyph", waiting || state === "offline" ? "reconnecting" : "mic");
+    const resting = isResting(state);
+    const waiting = isWaiting(view);
+    byId("start-text", HTMLElement).textContent = t(waiting ? "tryNow" : START_TEXTS[state] ?? "start");
+    setGlyph("start-glyph", waiting || state === "failed" ? "reconnecting" : "mic");
     const hadFocus = [this.#start, this.#talk].includes(/** @type {any} */ (document.activeElement));
     this.#start.hidden = !resting && !waiting;
     this.#talk.hidden = !this.#start.hidden;
     if (hadFocus && before) (this.#start.hidden ? this.#talk : this.#start).focus({ preventScroll: true });
   }
 
-  /** @param {string} key of the table @param {Record<string, string|number>} [values] */
-  notice(key, values = {}) {
-    this.#noticed = { key, values };
-    this.#notice.hidden = false;
-    this.#notice.dataset["key"] = key;
-    byId("notice-text", HTMLElement).textContent = t(key, values);
+  /** @param {Slot} slot @param {string} key of the table @param {Record<string, string|number>} [values] */
+  say(slot, key, values = {}) {
+    this.#said.set(slot, { key, values });
+    this.#renderNotice();
   }
 
-  clearNotice() {
-    this.#noticed = null;
-    this.#notice.hidden = true;
-    delete this.#notice.dataset["key"];
+  /** @param {Slot} slot */
+  unsay(slot) {
+    if (this.#said.delete(slot)) this.#renderNotice();
   }
 
-  get noticeKey() {
-    return this.#noticed?.key ?? null;
+  /** @param {Slot} slot */
+  says(slot) {
+    return this.#said.has(slot);
+  }
+
+  get #foremost() {
+    return SLOTS.find((slot) => this.#said.has(slot));
+  }
+
+  #renderNotice() {
+    const slot = this.#foremost;
+    const said = slot && this.#said.get(slot);
+    this.#notice.hidden = !said;
+    if (!said) {
+      delete this.#notice.dataset["key"];
+      return;
+    }
+    this.#notice.dataset["key"] = said.key;
+    const words = byId("notice-text", HTMLElement);
+    const text = t(said.key, said.values);
+    if (words.textContent !== text) words.textContent = text;
   }
 
   /** @param {number} percent */
@@ -157,11 +193,14 @@ export class Ui {
   #bindButtons() {
     const actions = this.#actions;
     this.#start.addEventListener("click", () => {
-      if (this.#view?.state === "reconnecting") actions.retry();
+      if (this.#view && isWaiting(this.#view)) actions.retry();
       else actions.start();
     });
     byId("hangup", HTMLButtonElement).addEventListener("click", () => actions.hangup());
-    byId("notice-close", HTMLButtonElement).addEventListener("click", () => this.clearNotice());
+    byId("notice-close", HTMLButtonElement).addEventListener("click", () => {
+      const slot = this.#foremost;
+      if (slot) this.unsay(slot);
+    });
     this.#mute.addEventListener("click", () => actions.mute(!this.#view?.muted));
     this.#volume.addEventListener("input", () => actions.volume(Number(this.#volume.value)));
     byId("modes", HTMLElement).addEventListener("change", (event) => {

@@ -47,9 +47,11 @@ export class Microphone {
     return this.#live && this.#track?.readyState === "live" && !this.#track.muted;
   }
 
-  /** Opens it if it is not open. @param {boolean} quietly do not ask the person again */
+  /** Opens it if it is not open, or anew if the system gives silence. @param {boolean} quietly do not ask the person again */
   async open(quietly) {
-    if (this.#track?.readyState === "live") return this.#tell(this.#track.muted ? "SILENCED" : "READY");
+    if (this.#track?.readyState === "live" && !(quietly && this.#track.muted)) {
+      return this.#tell(this.#track.muted ? "SILENCED" : "READY");
+    }
     if (!hasMicrophoneAccess()) return this.#tell("INSECURE");
     const asked = ++this.#asked;
     if (quietly) {

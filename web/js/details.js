@@ -1,0 +1,123 @@
+/* details.js - how good the connection is: the badge, the advice, and a sheet with figures. What is not measured is not
+ * shown. */
+
+import { t } from "./i18n.js";
+import { byId } from "./ui.js";
+import { ISSUES, LEVELS } from "./view.js";
+
+/** @typedef {import("./manager/manager.d.ts").WebRTCManager} WebRTCManager */
+/** @typedef {import("./view.js").View} View */
+
+const REFRESH_MS = 1000; // while the sheet is open
+/** @type {[name:string, key:string, scale:number, digits:number, unit:string][]} */
+const FIGURES = [
+  ["mos", "figureMos", 1, 1, ""],
+  ["rtt_ms", "figureRtt", 1, 0, " ms"],
+  ["jitter_ms", "figureJitter", 1, 0, " ms"],
+  ["loss_up", "figureLossUp", 100, 1, " %"],
+  ["loss_down", "figureLossDown", 100, 1, " %"],
+  ["out_bps", "figureOut", 0.001, 0, " kbit/s"],
+  ["in_bps", "figureIn", 0.001, 0, " kbit/s"],
+  ["buffer_ms", "figureBuffer", 1, 0, " ms"],
+];
+const IN_TITLE = ["mos", "rtt_ms", "loss_up", "loss_down"];
+
+export class Details {
+  #manager;
+  #badge = byId("quality", HTMLButtonElement);
+  #sheet = byId("details", HTMLDialogElement);
+  #issues = byId("issues", HTMLUListElement);
+  /** @type {ReturnType<typeof setInterval>|undefined} */
+  #timer;
+  #shown = false;
+
+  /** @param {WebRTCManager} manager */
+  constructor(manager) {
+    this.#manager = manager;
+    this.#badge.addEventListener("click", () => this.#open());
+    this.#sheet.addEventListener("close", () => clearInterval(this.#timer));
+    byId("save-report", HTMLButtonElement).addEventListener("click", () => this.#save());
+  }
+
+  /** @param {View} view */
+  render(view) {
+    this.#shown = !["idle", "ended"].includes(view.state);
+    this.#badge.hidden = !this.#shown;
+    this.refresh();
+  }
+
+  refresh() {
+    const metrics = this.#manager.getQualityMetrics();
+    const standing = this.#manager.getConnectionInfo().isConnected;
+    const level = standing ? metrics.level : "UNKNOWN";
+    this.#badge.dataset["level"] = level.toLowerCase();
+    byId("quality-text", HTMLElement).textContent = t(LEVELS[level] ?? "qualityUnknown");
+    const figures = standing ? this.#figures() : [];
+    this.#badge.title = figures.filter(({ name }) => IN_TITLE.includes(name)).map(({ text }) => text).join(", ");
+    this.#showIssues(standing && this.#shown ? metrics.issues : []);
+    if (this.#sheet.open) this.#fill(figures);
+  }
+
+  /** @returns {{name:string, label:string, value:string, text:string}[]} those that are measured */
+  #figures() {
+    const metrics = /** @type {Record<string, unknown>} */ (this.#manager.getQualityMetrics());
+    return FIGURES.flatMap(([name, key, scale, digits, unit]) => {
+      const measured = metrics[name];
+      if (typeof measured !== "number") return [];
+      const [label, value] = [t(key), `${(measured * scale).toFixed(digits)}${unit}`];
+      return [{ name, label, value, text: `${label} ${value}` }];
+    });
+  }
+
+  /** @param {string[]} issues */
+  #showIssues(issues) {
+    const texts = issues.flatMap((issue) => (ISSUES[issue] ? [t(ISSUES[issue])] : []));
+    const before = [...this.#issues.children].map((item) => item.textContent);
+    if (texts.join("\n") === before.join("\n")) return; // a live region: unchanged words are not repeated
+    this.#issues.replaceChildren(
+      ...texts.map((text) => {
+        const item = document.createElement("li");
+        item.textContent = text;
+        return item;
+      }),
+    );
+    this.#issues.hidden = !texts.length;
+  }
+
+  #open() {
+    this.#sheet.showModal();
+    this.refresh();
+    this.#timer = setInterval(() => this.refresh(), REFRESH_MS);
+  }
+
+  /** @param {{label:string, value:string}[]} figures */
+  #fill(figures) {
+    const { phases, recoveries } = this.#manager.getPerformanceSummary();
+    const info = this.#manager.getConnectionInfo();
+    const rows = figures.map(({ label, value }) => [label, value]);
+    if (typeof phases["CHANNEL"] === "number") rows.unshift([t("figureConnected"), `${Math.round(phases["CHANNEL"])} ms`]);
+    if (info.isConnected) rows.push([t("figureRoute"), t(this.#isRelayed() ? "routeRelay" : "routeDirect")]);
+    rows.push([t("figureRecoveries"), String(recoveries.length)]);
+    byId("figures", HTMLElement).replaceChildren(
+      ...rows.flatMap(([label = "", value = ""]) => {
+        const [name, figure] = [document.createElement("dt"), document.createElement("dd")];
+        name.textContent = label;
+        figure.textContent = value;
+        return [name, figure];
+      }),
+    );
+  }
+
+  #isRelayed() {
+    return /** @type {Record<string, unknown>} */ (this.#manager.getQualityMetrics())["relayed"] === 1;
+  }
+
+  #save() {
+    const text = JSON.stringify(this.#manager.diagnostics(), null, 1);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    link.download = `xiaozhi-connection-${new Date().toISOString().slice(0, 19).replace(/\D/g, "")}.json`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }
+}
