@@ -1,233 +1,211 @@
-// The session's decisions, without a browser: an hour of bad network takes a millisecond here.
+// The manager's decisions through the same core.js and manager.wasm that the page loads, without a browser: an hour of bad
+// network takes a millisecond here. The tables and laws of the core itself are tested in C (manager/*_test.c).
 
-import { readFileSync, readdirSync } from "node:fs";
-import { LIMITS, Session } from "../../web/js/session.js";
-import { retryAfter_ms } from "../../web/js/signalling.js";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { Core, loadCore } from "../../web/js/manager/core.js";
+import { retryAfter_ms } from "../../web/js/manager/http.js";
+import { COMMAND, EVENT, MIC, MODE, nameOf, NOTICE, REASON, RUNG, STATE, TURN } from "../../web/js/manager/names.js";
 import { webAddress } from "../../web/js/tools.js";
 import { check, same, test } from "./harness.js";
 
-/** @typedef {import("../../web/js/session.js").SessionEvent} SessionEvent */
-/** @typedef {import("../../web/js/session.js").Command} Command */
+/** @typedef {import("../../web/js/manager/core.js").Command} Command */
+/** @typedef {import("../../web/js/manager/core.js").CoreEvent} CoreEvent */
+
+const wasm = path.join(path.dirname(process.env["GATEWAY"] ?? ""), "../manager/manager.wasm");
+const module = existsSync(wasm) ? await loadCore(readFileSync(wasm)) : null;
 
 class World {
-  now_ms = 0;
-  session = new Session(() => 0.5);
+  now_ms = 1000;
+  link = 0;
+  request = 0;
+  core;
 
-  /** @param {SessionEvent} event @returns {Command[]} */
+  /** @param {import("../../web/js/manager/core.js").Settings} [settings] */
+  constructor(settings = {}) {
+    check(module, `the gateway's build has no ${wasm}`);
+    this.core = new Core(module, { jitter: false, ...settings }, 7, this.now_ms);
+  }
+
+  /** @param {CoreEvent} event @returns {Command[]} */
   on(event) {
-    return this.session.handle(event, this.now_ms);
+    const commands = this.core.handle({ link: this.link, ...event }, this.now_ms);
+    for (const { kind, link, request } of commands) {
+      if (kind === COMMAND.OPEN) this.link = link;
+      if (kind === COMMAND.OFFER || kind === COMMAND.RESTART || kind === COMMAND.FETCH_SERVERS) this.request = request;
+    }
+    return commands;
   }
 
-  /** @param {object} message */
-  hear(message) {
-    return this.on({ type: "message", message: /** @type {any} */ (message) });
-  }
-
-  /** @param {"auto"|"manual"} mode */
-  connect(mode) {
-    this.on({ type: "start", mode });
-    this.on({ type: "microphone", state: "ready" });
-    this.on({ type: "answered", resume: "t1" });
-    this.on({ type: "peer", state: "connected" });
-    this.on({ type: "channel", open: true });
-    return this.hear({ type: "ready", resume: "t2" });
-  }
-
-  /** Lets time pass up to the next deadline. */
+  /** Up to the next thing that the core waits for. */
   wait() {
-    this.now_ms = this.session.deadline;
-    return this.on({ type: "tick" });
+    this.now_ms = Math.max(this.now_ms, this.core.deadline_ms);
+    return this.on({ kind: EVENT.TICK });
+  }
+
+  /** @param {(commands:Command[]) => boolean} done @returns {Command[]} of the moment in which it was */
+  waitFor(done) {
+    for (let i = 0; i < 10_000; i++) {
+      check(this.core.deadline_ms < Infinity, `nothing is pending in ${this.state}`);
+      const commands = this.wait();
+      if (done(commands)) return commands;
+    }
+    throw new Error("it never came");
+  }
+
+  /** Lets the hands do what connects. @returns {Command[]} */
+  connect() {
+    if (!this.link) this.on({ kind: EVENT.SERVERS, request: this.request, value: 0, more: 0 });
+    this.on({ kind: EVENT.DESCRIBED });
+    this.on({ kind: EVENT.ANSWERED, request: this.request, value: 0 });
+    this.on({ kind: EVENT.ICE, value: 2 });
+    this.on({ kind: EVENT.PEER, value: 2 });
+    return [...this.on({ kind: EVENT.CHANNEL, value: 1 }), ...this.on({ kind: EVENT.READY })];
+  }
+
+  /** @param {number} mode of MODE @returns {Command[]} */
+  talk(mode) {
+    this.on({ kind: EVENT.START, value: mode });
+    this.on({ kind: EVENT.MICROPHONE, value: MIC.ASKING });
+    this.on({ kind: EVENT.MICROPHONE, value: MIC.READY });
+    return this.connect();
+  }
+
+  get state() {
+    return nameOf(STATE, this.core.state);
+  }
+
+  get turn() {
+    return nameOf(TURN, this.core.turn);
   }
 }
 
-/** @param {Command[]} commands */
-const sent = (commands) => commands.flatMap((command) => (command.do === "send" ? [command.message] : []));
-/** @param {Command[]} commands @param {string} kind */
-const only = (commands, kind) => commands.filter((command) => command.do === kind);
+/** @param {Command[]} commands @param {...string} kinds only these @returns {string[]} "KIND value" */
+const brief = (commands, ...kinds) =>
+  commands
+    .map(({ kind, value }) => ({ name: nameOf(COMMAND, kind), value }))
+    .filter(({ name }) => kinds.includes(name))
+    .map(({ name, value }) => `${name} ${value}`);
+const SAID = ["SAY_LISTEN", "SAY_STOP", "SAY_ABORT", "SAY_TEXT"];
 
-test("session: a call becomes ready, and hands-free asks to listen once", () => {
+test("core: a call becomes ready, and hands-free asks to listen once", () => {
   const world = new World();
-  same(world.session.state, "idle", "before");
-  same(only(world.on({ type: "start", mode: "auto" }), "connect"), [{ do: "connect", mode: "auto", resume: null }], "connect");
-  same(world.session.state, "connecting", "started");
-  const other = new World();
-  const commands = other.connect("auto");
-  same(sent(commands), [{ type: "listen", state: "start", mode: "auto" }], "asked");
-  same(only(commands, "mic"), [{ do: "mic", live: true }], "microphone");
-  other.hear({ type: "stt", text: "hello" });
-  same(other.session.state, "thinking", "after stt");
-  other.hear({ type: "tts", state: "start" });
-  same(other.session.state, "speaking", "after tts start");
-  same(sent(other.hear({ type: "tts", state: "stop" })), [], "the gateway goes on by itself");
-  same(other.session.state, "listening", "after the answer");
+  const commands = world.talk(MODE.AUTO);
+  same(brief(commands, ...SAID, "MIC_LIVE"), [`SAY_LISTEN ${MODE.AUTO}`, "MIC_LIVE 1"], "asked");
+  same([world.state, world.turn, world.core.canTalk], ["CONNECTED", "LISTENING", true], "listens");
+  world.on({ kind: EVENT.STT, value: 1 });
+  same(world.turn, "THINKING", "after stt");
+  world.on({ kind: EVENT.TTS, value: 0 });
+  same(world.turn, "SPEAKING", "after tts start");
+  same(brief(world.on({ kind: EVENT.TTS, value: 2 }), ...SAID), [], "the gateway goes on by itself");
+  same(world.turn, "LISTENING", "after the answer");
 });
 
-test("session: hold to talk, interrupting an answer", () => {
+test("core: prepared without a microphone; the press then asks for it and sends no offer", () => {
   const world = new World();
-  world.connect("manual");
-  same(world.session.state, "ready", "ready");
-  world.hear({ type: "tts", state: "start" });
-  const pressed = world.on({ type: "press" });
-  same(sent(pressed), [{ type: "abort" }, { type: "listen", state: "start", mode: "manual" }], "pressed");
-  same(only(pressed, "hush"), [{ do: "hush", on: true }], "old speech is hushed");
-  same(only(pressed, "mic"), [{ do: "mic", live: true }], "microphone");
-  world.hear({ type: "tts", state: "stop" });
-  same(world.session.state, "listening", "the end of the old answer changes nothing");
+  world.on({ kind: EVENT.PREPARE, value: MODE.MANUAL });
+  same(world.state, "PREPARING", "preparing");
+  const prepared = world.connect();
+  same([world.state, brief(prepared, "ASK_MICROPHONE", ...SAID)], ["PREPARED", []], "prepared");
+  const pressed = world.on({ kind: EVENT.START, value: MODE.MANUAL });
+  same(brief(pressed, "ASK_MICROPHONE", "OPEN", "OFFER"), ["ASK_MICROPHONE 0"], "pressed");
+  same([world.state, world.core.canTalk], ["CONNECTED", true], "at once");
+  same(brief(world.on({ kind: EVENT.MICROPHONE, value: MIC.READY }), "ATTACH"), ["ATTACH 1"], "attached");
+});
+
+test("core: hold to talk, interrupting an answer", () => {
+  const world = new World();
+  world.talk(MODE.MANUAL);
+  world.on({ kind: EVENT.TTS, value: 0 });
+  const pressed = world.on({ kind: EVENT.PRESS });
+  const want = ["SAY_ABORT 0", "HUSH 1", `SAY_LISTEN ${MODE.MANUAL}`, "MIC_LIVE 1"];
+  same(brief(pressed, ...SAID, "HUSH", "MIC_LIVE"), want, "pressed");
+  world.on({ kind: EVENT.TTS, value: 2 });
+  same(world.turn, "LISTENING", "the end of the old answer changes nothing");
   world.now_ms += 1000;
-  const released = world.on({ type: "release" });
-  same(sent(released), [{ type: "listen", state: "stop" }], "released");
-  same(only(released, "mic"), [{ do: "mic", live: false }], "microphone");
-  same(world.on({ type: "release" }), [], "a second release");
-  same(only(world.hear({ type: "tts", state: "start" }), "hush"), [{ do: "hush", on: false }], "new speech is heard");
+  same(brief(world.on({ kind: EVENT.RELEASE }), ...SAID, "MIC_LIVE"), ["SAY_STOP 0", "MIC_LIVE 0"], "released");
+  same(brief(world.on({ kind: EVENT.RELEASE }), ...SAID), [], "a second release");
+  same(brief(world.on({ kind: EVENT.TTS, value: 0 }), "HUSH"), ["HUSH 0"], "new speech is heard");
 });
 
-test("session: without a microphone nobody is told that it listens; typing works", () => {
+test("core: without a microphone nobody is told that it listens; typing works", () => {
   const world = new World();
-  world.connect("auto");
-  const lost = world.on({ type: "microphone", state: "none" });
-  same(sent(lost), [{ type: "listen", state: "stop" }], "lost");
-  same(only(lost, "mic"), [{ do: "mic", live: false }], "microphone");
-  same(world.session.state, "ready", "state");
-  same(sent(world.on({ type: "press" })), [], "a press");
-  same(sent(world.on({ type: "text", text: "hi" })), [{ type: "listen", state: "detect", text: "hi" }], "typed");
-  world.hear({ type: "tts", state: "start" });
-  same(sent(world.on({ type: "press" })), [{ type: "abort" }], "a press may still interrupt");
-  same(sent(world.on({ type: "microphone", state: "ready" })), [{ type: "listen", state: "start", mode: "auto" }], "back");
-  same(world.session.state, "listening", "state");
+  world.talk(MODE.AUTO);
+  const lost = world.on({ kind: EVENT.MICROPHONE, value: MIC.DENIED });
+  same(brief(lost, ...SAID, "MIC_LIVE", "TELL_NOTICE"), ["SAY_STOP 0", "MIC_LIVE 0", `TELL_NOTICE ${NOTICE.MICROPHONE}`], "lost");
+  same([world.state, world.turn], ["CONNECTED", "NONE"], "state");
+  same(brief(world.on({ kind: EVENT.PRESS }), ...SAID), [], "a press");
+  same(brief(world.on({ kind: EVENT.TEXT }), ...SAID), ["SAY_TEXT 0"], "typed");
+  world.on({ kind: EVENT.TTS, value: 0 });
+  same(brief(world.on({ kind: EVENT.PRESS }), ...SAID), ["SAY_ABORT 0"], "a press may still interrupt");
 });
 
-test("session: a slip of the finger and Esc send nothing to be understood", () => {
+test("core: a slip of the finger and Esc send nothing to be understood; silence after a press is said", () => {
   const world = new World();
-  world.connect("manual");
-  world.on({ type: "press" });
-  world.now_ms += LIMITS.press_ms - 1;
-  const slip = world.on({ type: "release" });
-  same(sent(slip), [{ type: "abort" }, { type: "listen", state: "stop" }], "slip");
-  same(only(slip, "notice"), [{ do: "notice", key: "holdLonger" }], "said");
-  world.on({ type: "press" });
-  same(sent(world.on({ type: "cancel" })), [{ type: "abort" }, { type: "listen", state: "stop" }], "Esc");
-  same(world.session.state, "ready", "after Esc");
+  world.talk(MODE.MANUAL);
+  world.on({ kind: EVENT.PRESS });
+  world.now_ms += 200;
+  const slip = world.on({ kind: EVENT.RELEASE });
+  same(brief(slip, ...SAID, "TELL_NOTICE"), ["SAY_ABORT 0", "SAY_STOP 0", `TELL_NOTICE ${NOTICE.HOLD_LONGER}`], "slip");
+  world.on({ kind: EVENT.PRESS });
+  same(brief(world.on({ kind: EVENT.CANCEL }), ...SAID), ["SAY_ABORT 0", "SAY_STOP 0"], "Esc");
+  same(world.turn, "NONE", "after Esc");
 });
 
-test("session: silence after a press is said, not waited for for ever", () => {
+test("core: a link that fails is restarted, then made anew with the token; the specification's preset gives up after 3", () => {
   const world = new World();
-  world.connect("manual");
-  world.on({ type: "press" });
-  world.now_ms += 1000;
-  world.on({ type: "release" });
-  same(only(world.wait(), "notice"), [{ do: "notice", key: "heardNothing" }], "notice");
-  same(world.session.state, "ready", "state");
-  same(world.session.deadline, Infinity, "nothing pending");
-});
-
-test("session: a loss is tried again three times with growing waits and the resume token, then it ends", () => {
-  const world = new World();
-  world.connect("manual");
-  world.on({ type: "peer", state: "failed" });
-  for (const wait_ms of LIMITS.backOff_ms) {
-    same(world.session.state, "reconnecting", "state");
-    same(world.session.deadline - world.now_ms, wait_ms, "wait without jitter");
-    same(only(world.wait(), "connect"), [{ do: "connect", mode: "manual", resume: "t2" }], "try");
-    world.on({ type: "refused", status: 0, retryAfter_ms: 0 });
+  world.talk(MODE.MANUAL);
+  world.on({ kind: EVENT.PEER, value: 4 });
+  same(world.state, "RESTARTING", "an ICE restart first");
+  world.waitFor((commands) => brief(commands, "RESTART").length > 0);
+  const gone = world.on({ kind: EVENT.REFUSED, request: world.request, value: 404, more: 0 });
+  const next = brief(gone, "OPEN").length ? gone : world.waitFor((commands) => brief(commands, "OPEN").length > 0);
+  same(brief(next, "OPEN").length, 1, "the session is gone: a new connection");
+  const strict = new World({ preset: "specification" });
+  strict.on({ kind: EVENT.START, value: MODE.MANUAL });
+  strict.on({ kind: EVENT.REFUSED, request: strict.request, value: 0, more: 0 });
+  /** @type {number[]} */
+  const waits = [];
+  while (strict.state !== "FAILED") {
+    strict.on({ kind: EVENT.DESCRIBED });
+    const refused = strict.on({ kind: EVENT.REFUSED, request: strict.request, value: 0, more: 0 });
+    waits.push(...refused.filter(({ kind, delay_ms }) => kind === COMMAND.TELL_STATE && delay_ms).map(({ delay_ms }) => delay_ms));
+    if (strict.state === "FAILED") break;
+    strict.waitFor((commands) => brief(commands, "OPEN").length > 0);
   }
-  same(world.session.state, "offline", "given up");
-  same(world.session.deadline, Infinity, "nothing pending");
+  same(nameOf(REASON, strict.core.reason), "GAVE_UP", "reason");
+  check(waits.length >= 2 && waits.every((wait, i) => !i || wait > (waits[i - 1] ?? 0)), `waits ${waits}`);
 });
 
-test("session: jitter stays within half and one and a half", () => {
-  for (const random of [0, 0.25, 0.999]) {
-    const session = new Session(() => random);
-    session.handle({ type: "start", mode: "manual" }, 0);
-    session.handle({ type: "refused", status: 0, retryAfter_ms: 0 }, 0);
-    const base_ms = LIMITS.backOff_ms[0] ?? 0;
-    check(session.deadline >= base_ms * 0.5 && session.deadline <= base_ms * 1.5, `wait ${session.deadline}`);
+test("core: a full gateway is asked again after the time it names; a refusal for good is not repeated", () => {
+  const world = new World();
+  world.on({ kind: EVENT.START, value: MODE.MANUAL });
+  world.on({ kind: EVENT.SERVERS, request: world.request });
+  world.on({ kind: EVENT.DESCRIBED });
+  const full = world.on({ kind: EVENT.REFUSED, request: world.request, value: 503, more: 7000 });
+  const told = full.find(({ kind }) => kind === COMMAND.TELL_STATE);
+  same([told && nameOf(REASON, told.reason), told?.delay_ms], ["SERVER_FULL", 7000], "told");
+  for (const [status, reason] of /** @type {const} */ ([[401, "NOT_ALLOWED"], [403, "NOT_ALLOWED"], [422, "REFUSED"]])) {
+    const other = new World();
+    other.on({ kind: EVENT.START, value: MODE.MANUAL });
+    other.on({ kind: EVENT.SERVERS, request: other.request });
+    other.on({ kind: EVENT.DESCRIBED });
+    other.on({ kind: EVENT.REFUSED, request: other.request, value: status });
+    same([other.state, nameOf(REASON, other.core.reason), other.core.deadline_ms], ["FAILED", reason, Infinity], String(status));
   }
 });
 
-test("session: Retry-After is kept to, within reason", () => {
+test("core: a page that is put away closes, and is connected again by itself with its token when it comes back", () => {
   const world = new World();
-  world.on({ type: "start", mode: "manual" });
-  const commands = world.on({ type: "refused", status: 503, retryAfter_ms: 7000 });
-  same(only(commands, "notice"), [{ do: "notice", key: "serverFull" }], "notice");
-  same(world.session.deadline, 7000, "wait");
-  same(world.session.retryIn_s(100), 7, "countdown");
-  world.wait();
-  world.on({ type: "refused", status: 503, retryAfter_ms: 1e9 });
-  same(world.session.deadline, 7000 + LIMITS.retryAfterMax_ms, "bounded");
-});
-
-test("session: a refusal for good is not repeated; one because of the token is, without it", () => {
-  const finals = /** @type {const} */ ([[401, "notAllowed"], [403, "notAllowed"], [400, "refused"], [422, "refused"]]);
-  for (const [status, key] of finals) {
-    const world = new World();
-    world.on({ type: "start", mode: "manual" });
-    same(only(world.on({ type: "refused", status, retryAfter_ms: 0 }), "notice"), [{ do: "notice", key }], String(status));
-    same(world.session.state, "offline", String(status));
-  }
-  const world = new World();
-  world.connect("manual");
-  world.on({ type: "channel", open: false });
-  world.wait();
-  world.on({ type: "refused", status: 404, retryAfter_ms: 0 });
-  same(only(world.wait(), "connect"), [{ do: "connect", mode: "manual", resume: null }], "without the token");
-});
-
-test("session: a short disturbance is not a loss, a long one is", () => {
-  const world = new World();
-  world.connect("manual");
-  world.on({ type: "peer", state: "disconnected" });
-  world.now_ms += LIMITS.disconnected_ms - 1;
-  world.on({ type: "peer", state: "connected" });
-  same([world.session.state, world.session.deadline], ["ready", Infinity], "healed");
-  world.on({ type: "peer", state: "disconnected" });
-  world.wait();
-  same(world.session.state, "reconnecting", "lost");
-});
-
-test("session: the assistant may go and come back without the call breaking", () => {
-  const world = new World();
-  world.connect("auto");
-  const lost = world.hear({ type: "backend", state: "lost" });
-  same(only(lost, "notice"), [{ do: "notice", key: "assistantLost" }], "notice");
-  same([world.session.state, world.session.canTalk], ["connecting", false], "state");
-  const back = world.hear({ type: "backend", state: "ready" });
-  same(sent(back), [{ type: "listen", state: "start", mode: "auto" }], "listening is asked for again");
-  same(world.session.state, "listening", "state");
-});
-
-test("session: no order of events brings it out of its states or leaves a timer in a dead call", () => {
-  /** @type {SessionEvent[]} */
-  const events = [
-    { type: "start", mode: "manual" }, { type: "start", mode: "auto" }, { type: "answered", resume: "t" },
-    { type: "refused", status: 0, retryAfter_ms: 0 }, { type: "refused", status: 503, retryAfter_ms: 9 },
-    { type: "refused", status: 400, retryAfter_ms: 0 }, { type: "peer", state: "connected" },
-    { type: "peer", state: "disconnected" }, { type: "peer", state: "failed" }, { type: "channel", open: true },
-    { type: "channel", open: false }, { type: "message", message: { type: "ready" } },
-    { type: "message", message: { type: "stt", text: "x" } }, { type: "message", message: { type: "stt" } },
-    { type: "message", message: { type: "tts", state: "start" } }, { type: "message", message: { type: "tts", state: "stop" } },
-    { type: "message", message: { type: "backend", state: "lost" } }, { type: "message", message: { type: "rubbish" } },
-    { type: "press" }, { type: "release" }, { type: "cancel" }, { type: "interrupt" }, { type: "text", text: "x" },
-    { type: "microphone", state: "ready" }, { type: "microphone", state: "none" },
-    { type: "mode", mode: "auto" }, { type: "mode", mode: "manual" }, { type: "mute", on: true }, { type: "mute", on: false },
-    { type: "retry" }, { type: "hangup" }, { type: "leave" }, { type: "tick" },
-  ];
-  let seed = 1;
-  const random = () => (seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) / 2 ** 32;
-  for (let life = 0; life < 400; life++) {
-    const world = new World();
-    let live = false;
-    for (let step = 0; step < 120; step++) {
-      const event = events[Math.floor(random() * events.length)];
-      if (!event) continue;
-      world.now_ms += random() * 3000;
-      for (const command of world.on(event)) if (command.do === "mic") live = command.live;
-      const { state, held, mode, canTalk } = world.session;
-      check(typeof state === "string", "a state");
-      check(!live || canTalk, `microphone live while ${state}`);
-      check(!live || mode === "auto" || held, "microphone live without a press");
-      if (state === "ended" || state === "offline" || state === "idle") same(world.session.deadline, Infinity, state);
-    }
-  }
+  world.talk(MODE.MANUAL);
+  const away = world.on({ kind: EVENT.PAGE_HIDE, value: 1 });
+  same([brief(away, "CLOSE"), world.state], [["CLOSE 0"], "SUSPENDED"], "put away");
+  world.now_ms += 5000;
+  const back = world.on({ kind: EVENT.PAGE_SHOW });
+  same(brief(back, "ASK_MICROPHONE"), ["ASK_MICROPHONE 1"], "the microphone, without asking the person");
+  if (!brief(back, "OPEN").length) world.waitFor((commands) => brief(commands, "OPEN").length > 0);
+  const offers = world.on({ kind: EVENT.DESCRIBED }).filter(({ kind }) => kind === COMMAND.OFFER);
+  same(offers.map(({ rung }) => nameOf(RUNG, rung)), ["RESUME"], "with the token");
 });
 
 test("tools: only web addresses are offered", () => {
@@ -243,7 +221,7 @@ test("tools: only web addresses are offered", () => {
   }
 });
 
-test("signalling: Retry-After in seconds, as a date, and as rubbish", () => {
+test("http: Retry-After in seconds, as a date, and as rubbish", () => {
   same(retryAfter_ms("7", 0), 7000, "seconds");
   same(retryAfter_ms("Thu, 01 Jan 1970 00:00:09 GMT", 4000), 5000, "date");
   same(retryAfter_ms(null, 0), 0, "none");

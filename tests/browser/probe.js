@@ -8,6 +8,7 @@
 export function installProbe() {
   const probe = {
     /** @type {RTCPeerConnection[]} */ peers: [],
+    /** @type {RTCDataChannel[]} */ channels: [],
     /** @type {{at:number, message:any}[]} */ sent: [],
     /** @type {{at:number, message:any}[]} */ received: [],
     /** @type {number|null} */ microphoneAt: null,
@@ -58,6 +59,7 @@ export function installProbe() {
   const create = Peer.prototype.createDataChannel;
   Peer.prototype.createDataChannel = function (/** @type {string} */ label, /** @type {any} */ options) {
     const channel = create.call(this, label, options);
+    probe.channels.push(channel);
     channel.addEventListener("message", ({ data }) => {
       if (typeof data === "string") probe.received.push({ at: performance.now(), message: JSON.parse(data) });
     });

@@ -6,6 +6,8 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { auditInPage } from "./audit.js";
 import "./decisions.js";
+import "./hands.js";
+import { byHand, hearsEverything, leavesNothing, reportsWell } from "./manager.js";
 import { launchChromium, launchFirefox, openPage } from "./browsers.js";
 import { Gateway } from "./gateway.js";
 import { check, note, runAll, same, test, until } from "./harness.js";
@@ -187,7 +189,8 @@ test("chromium: hold-to-talk with the pointer", async () => {
     await holdWhile(page, end_s, () => page.mouse.down(), () => page.mouse.up());
     same(plain(await nextHeard(page)), "what time is it", "heard");
     await nextAnswer(page);
-    const sent = await page.evaluate(() => /** @type {any} */ (window).probe.sent.map((/** @type {any} */ entry) => entry.message));
+    const all = await page.evaluate(() => /** @type {any} */ (window).probe.sent.map((/** @type {any} */ entry) => entry.message));
+    const sent = all.filter((/** @type {any} */ message) => message.type !== "ping");
     same(sent.slice(0, 2), [{ type: "listen", state: "start", mode: "manual" }, { type: "listen", state: "stop" }], "sent");
   });
 });
@@ -314,9 +317,85 @@ test("chromium: hanging up removes the session, leaving the page does too", () =
     await until("no session after hanging up", async () => (await gateway.sessions()) === 0, 3000);
     await page.click("#start");
     await reach(page, ["ready"]);
-    await page.goto("about:blank");
+    await page.close({ runBeforeUnload: false });
     await until("no session after leaving", async () => (await gateway.sessions()) === 0, 3000);
   }));
+
+test("chromium: the connection is made before the press, without a microphone; the press costs no offer", () =>
+  withPage(chromium, async (page) => {
+    nextWords("hello", 20);
+    let offers = 0;
+    page.on("request", (request) => {
+      if (request.url().endsWith("/api/offer")) offers++;
+    });
+    await page.goto(`${gateway.url}/chat`);
+    await until("the prepared connection", () => page.evaluate(() => document.documentElement.dataset["link"] === "prepared"));
+    same([await state(page), offers], ["idle", 1], "what the page says, and offers so far");
+    const before = await page.evaluate(() => {
+      const { probe } = /** @type {any} */ (window);
+      return [probe.microphoneAt, document.getElementById("notice")?.hidden];
+    });
+    same(before, [null, true], "no microphone, and no notice, before a gesture");
+    const took_ms = await page.evaluate(() => new Promise((resolve) => {
+      const from_ms = performance.now();
+      const look = () => document.documentElement.dataset["state"] === "ready" && resolve(performance.now() - from_ms);
+      new MutationObserver(look).observe(document.documentElement, { attributeFilter: ["data-state"] });
+      document.getElementById("start")?.click();
+    }));
+    note(`from the press to ready: ${Number(took_ms).toFixed(1)} ms`);
+    await until("the microphone", () => page.evaluate(() => /** @type {any} */ (window).probe.microphoneAt));
+    same(offers, 1, "offers after the press");
+    await type(page, "what time is it");
+    await nextAnswer(page);
+    checkQuiet(page);
+  }));
+
+test("chromium: quality, figures and the report are there for the person", () =>
+  withPage(chromium, async (page) => {
+    await call(page, gateway.url);
+    await type(page, "tell me a joke");
+    await nextAnswer(page);
+    const badge = () => page.$eval("#quality", (button) => [button.textContent?.trim(), /** @type {any} */ (button).title]);
+    await until("a measure", async () => /Sound.*Round trip/.test((await badge())[1] ?? ""));
+    check(/^(Excellent|Good|Poor|Bad) connection$/.test((await badge())[0] ?? ""), "four levels, in words");
+    await page.click("#quality");
+    await page.waitForSelector("#details[open]");
+    same(await page.evaluate(auditInPage), [], "the sheet");
+    await page.screenshot({ path: `${screens}/desktop-light-details.png` });
+    const rows = await page.$$eval("#figures dt", (names) => names.length);
+    check(rows >= 5, `${rows} figures`);
+    await page.keyboard.press("Escape");
+  }));
+
+test("chromium: a page that comes back from the back-forward cache is connected again by itself, with its captions", () =>
+  withPage(chromium, async (page) => {
+    await call(page, gateway.url);
+    await type(page, "tell me a joke");
+    await nextAnswer(page);
+    await page.evaluate(() => addEventListener("pageshow", (event) => Object.assign(window, { persisted: event.persisted })));
+    await page.goto(`${gateway.url}/`);
+    await page.goBack({ waitUntil: "load" });
+    const persisted = await page.evaluate(() => /** @type {any} */ (window).persisted === true);
+    note(persisted ? "kept by the browser" : "not kept by this browser: loaded anew");
+    if (!persisted) return;
+    await reach(page, ["ready", "speaking", "thinking"], 20_000);
+    check((await captions(page, "person")).includes("tell me a joke"), "captions are kept");
+    await type(page, "who are you");
+    await nextAnswer(page, (await captions(page, "assistant")).length);
+  }));
+
+test("chromium: every event of the manager is heard by a subscriber", () =>
+  withPage(chromium, async (page) => {
+    nextWords("hello", 20);
+    await hearsEverything(page, gateway.url);
+  }));
+
+test("chromium: the manager leaves nothing after close()", () => withPage(chromium, (page) => leavesNothing(page, gateway.url)));
+
+test("chromium: statistics, time-line and a report without secrets", () =>
+  withPage(chromium, (page) => reportsWell(page, gateway.url)));
+
+test("chromium: signalling by hand", () => withPage(chromium, (page) => byHand(page, gateway.url)));
 
 test("chromium: without a microphone the page says why, and typing still works", async () => {
   const context = await chromium.createBrowserContext();
@@ -337,14 +416,15 @@ test("chromium: a full gateway is asked again after the time it names", () =>
     await page.setRequestInterception(true);
     let refusals = 0;
     page.on("request", (request) => {
-      if (!request.url().endsWith("/api/offer") || refusals++) return void request.continue();
+      if (!request.url().endsWith("/api/offer") || refusals++ > 1) return void request.continue();
       const body = JSON.stringify({ error: { code: "full", message: "full" } });
       return void request.respond({ status: 503, headers: { "Retry-After": "2" }, contentType: "application/json", body });
     });
     await page.goto(`${gateway.url}/chat`);
+    await until("the refusal of the prepared connection", () => refusals);
     await page.click("#start");
     await reach(page, ["reconnecting"]);
-    check(/ [12] s/.test(await page.$eval("#state-text", (line) => line.textContent ?? "")), "the countdown is shown");
+    check(/ [123] s/.test(await page.$eval("#state-text", (line) => line.textContent ?? "")), "the countdown is shown");
     await reach(page, ["ready"]);
     checkQuiet(page, { ignore: /503/ });
   }));
@@ -353,12 +433,12 @@ test("chromium: the gateway is killed and comes back; so does the page", () =>
   withPage(chromium, async (page) => {
     await call(page, gateway.url);
     await gateway.stop("SIGKILL");
-    await reach(page, ["reconnecting", "offline"], 40_000);
+    await reach(page, ["reconnecting"], 40_000);
     await gateway.start();
-    if ((await state(page)) === "offline") await page.click("#start");
     await reach(page, ["ready"], 20_000);
     await type(page, "hello");
     await nextAnswer(page);
+    check((await page.$$eval("#captions li", (lines) => lines.length)) >= 2, "captions");
   }));
 
 // ---- Firefox ----
@@ -410,6 +490,15 @@ test("firefox: typed text, and at most 80 ms of old speech after an interruption
     const rounds = await bargeIn(page, "firefox");
     same(await captions(page, "person"), ["hello", ...Array(rounds).fill("tell me a joke")], "captions of the person");
   }));
+
+test("firefox: every event of the manager is heard by a subscriber", () =>
+  inFirefox((page) => hearsEverything(page, gateway.url)));
+
+test("firefox: the manager leaves nothing after close()", () => inFirefox((page) => leavesNothing(page, gateway.url)));
+
+test("firefox: statistics, time-line and a report without secrets", () => inFirefox((page) => reportsWell(page, gateway.url)));
+
+test("firefox: signalling by hand", () => inFirefox((page) => byHand(page, gateway.url)));
 
 test("firefox: hanging up removes the session", () =>
   inFirefox(async (page) => {

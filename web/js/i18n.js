@@ -176,11 +176,6 @@ const TABLE = {
     "麦克风被其他程序占用。请关闭该程序后重新开始。仍可打字。",
     "Chương trình khác đang dùng micrô. Hãy đóng nó rồi bắt đầu lại. Vẫn gõ được.",
   ],
-  micFailed: [
-    "The microphone could not be opened. Start again to retry. Typing works.",
-    "无法打开麦克风。请重新开始。仍可打字。",
-    "Không mở được micrô. Hãy bắt đầu lại. Vẫn gõ được.",
-  ],
   micLost: [
     "The microphone was unplugged. Plug one in and it is used at once. Typing works.",
     "麦克风已断开。插上麦克风即可继续使用。仍可打字。",

@@ -47,7 +47,8 @@ const isWaiting = (view) => view.state === "offline" || (view.state === "reconne
 function stateText(view) {
   const { state, link, microphone, muted, retryIn_s: n, attempt, of } = view;
   if (state === "reconnecting" && n) return t("reconnectingIn", { n, attempt, of });
-  if (state === "reconnecting") return link === "RESTARTING" && attempt < 2 ? t("restarting") : t("reconnectingNow", { attempt, of });
+  if (state === "reconnecting" && link === "RESTARTING" && attempt < 2) return t("restarting");
+  if (state === "reconnecting") return t("reconnectingNow", { attempt, of });
   let key = /** @type {string} */ (state);
   if (state === "connecting" && view.connected) key = "waking";
   if (state === "ready" && microphone !== "READY") key = "typeOnly";

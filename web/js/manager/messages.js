@@ -21,8 +21,9 @@ export function eventOf(message, now_ms) {
     case "tts":
       return oneOf(EVENT.TTS, SPEECH, message["state"]);
     case "pong": {
-      const rtt_ms = Math.round(now_ms - Number(message["t"]));
-      return rtt_ms >= 0 && rtt_ms < PONG_MOST_MS ? { kind: EVENT.PONG, value: rtt_ms } : { kind: EVENT.ALIVE };
+      const sent_ms = Number(message["t"]);
+      const rtt_ms = Math.round(now_ms - sent_ms);
+      return sent_ms >= 0 && rtt_ms >= 0 && rtt_ms < PONG_MOST_MS ? { kind: EVENT.PONG, value: rtt_ms } : { kind: EVENT.ALIVE };
     }
     case "server-draining": {
       const left_ms = Date.parse(message["deadline"]) - Date.now();

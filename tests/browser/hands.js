@@ -1,0 +1,109 @@
+// The parts of the hands that need no browser: descriptions, servers, statistics, messages, what a report may hold.
+
+import { candidateKind, opusType, selectedPair, tuneOpus } from "../../web/js/manager/compat.js";
+import { relayOnly, serversOf } from "../../web/js/manager/http.js";
+import { eventOf } from "../../web/js/manager/messages.js";
+import { EVENT, SAMPLE } from "../../web/js/manager/names.js";
+import { Recorder, withoutSecrets } from "../../web/js/manager/recorder.js";
+import { Registry } from "../../web/js/manager/registry.js";
+import { deltas, Sampler } from "../../web/js/manager/stats.js";
+import { check, same, test } from "./harness.js";
+
+const ANSWER = [
+  "v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0", "m=audio 9 UDP/TLS/RTP/SAVPF 109 0", "a=rtpmap:0 PCMU/8000",
+  "a=rtpmap:109 opus/48000/2", "a=fmtp:109 minptime=10;useinbandfec=1;usedtx=1", "a=ptime:20",
+  "m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "a=sctp-port:5000", "",
+].join("\r\n");
+
+test("hands: Opus is found by its name and told packet time, FEC and DTX; the rest stays as it was", () => {
+  same([opusType(ANSWER), opusType("m=audio 9 X 0")], ["109", null], "type");
+  const tuned = tuneOpus(ANSWER, { ptime_ms: 40, fec: false, dtx: false });
+  check(tuned.includes("a=fmtp:109 minptime=10;useinbandfec=0\r\na=ptime:40\r\n"), tuned);
+  same(tuned.match(/a=ptime/g)?.length, 1, "one packet time");
+  const plain = (/** @type {string} */ sdp) => sdp.split("\r\n").filter((line) => !/^a=(fmtp|ptime)/.test(line));
+  same(plain(tuned), plain(ANSWER), "the other lines");
+  same(tuneOpus(tuned, { ptime_ms: 40, fec: false, dtx: false }), tuned, "twice is once");
+});
+
+test("hands: an attempt over relays has relays only, over TCP where that is asked for", () => {
+  const { config, relay, expires_ms } = serversOf(
+    {
+      iceServers: [
+        { urls: "stun:s.example" },
+        { urls: ["turn:t.example", "turn:t.example?transport=tcp", "turns:t.example"], username: "u", credential: "c" },
+      ],
+      expiresAt: "1970-01-01T00:10:00Z",
+    },
+    0,
+  );
+  same([relay, expires_ms, config.iceCandidatePoolSize, config.bundlePolicy], [true, 600_000, 1, "max-bundle"], "servers");
+  const udp = relayOnly(config, false);
+  same(udp.iceServers?.flatMap((server) => server.urls).length, 3, "relays");
+  const tcp = relayOnly(config, true);
+  same(tcp.iceServers?.flatMap((server) => server.urls), ["turn:t.example?transport=tcp", "turns:t.example"], "over TCP");
+  same([tcp.iceTransportPolicy, tcp.iceServers?.[0]?.username], ["relay", "u"], "policy and name");
+  same([serversOf({}, 0).relay, serversOf(null, 0).expires_ms], [false, 0], "none");
+});
+
+test("hands: only the selected pair counts, however the browser marks it", () => {
+  const pair = (/** @type {string} */ id, /** @type {object} */ more) =>
+    ({ id, type: "candidate-pair", state: "succeeded", ...more });
+  const map = (/** @type {any[]} */ ...stats) => new Map(stats.map((stat) => [stat.id, stat]));
+  const named = map(pair("a", { nominated: true }), pair("b", {}), { id: "t", type: "transport", selectedCandidatePairId: "b" });
+  same(selectedPair(named)?.["id"], "b", "named by the transport");
+  same(selectedPair(map(pair("a", { nominated: true }), pair("b", { selected: true })))?.["id"], "b", "marked");
+  same(selectedPair(map(pair("a", {}), pair("b", { nominated: true })))?.["id"], "b", "nominated");
+  same(selectedPair(map(pair("a", {}))), null, "none");
+  const sampler = new Sampler();
+  const first = sampler.take(named, false);
+  same(Object.keys(first).sort(), [...SAMPLE].sort(), "the members that the core knows");
+  same([first["pair"], first["in_packets"], first["mic_live"]], [1, -1, 0], "a sample");
+  const inbound = { id: "i", type: "inbound-rtp", kind: "audio", packetsLost: -2 };
+  const second = sampler.take(map(pair("c", { selected: true }), inbound), true);
+  same([second["pair"], second["in_lost"], second["mic_live"]], [2, 0, 1], "another pair; late packets taken back");
+  same(deltas({ a: { n: 1, s: "x" } }, { a: { n: 3, s: "y" }, b: { n: 1 } }), { a: { n: 2 } }, "deltas");
+});
+
+test("hands: messages become the core's events, rubbish only a sign of life", () => {
+  same(eventOf({ type: "ready" }, 0), { kind: EVENT.READY }, "ready");
+  same(eventOf({ type: "tts", state: "sentence_start" }, 0), { kind: EVENT.TTS, value: 1 }, "tts");
+  same(eventOf({ type: "backend", state: "retrying" }, 0), { kind: EVENT.BACKEND, value: 3 }, "backend");
+  same(eventOf({ type: "stt", text: "" }, 0), { kind: EVENT.STT, value: 0 }, "stt");
+  same(eventOf({ type: "pong", t: 100 }, 142), { kind: EVENT.PONG, value: 42 }, "pong");
+  for (const t of [-5, 1e9, "x", null, undefined]) {
+    const { kind } = eventOf({ type: "pong", t }, 142);
+    check(kind === EVENT.ALIVE || t === null, `pong ${t}`);
+  }
+  for (const type of ["tts", "backend", "llm", "nonsense"]) same(eventOf({ type, state: "?" }, 0), { kind: EVENT.ALIVE }, type);
+});
+
+test("hands: a report holds no address, no key and no end", () => {
+  const text = withoutSecrets(
+    "failed: candidate:1 1 udp 1 192.0.2.7 5000 typ host fe80::1:2:3 at http://x.example/api/sessions/1 3f2a-77.local " +
+      "a=ice-pwd:iOGZKjAONIfYruzG/+XeBtwn 4ad196a4e5746430dc30138a432d094b",
+  );
+  check(!/192\.0|fe80|example|local|iOGZ|4ad19/.test(text), text);
+  same(candidateKind({ candidate: "candidate:1 1 udp 2122260223 192.0.2.7 50000 typ host" }), "host udp IPv4", "kind");
+  const recorder = new Recorder();
+  for (let i = 0; i < 5000; i++) recorder.note("x");
+  for (let i = 0; i < 1000; i++) recorder.sample({ in_packets: i * 50, in_level: 0.5, pair: -1 });
+  const { events, samples } = recorder.contents();
+  check(events.length <= 1000 && samples.length === 300, `${events.length} events, ${samples.length} samples`);
+  const [, second] = samples;
+  same([second?.["in_packets"], second?.["in_level"], second?.["pair"]], [50, 0.5, undefined], "grown, measured, absent");
+});
+
+test("hands: whatever is taken after the end is let go of at once", () => {
+  const registry = new Registry();
+  let let_go = 0;
+  const target = new EventTarget();
+  registry.listen(target, "x", () => let_go++);
+  registry.hold("peer", () => let_go++);
+  registry.after(1e6, () => let_go++);
+  same(registry.counts(), { listener: 1, peer: 1, timer: 1 }, "held");
+  registry.releaseAll();
+  target.dispatchEvent(new Event("x"));
+  same([registry.counts(), let_go], [{}, 1], "after the end");
+  registry.hold("track", () => let_go++);
+  same([registry.counts(), let_go], [{}, 2], "taken later");
+});
