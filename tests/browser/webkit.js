@@ -215,6 +215,32 @@ test("WebKitGTK: after close nothing is held, and the session is gone", async ()
   await until("no session", async () => (await gateway.sessions()) === 0);
 });
 
+const NOTICE = 'document.getElementById("notice").hidden ? "" : document.getElementById("notice").textContent';
+
+test("the page in WebKitGTK: says what is missing, and works", async () => {
+  await browser.goto(`${gateway.url}/`);
+  await reach("a word on the start page", `(${NOTICE}).includes("WebRTC")`);
+  await browser.goto(`${gateway.url}/chat`);
+  await reach("a word on the page", `(${NOTICE}).includes("WebRTC")`);
+  note(`it says: ${(await browser.run(`return ${NOTICE};`)).trim()}`);
+  await browser.click("#modes label");
+  await browser.click("#start");
+  await reach("ready", 'document.documentElement.dataset.state === "ready"', 30_000);
+  const lines = 'document.querySelectorAll("[data-who=assistant]").length';
+  const rms = await heardDuring(async () => {
+    await browser.run(`
+      document.getElementById("text").value = "tell me a joke";
+      document.getElementById("typing").requestSubmit();`);
+    await reach("a caption", `${lines} > 0`, 20_000);
+    await reach("the end of the answer", 'document.documentElement.dataset.state === "ready"', 60_000);
+  });
+  const caption = await browser.run('return document.querySelector("[data-who=assistant]").textContent;');
+  note(`"${caption}", in the ear RMS ${Math.round(rms)}`);
+  check(rms > 100, `sound in the ear: ${rms}`);
+  await browser.run('document.getElementById("hangup").click();');
+  await until("no session", async () => (await gateway.sessions()) === 0);
+});
+
 const ok = await runAll(process.argv[2] ?? "");
 await browser.stop();
 await gateway.stop();

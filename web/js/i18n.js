@@ -192,6 +192,11 @@ const TABLE = {
     "此浏览器不支持通话（WebRTC）。请使用新版 Chrome、Edge、Firefox 或 Safari。",
     "Trình duyệt này không gọi được (không có WebRTC). Hãy dùng Chrome, Edge, Firefox hoặc Safari mới.",
   ],
+  overSocket: [
+    "This browser has no WebRTC. The call goes another way: it works, but a poor network is heard sooner.",
+    "此浏览器没有 WebRTC，通话将改用其他方式：可以使用，但网络不佳时更容易听出来。",
+    "Trình duyệt này không có WebRTC. Cuộc gọi đi đường khác: vẫn dùng được, nhưng mạng kém sẽ nghe rõ hơn.",
+  ],
   unreachable: [
     "The gateway does not answer. Check the network; the page goes on asking.",
     "网关没有应答。请检查网络，页面会继续尝试。",

@@ -6,6 +6,7 @@ import { Captions } from "./captions.js";
 import { Details } from "./details.js";
 import { Face } from "./face.js";
 import { applyLang, bindLangSelect, chooseLang, t } from "./i18n.js";
+import { hasWebRtc } from "./manager/compat.js";
 import { WebRTCManager } from "./manager/manager.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
 import { runTool, webAddress } from "./tools.js";
@@ -24,7 +25,7 @@ let countdown;
 
 applyLang(chooseLang(prefs.lang));
 
-const manager = new WebRTCManager({ mode });
+const manager = new WebRTCManager({ mode, fallback: () => import("./manager/fallback.js") });
 const meter = new Meter();
 const captions = new Captions(byId("captions", HTMLElement), (who) => t(who === "person" ? "you" : "assistant"));
 const camera = new Camera(byId("camera", HTMLDialogElement));
@@ -256,5 +257,6 @@ document.addEventListener("pointerdown", () => {
 
 setVolume(volume);
 draw();
+if (!hasWebRtc()) ui.say("browser", "overSocket");
 // The connection is made ahead of the first press, without a microphone; whether just now is the core's business.
 manager.prepare(mode).catch(() => undefined);

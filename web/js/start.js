@@ -1,6 +1,7 @@
 /* start.js - the start page: language and way of talking, then on to the conversation. */
 
 import { applyLang, bindLangSelect, chooseLang, t } from "./i18n.js";
+import { hasWebRtc } from "./manager/compat.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
 
 const prefs = loadPrefs();
@@ -16,10 +17,10 @@ for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.queryS
   radio.addEventListener("change", () => savePrefs({ mode: radio.value === "auto" ? "auto" : "manual" }));
 }
 
-/** Says beforehand what would fail later. */
+/** Says beforehand what would fail later, or be different. */
 function warn() {
   const notice = /** @type {HTMLElement} */ (document.getElementById("notice"));
-  const problem = !("RTCPeerConnection" in window) ? "noWebRtc" : !isSecureContext ? "insecure" : null;
+  const problem = !isSecureContext ? "insecure" : !hasWebRtc() ? "overSocket" : null;
   notice.hidden = !problem;
   if (problem) notice.textContent = t(problem);
 }

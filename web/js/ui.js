@@ -12,11 +12,12 @@ import { t } from "./i18n.js";
  *   mode:(mode:"auto"|"manual") => void, volume:(percent:number) => void,
  * }} Actions
  *
- * @typedef {"broken"|"link"|"sound"|"once"|"microphone"} Slot  what a notice is about; the first one that is there is shown
+ * @typedef {"broken"|"link"|"sound"|"once"|"microphone"|"browser"} Slot
+ *   what a notice is about; the first one that is there is shown
  */
 
 /** @type {readonly Slot[]} */
-const SLOTS = ["broken", "link", "sound", "once", "microphone"];
+const SLOTS = ["broken", "link", "sound", "once", "microphone", "browser"];
 const touch = matchMedia("(hover: none) and (pointer: coarse)");
 const SLIDE_AWAY_PX = 48;
 
