@@ -2,6 +2,7 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import fs from "node:fs";
+import net from "node:net";
 import path from "node:path";
 
 export const PHRASES = [
@@ -77,11 +78,14 @@ function wav(samples) {
 export class SoundCard {
   #process;
   #socket;
+  #console;
 
   /** @param {string} folder */
   constructor(folder) {
     this.#socket = path.join(folder, "pulse.sock");
+    this.#console = path.join(folder, "pulse.console");
     const modules = [
+      `module-cli-protocol-unix socket=${this.#console}`,
       `module-native-protocol-unix socket=${this.#socket} auth-anonymous=1`,
       "module-null-sink sink_name=ear rate=48000 channels=1",
       "module-null-sink sink_name=mouth rate=48000 channels=1",
@@ -102,6 +106,20 @@ export class SoundCard {
   control(...words) {
     const env = { ...process.env, ...this.env };
     return execFileSync("pactl", words, { env, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  }
+
+  /** What pactl cannot: a line for the server's console. @param {string} line @returns {Promise<void>} when it is done */
+  command(line) {
+    return new Promise((resolve, reject) => {
+      // Success is silent; the figures that are asked for next are not.
+      const socket = net.connect(this.#console, () => void socket.write(`${line}\nstat\n`));
+      socket.on("data", (text) => {
+        if (!/Default source/.test(String(text))) return;
+        socket.destroy();
+        resolve();
+      });
+      socket.on("error", reject).on("close", () => resolve());
+    });
   }
 
   /** @returns {boolean} */

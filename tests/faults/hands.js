@@ -71,3 +71,61 @@ function isBelow(pid, root) {
   }
   return false;
 }
+
+// ---- microphones: sources of the sound server, all of them hearing what is played into "mouth" ----
+
+/** Who hears it is cut off first: this server would move a stream to another source, and where nothing is left but
+ * monitors that would be no unplugging. Chromium learns of devices from udev, which knows nothing of such sources: it is
+ * told by hand that the list has changed. @param {Stage} stage @param {string} name */
+export async function unplug(stage, name) {
+  const { card } = stage;
+  const sources = card.control("list", "short", "sources").split("\n").map((line) => line.split("\t"));
+  const source = sources.find((fields) => fields[1] === name)?.[0];
+  for (const line of card.control("list", "short", "source-outputs").split("\n")) {
+    const [output, of] = line.split("\t");
+    if (of === source && source) await card.command(`kill-source-output ${output}`);
+  }
+  for (const line of card.control("list", "short", "modules").split("\n")) {
+    if (line.includes(`source_name=${name} `)) card.control("unload-module", String(line.split("\t")[0]));
+  }
+}
+
+/** @param {Stage} stage */
+async function tellDevices({ kind, page }) {
+  if (kind !== "chromium" || !page || page.isClosed()) return;
+  await page.evaluate(() => void navigator.mediaDevices.dispatchEvent(new Event("devicechange")));
+}
+
+/** @param {Stage} stage @param {string} name */
+export async function plug(stage, name) {
+  const { card } = stage;
+  const known = card.control("list", "short", "sources").includes(`\t${name}\t`);
+  if (!known) {
+    const label = `source_properties=device.description=${name}`;
+    card.control("load-module", "module-remap-source", "master=mouth.monitor", `source_name=${name}`, label);
+  }
+  await tellDevices(stage);
+}
+
+/** As in the beginning: one microphone, and it hears. @param {Stage} stage */
+export async function usualMicrophone(stage) {
+  await unplug(stage, "headset");
+  await plug(stage, "microphone");
+  stage.card.control("set-default-source", "microphone");
+  stage.card.control("set-source-mute", "microphone", "0");
+}
+
+/** The person's decision in the browser's own settings. @param {Stage} stage @param {"granted"|"denied"} state */
+export async function permitMicrophone(stage, state) {
+  if (stage.kind === "chromium") {
+    const session = await stage.browser.target().createCDPSession();
+    await session.send("Browser.setPermission", { origin: stage.url, permission: { name: "microphone" }, setting: state });
+    await session.detach();
+    return;
+  }
+  const action = state === "granted" ? "ALLOW_ACTION" : "DENY_ACTION";
+  await privileged(stage, `(() => {
+    const principal = Services.scriptSecurityManager.createContentPrincipalFromOrigin("${stage.url}");
+    Services.perms.addFromPrincipal(principal, "microphone", Services.perms.${action});
+  })()`);
+}

@@ -150,6 +150,54 @@ async function recovery({ page }, from_ms, limit_s) {
   }
 }
 
+/** @param {Stage} stage @param {Fault} fault @param {Verdict} verdict gets what is found on the way */
+async function goThrough(stage, fault, verdict) {
+  await stage.reset();
+  await (fault.prepare ? fault.prepare(stage) : stage.addGateway([]));
+  stage.page = await openPage(stage.browser, stage.url);
+  await stage.page.evaluateOnNewDocument(installWatch);
+  /** @type {Context|null} */
+  let before = null;
+  if (fault.when === "during") {
+    await call(stage.page, stage.url, fault.mode ?? "manual");
+    await converse(stage.page, "hello");
+    if (fault.settle_s) await sleep(fault.settle_s * 1000);
+    before = await contextOf(stage);
+  }
+  stage.mark = stage.proxy.seen.length;
+  await fault.inject(stage);
+  let from_ms = Date.now();
+  if (fault.when === "before") await dial(stage.page, stage.url, fault.mode);
+  await fault.hold?.(stage);
+  await fault.heal?.(stage);
+  if (fault.heal) from_ms = Date.now();
+  verdict.ms = await (fault.recovery ?? recovery)(stage, from_ms, fault.limit_s);
+  await stage.page.evaluate(() => /** @type {any} */ (window).watch.end());
+  if (fault.when === "before") await ears(stage.page);
+  verdict.rung = rungOf(stage.proxy.seen.slice(stage.mark));
+  await (fault.proof ? fault.proof(stage) : converse(stage.page, "tell me a joke"));
+  if (before) {
+    const after = await contextOf(stage);
+    const links = before.links + (fault.links ?? 0);
+    verdict.kept = after.session === before.session && after.links === links && after.lines > before.lines;
+    if (fault.kept) check(verdict.kept, `the conversation was not kept: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`);
+  }
+}
+
+/** A test that hangs is a failed one. @template T @param {Promise<T>} work @param {number} s @returns {Promise<T>} */
+async function within(work, s) {
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  let timer;
+  const limit = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not over after ${s} s`)), s * 1000);
+  });
+  try {
+    return await /** @type {Promise<T>} */ (Promise.race([work, limit]));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** @param {Stage} stage @param {Fault} fault @returns {Promise<Verdict>} */
 async function tryFault(stage, fault) {
   const began_ms = Date.now();
@@ -159,50 +207,20 @@ async function tryFault(stage, fault) {
     target_ms: fault.target_ms ?? null, note: "", error: "", took_s: 0,
   };
   try {
-    await stage.reset();
-    await (fault.prepare ? fault.prepare(stage) : stage.addGateway([]));
-    stage.page = await openPage(stage.browser, stage.url);
-    await stage.page.evaluateOnNewDocument(installWatch);
-    /** @type {Context|null} */
-    let before = null;
-    if (fault.when === "during") {
-      await call(stage.page, stage.url, fault.mode ?? "manual");
-      await converse(stage.page, "hello");
-      if (fault.settle_s) await sleep(fault.settle_s * 1000);
-      before = await contextOf(stage);
-    }
-    stage.mark = stage.proxy.seen.length;
-    await fault.inject(stage);
-    let from_ms = Date.now();
-    if (fault.when === "before") await dial(stage.page, stage.url, fault.mode);
-    await fault.hold?.(stage);
-    await fault.heal?.(stage);
-    if (fault.heal) from_ms = Date.now();
-    verdict.ms = await (fault.recovery ?? recovery)(stage, from_ms, fault.limit_s);
-    await stage.page.evaluate(() => /** @type {any} */ (window).watch.end());
-    if (fault.when === "before") await ears(stage.page);
-    verdict.rung = rungOf(stage.proxy.seen.slice(stage.mark));
-    await (fault.proof ? fault.proof(stage) : converse(stage.page, "tell me a joke"));
-    if (before) {
-      const after = await contextOf(stage);
-      const links = before.links + (fault.links ?? 0);
-      verdict.kept = after.session === before.session && after.links === links && after.lines > before.lines;
-      if (fault.kept) check(verdict.kept, `the conversation was not kept: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`);
-    }
+    await within(goThrough(stage, fault, verdict), stage.full ? 200 : 120);
     verdict.recovered = true;
   } catch (error) {
     verdict.error = error instanceof Error ? error.message : String(error);
-    saveLogs(stage, fault, verdict.error);
+    await within(saveLogs(stage, fault, verdict.error), 5).catch(() => undefined);
   }
   verdict.note = stage.note;
-  await fault.after?.(stage).catch(() => undefined);
-  await stage.page?.close().catch(() => undefined);
+  await within(Promise.all([fault.after?.(stage), stage.page?.close()]), 10).catch(() => undefined);
   verdict.took_s = (Date.now() - began_ms) / 1000;
   return verdict;
 }
 
 /** @param {Stage} stage @param {Fault} fault @param {string} error */
-function saveLogs(stage, fault, error) {
+async function saveLogs(stage, fault, error) {
   const folder = process.env["FAULT_LOGS"];
   if (!folder) return;
   const file = path.join(folder, `${stage.kind}-${fault.name.replace(/\W+/g, "-")}.log`);
