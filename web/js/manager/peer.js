@@ -153,9 +153,17 @@ export class Peer {
           if (channel === this.#channel) heard(event);
         }),
       );
-    on("open", () => this.#report("CHANNEL", { value: 1 }));
+    let isOpen = false;
+    const opened = () => {
+      if (!isOpen) this.#report("CHANNEL", { value: 1 });
+      isOpen = true;
+    };
+    on("open", opened);
     on("close", () => this.#report("CHANNEL", { value: 0 }));
-    on("message", ({ data }) => this.#receive(data));
+    on("message", ({ data }) => {
+      opened(); // Chromium may hand over the first messages before it says so itself
+      this.#receive(data);
+    });
   }
 
   reopenChannel() {
