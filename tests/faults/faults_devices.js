@@ -112,10 +112,9 @@ export const DEVICES = [
     when: "before",
     inject: (stage) => permitMicrophone(stage, "denied"),
     hold: async (stage) => {
-      await until("word that there is no microphone", async () => {
-        await say(stage);
-        return stage.page.evaluate(() => !document.getElementById("notice")?.hidden);
-      });
+      const told = () => stage.page.evaluate(() => document.getElementById("notice")?.hidden === false);
+      await until("word that there is no microphone", told);
+      await say(stage);
     },
     heal: (stage) => permitMicrophone(stage, "granted"),
     after: (stage) => permitMicrophone(stage, "granted"),

@@ -118,9 +118,7 @@ export async function usualMicrophone(stage) {
 /** The person's decision in the browser's own settings. @param {Stage} stage @param {"granted"|"denied"} state */
 export async function permitMicrophone(stage, state) {
   if (stage.kind === "chromium") {
-    const session = await stage.browser.target().createCDPSession();
-    await session.send("Browser.setPermission", { origin: stage.url, permission: { name: "microphone" }, setting: state });
-    await session.detach();
+    await stage.browser.defaultBrowserContext().setPermission(stage.url, { permission: { name: "microphone" }, state });
     return;
   }
   const action = state === "granted" ? "ALLOW_ACTION" : "DENY_ACTION";

@@ -10,6 +10,7 @@ import { Gateway } from "../browser/gateway.js";
 import { check, until } from "../browser/harness.js";
 import { SoundCard } from "../browser/speech.js";
 import { call, captions, dial, ears, nextAnswer, type } from "../browser/talk.js";
+import { permitMicrophone } from "./hands.js";
 import { GATEWAY, Lab } from "./lab.js";
 import { FAULTS } from "./matrix.js";
 import { Assistant, TurnServer } from "./parts.js";
@@ -21,7 +22,8 @@ import { installWatch } from "./watch.js";
 /** @typedef {import("./matrix.js").Fault} Fault */
 /** @typedef {{session:string, links:number, lines:number}} Context  what must outlive a fault */
 /** @typedef {{fault:string, group:string, browser:string, recovered:boolean, ms:number|null, rung:string, kept:boolean|null,
- *   target_ms:number|null, note:string, error:string, took_s:number}} Verdict */
+ *   target_ms:number|null, note:string, told:string, error:string, took_s:number}} Verdict  |told|: states and reasons
+ *   that the manager told from the fault on */
 
 const HTTP = `${GATEWAY}:51000`;
 
@@ -34,6 +36,8 @@ export class Stage {
   note = "";
   /** How many requests the proxy had seen when the fault came. */
   mark = 0;
+  /** When the fault came. */
+  began_ms = 0;
   /** @type {Assistant|null} */
   assistant = null;
   /** @type {TurnServer|null} */
@@ -165,6 +169,7 @@ async function goThrough(stage, fault, verdict) {
     before = await contextOf(stage);
   }
   stage.mark = stage.proxy.seen.length;
+  stage.began_ms = Date.now();
   await fault.inject(stage);
   let from_ms = Date.now();
   if (fault.when === "before") await dial(stage.page, stage.url, fault.mode);
@@ -204,19 +209,29 @@ async function tryFault(stage, fault) {
   /** @type {Verdict} */
   const verdict = {
     fault: fault.name, group: fault.group, browser: stage.kind, recovered: false, ms: null, rung: "", kept: null,
-    target_ms: fault.target_ms ?? null, note: "", error: "", took_s: 0,
+    target_ms: fault.target_ms ?? null, note: "", told: "", error: "", took_s: 0,
   };
   try {
     await within(goThrough(stage, fault, verdict), stage.full ? 200 : 120);
     verdict.recovered = true;
   } catch (error) {
     verdict.error = error instanceof Error ? error.message : String(error);
-    await within(saveLogs(stage, fault, verdict.error), 5).catch(() => undefined);
   }
+  await within(saveLogs(stage, fault, verdict.error), 5).catch(() => undefined);
   verdict.note = stage.note;
+  verdict.told = await within(statesSince(stage), 5).catch(() => "");
   await within(Promise.all([fault.after?.(stage), stage.page?.close()]), 10).catch(() => undefined);
   verdict.took_s = (Date.now() - began_ms) / 1000;
   return verdict;
+}
+
+/** @param {Stage} stage @returns {Promise<string>} ms since the fault, state, reason, rung, attempt */
+async function statesSince({ page, began_ms }) {
+  /** @type {{at_ms:number, name:string, detail:any}[]} */
+  const told = await page.evaluate(() => /** @type {any} */ (window).watch.told);
+  const states = told.filter((one) => one.name === "state" && one.at_ms >= began_ms);
+  return states.map(({ at_ms, detail: { state, reason, rung, attempt } }) =>
+    [at_ms - began_ms, state, reason, rung, attempt].join(" ")).join(", ");
 }
 
 /** @param {Stage} stage @param {Fault} fault @param {string} error */
@@ -226,6 +241,8 @@ async function saveLogs(stage, fault, error) {
   const file = path.join(folder, `${stage.kind}-${fault.name.replace(/\W+/g, "-")}.log`);
   const requests = stage.proxy.seen.map((one) => `${new Date(one.at_ms).toISOString()} ${one.what} ${one.status}`);
   const parts = [error, "-- page", ...(stage.page?.faults ?? []), "-- requests", ...requests];
+  const diagnostics = () => JSON.stringify(/** @type {any} */ (window).watch.manager?.diagnostics() ?? null);
+  parts.push("-- manager", String(await within(stage.page.evaluate(diagnostics), 2).catch(String)));
   try {
     parts.push("-- gateway", stage.gateway.log);
   } catch {
@@ -284,7 +301,7 @@ async function main() {
     const browser = await launch(kind, folder, card);
     stage = new Stage({ lab, kind, full: full === "full", binary: process.env["GATEWAY"] ?? "", folder, proxy, card, browser });
     stage.url = await proxy.listen();
-    if (kind === "chromium") await browser.defaultBrowserContext().overridePermissions(stage.url, ["microphone"]);
+    if (kind === "chromium") await permitMicrophone(stage, "granted");
     for await (const wish of createInterface({ input: process.stdin })) {
       const fault = FAULTS.find((one) => one.name === wish);
       check(fault, `no such fault: ${wish}`);

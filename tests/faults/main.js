@@ -73,7 +73,7 @@ async function runLane(lab, tasks, full, tell) {
 /** @param {Task} task @returns {Verdict} */
 const nothing = ({ fault, kind }) => ({
   fault: fault.name, group: fault.group, browser: kind, recovered: false, ms: null, rung: "", kept: null,
-  target_ms: fault.target_ms ?? null, note: "", error: "", took_s: 0,
+  target_ms: fault.target_ms ?? null, note: "", told: "", error: "", took_s: 0,
 });
 
 async function main() {
@@ -106,6 +106,7 @@ async function main() {
     if (late) facts.push(`over its ${verdict.target_ms} ms`);
     console.log(`  ${well ? "ok  " : "FAIL"} ${verdict.browser}: ${verdict.fault} (${facts.join("; ")}) [${verdict.took_s} s]`);
     if (verdict.error) console.log(`       ${verdict.error}`);
+    if ((!well || late) && verdict.told) console.log(`       ${verdict.told}`);
   };
   const count = Math.max(options.lanes, options.browsers.length);
   const halves = options.browsers.map((kind) => tasks.filter((task) => task.kind === kind));

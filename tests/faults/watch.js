@@ -4,7 +4,7 @@
 // pings go over the page's own channels but only from `begin` on, and their answers are hidden from the page, so they
 // neither hide a fault from it nor tell it of a recovery.
 
-/** @typedef {{begin:(from_ms:number) => void, state:{at_ms:number, from_ms:number, proof_ms:number}, close:() => void}} Watch */
+// It also writes down what the page's WebRTCManager tells, and keeps hold of it for its diagnostics.
 
 export function installWatch() {
   const UP = ["ready", "listening", "thinking", "speaking"];
@@ -43,9 +43,29 @@ export function installWatch() {
   };
   new MutationObserver(look).observe(document, { subtree: true, attributeFilter: ["data-state"] });
 
+  /** @type {{at_ms:number, name:string, detail:any}[]} */
+  const told = [];
+  /** @type {any} */
+  let manager = null;
+  const dispatch = EventTarget.prototype.dispatchEvent;
+  EventTarget.prototype.dispatchEvent = function (/** @type {Event} */ event) {
+    if (this.constructor.name === "WebRTCManager") {
+      manager = this;
+      const { detail } = /** @type {CustomEvent} */ (event);
+      if (["state", "recovered", "timeline", "notice", "microphone", "issues"].includes(event.type)) {
+        told.push({ at_ms: Date.now(), name: event.type, detail: JSON.parse(JSON.stringify(detail)) });
+      }
+    }
+    return dispatch.call(this, event);
+  };
+
   /** @type {any} */ (window).watch = {
     state,
     channels,
+    told,
+    get manager() {
+      return manager;
+    },
     /** @param {number} from_ms epoch: where the time to recover begins; pings go out from now on */
     begin(from_ms) {
       clearInterval(timer);
