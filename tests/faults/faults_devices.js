@@ -3,7 +3,7 @@
 
 import path from "node:path";
 import { until } from "../browser/harness.js";
-import { captions, nextAnswer, nextHeard } from "../browser/talk.js";
+import { captions, nextAnswer } from "../browser/talk.js";
 import { speak } from "../browser/speech.js";
 import { permitMicrophone, plug, privileged, unplug, usualMicrophone } from "./hands.js";
 import { sleep } from "./time.js";
@@ -28,13 +28,20 @@ async function heard(stage, from_ms, limit_s) {
   return Date.now() - from_ms;
 }
 
-/** Spoken words are understood and answered. @param {Stage} stage */
+/** Spoken words are understood and answered; they may be said again, as one does. @param {Stage} stage */
 async function spoken({ page, card, folder }) {
   const [before, answers] = [(await captions(page, "person")).length, (await captions(page, "assistant")).length];
   const { file } = speak(folder, "tell me a joke", 0.4);
-  await until("listening", () => page.evaluate(() => document.documentElement.dataset["state"] === "listening"), 20_000);
-  await card.play(path.resolve(file));
-  await nextHeard(page, before);
+  for (let tries = 1; ; tries++) {
+    await until("listening", () => page.evaluate(() => document.documentElement.dataset["state"] === "listening"), 20_000);
+    await card.play(path.resolve(file));
+    try {
+      await until("a caption of the person", async () => (await captions(page, "person")).length > before, 5000);
+      break;
+    } catch (error) {
+      if (tries === 3) throw error;
+    }
+  }
   await nextAnswer(page, answers);
 }
 

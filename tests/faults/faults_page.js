@@ -1,6 +1,6 @@
 // Faults that happen to the page itself.
 
-import { until } from "../browser/harness.js";
+import { check, until } from "../browser/harness.js";
 import { call, nextAnswer, captions, type } from "../browser/talk.js";
 import { openPage } from "../browser/browsers.js";
 import { rendererOf } from "./hands.js";
@@ -9,6 +9,17 @@ import { installWatch } from "./watch.js";
 
 /** @typedef {import("./matrix.js").Entry} Entry */
 /** @typedef {import("./lane.js").Stage} Stage */
+
+/** To another site, for only then do browsers keep a page, and back. @param {Stage} stage */
+async function away({ page, url }) {
+  await page.goto(`${url.replace("127.0.0.1", "localhost")}/`, { waitUntil: "load" });
+  await sleep(2000);
+  await page.evaluate(() => history.back()).catch(() => undefined); // a page that was kept has no load to wait for
+  await until("the conversation's page", async () => {
+    const place = await page.evaluate(() => location.pathname + document.readyState).catch(() => "");
+    return place === "/chatcomplete";
+  });
+}
 
 /** @param {number} s @returns {Entry} */
 const stopped = (s) => ({
@@ -70,16 +81,34 @@ export const PAGE_FAULTS = [
     name: "back-forward cache",
     when: "during",
     limit_s: 15,
+    kept: true,
     inject: async (stage) => {
+      // Neither browser keeps a page that has an open connection when it is left, whatever it does then: it is told a
+      // moment before. The way out, the stay and the return are real.
       await stage.page.evaluate(() => {
         addEventListener("pageshow", (event) => Object.assign(window, { persisted: event.persisted }));
+        dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }));
       });
-      await stage.page.goto("about:blank");
       await sleep(2000);
-      await stage.page.goBack({ waitUntil: "load" });
-      const persisted = await stage.page.evaluate(() => /** @type {any} */ (window).persisted === true);
-      stage.note = persisted ? "event.persisted" : "not kept by the browser: loaded anew, started again by the test";
-      if (!persisted) await stage.page.click("#start").catch(() => undefined);
+      await away(stage);
+      const [persisted, why] = await stage.page.evaluate(() => {
+        const entry = /** @type {any} */ (performance.getEntriesByType("navigation")[0]);
+        const reasons = entry?.notRestoredReasons?.reasons?.map((/** @type {any} */ one) => one.reason) ?? [];
+        return [/** @type {any} */ (window).persisted === true, reasons.join(", ")];
+      });
+      check(persisted, `the browser did not keep the page: ${why || "it does not say why"}`);
+      stage.note = "event.persisted; pagehide told early by the test";
+    },
+    heal: async () => undefined,
+  },
+  {
+    name: "page left and returned to",
+    when: "during",
+    limit_s: 15,
+    inject: async (stage) => {
+      await away(stage);
+      stage.note = "loaded anew, started again by the test";
+      await stage.page.click("#start");
     },
     heal: async () => undefined,
   },

@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { check } from "../browser/harness.js";
+import { sleep } from "./time.js";
 
 /** @typedef {import("./lane.js").Stage} Stage */
 
@@ -36,40 +37,40 @@ export async function tellOffline(stage, offline) {
 
 /** The process that runs the page. @param {Stage} stage @returns {Promise<number>} */
 export async function rendererOf(stage) {
-  const root = stage.browser.process()?.pid;
-  const mark = stage.kind === "chromium" ? "--type=renderer" : "-contentproc";
-  const children = spawnSync("pgrep", ["-f", "--", mark], { encoding: "utf8" }).stdout.split("\n").filter(Boolean).map(Number);
-  /** @type {{pid:number, ticks:number}[]} */
-  const found = [];
-  for (const pid of children) {
-    if (!isBelow(pid, Number(root))) continue;
-    const line = fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-    if (stage.kind === "firefox" && !line.includes("tab")) continue;
-    const times = fs.readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-    found.push({ pid, ticks: Number(times[11]) });
+  if (stage.kind === "firefox") {
+    const code = `gBrowser.tabs.map((tab) => tab.linkedBrowser).find((one) => one.currentURI.spec.startsWith("${stage.url}"))
+      .browsingContext.currentWindowGlobal.osPid`;
+    return privileged(stage, code);
   }
-  // The page under test meters sound without a pause: it is the one that works.
-  const before = new Map(found.map(({ pid, ticks }) => [pid, ticks]));
-  await new Promise((resolve) => setTimeout(resolve, 600));
-  let best = 0;
-  let most = -1;
-  for (const { pid } of found) {
-    const times = fs.readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-    const spent = Number(times[11]) - (before.get(pid) ?? 0);
-    if (spent > most) [best, most] = [pid, spent];
-  }
-  check(best, "no process runs the page");
-  return best;
+  // The page under test meters sound without a pause: its process is the one that works.
+  const root = Number(stage.browser.process()?.pid);
+  const listed = spawnSync("pgrep", ["-f", "--", "--type=renderer"], { encoding: "utf8" }).stdout.split("\n");
+  const pids = listed.filter(Boolean).map(Number).filter((pid) => isBelow(pid, root));
+  const before = pids.map(spentBy);
+  await sleep(600);
+  const spent = pids.map((pid, index) => spentBy(pid) - Number(before[index]));
+  const pid = pids[spent.indexOf(Math.max(...spent))];
+  check(pid, "no process runs the page");
+  return pid;
 }
+
+/** @param {number} pid @returns {string[]} of /proc/PID/stat, from the state on */
+function statOf(pid) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  } catch {
+    return []; // gone
+  }
+}
+
+/** @param {number} pid @returns {number} processor time, in the kernel's ticks */
+const spentBy = (pid) => Number(statOf(pid)[11] ?? 0);
 
 /** @param {number} pid @param {number} root */
 function isBelow(pid, root) {
-  for (let at = pid; at > 1; ) {
-    if (at === root) return true;
-    const line = fs.readFileSync(`/proc/${at}/stat`, "utf8");
-    at = Number(line.split(") ")[1]?.split(" ")[1]);
-  }
-  return false;
+  let at = pid;
+  while (at > 1 && at !== root) at = Number(statOf(at)[1] ?? 0);
+  return at === root;
 }
 
 // ---- microphones: sources of the sound server, all of them hearing what is played into "mouth" ----
@@ -85,6 +86,8 @@ export async function unplug(stage, name) {
     const [output, of] = line.split("\t");
     if (of === source && source) await card.command(`kill-source-output ${output}`);
   }
+  const next = sources.find((fields) => fields[1] !== name && !fields[1]?.endsWith(".monitor"))?.[1];
+  if (next) card.control("set-default-source", next); // as a desktop does
   for (const line of card.control("list", "short", "modules").split("\n")) {
     if (line.includes(`source_name=${name} `)) card.control("unload-module", String(line.split("\t")[0]));
   }
