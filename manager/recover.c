@@ -88,6 +88,7 @@ void mgr_recover_done(mgr_manager *m) {
   m->step = MGR_STEP_UP;
   m->step_until = m->proof_until = m->overall_until = MGR_NEVER;
   m->link.was_up = m->ever_up = true;
+  m->link.broken = false; /* whoever said so was wrong, or it is watched all the more */
   mgr_ladder_connected(&m->ladder, m->now);
   mgr_bitrate_new_path(&m->bitrate, m->now);
   if (was_new) {
