@@ -1,13 +1,14 @@
-/* client/call.h - one call of the native client: a conn, its socket, what it says and what it hears. */
+/* client/call.h - one call of the native client: a caller that heals itself, its sockets, what it says and hears.
+ */
 #ifndef CLIENT_CALL_H
 #define CLIENT_CALL_H
 
+#include "caller/caller.h"
 #include "client/audio.h"
 #include "client/echo_check.h"
 #include "client/figures.h"
 #include "client/options.h"
 #include "client/signalling.h"
-#include "wr/conn.h"
 
 /* What all calls of one run share. */
 typedef struct call_world {
@@ -19,40 +20,46 @@ typedef struct call_world {
   uint8_t *message_buffer;
   wr_sdp *scratch;
   wr_addr local; /* port 0 */
+  int epoll;     /* sockets are put into it with the call's id */
   client_track track;
   client_packet silence;
   client_recorder *recorder; /* NULL under load */
   client_figures figures;
 } call_world;
 
-typedef enum call_state { CALL_OFFERED, CALL_CONNECTING, CALL_OPEN, CALL_ENDED } call_state;
+typedef enum call_state { CALL_CONNECTING, CALL_OPEN, CALL_ENDED } call_state;
+
+/* A socket for each link of the caller; a second one only while an old link says goodbye. */
+typedef struct call_socket {
+  uint32_t link; /* 0: free */
+  int fd;
+  wr_addr local;
+} call_socket;
 
 typedef struct call {
   call_world *world;
   unsigned id;
-  int fd;
-  wr_conn *conn;
-  wr_addr local;
+  caller *caller; /* NULL: wiped */
+  call_socket socket[2];
   call_state state;
-  const char *why; /* ENDED without having been open */
-  char location[192];
-  wr_time offered_at, opened_at, next_frame_at, finish_at;
+  const char *why; /* ENDED, and not as planned */
+  wr_time next_at; /* when call_work has something to do */
+  wr_time offered_at, next_frame_at, finish_at;
   uint32_t timestamp;
   size_t next_packet;
-  uint16_t channel;
-  bool was_open, said_stop;
+  bool was_open, is_connected;   /* once; now */
+  bool began, speaks, said_stop; /* the application's part began; the input file runs, was sent whole */
   echo_check echo;
 } call;
 
-/* Opens a socket, makes the offer and posts it. false: no socket (why is said on stderr). */
+/* Opens a socket, makes the offer and posts it. false: out of memory (said on stderr). */
 bool call_begin(call *c, call_world *world, unsigned id, wr_time now);
-void call_on_answer(call *c, const signalling_result *result, wr_time now);
+void call_on_result(call *c, const signalling_result *result, wr_time now);
 void call_on_readable(call *c, wr_time now);
 /* Sends the frame that is due, ticks, drains. */
 void call_work(call *c, wr_time now);
-wr_time call_next_at(const call *c);
-/* Hangs up on both layers; the state becomes ENDED. |why| NULL: as planned. */
+/* Hangs up on both layers; the state becomes ENDED. |why| NULL: as planned. Safe in the midst of a drain. */
 void call_end(call *c, const char *why, wr_time now);
-void call_wipe(call *c); /* closes the socket, frees the conn */
+void call_wipe(call *c); /* closes the sockets, frees the caller */
 
 #endif

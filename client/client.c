@@ -3,19 +3,17 @@
 #include "client/client.h"
 
 #include <jansson.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client/call.h"
+#include "client/sockets.h"
 #include "client/talk.h"
 #include "wr/crypto_openssl.h"
 
@@ -29,7 +27,6 @@ typedef struct run {
   client_options options;
   call *calls;
   unsigned n_begun, n_ended;
-  int epoll;
   wr_time started_at;
 } run;
 
@@ -37,35 +34,6 @@ static wr_time clock_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return WR_S(t.tv_sec) + t.tv_nsec / 1000;
-}
-
-/* The address of ours from which |host| is reached: found by connecting a UDP socket, which sends nothing. */
-static bool find_local(const char *url, wr_addr *local) {
-  char host[256];
-  const char *at = strstr(url, "://");
-  at = at ? at + 3 : url;
-  bool bracket = *at == '[';
-  at += bracket;
-  size_t len = strcspn(at, bracket ? "]" : ":/");
-  snprintf(host, sizeof host, "%.*s", (int)len, at);
-  struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found = NULL;
-  if (getaddrinfo(host, "9", &hints, &found)) return false;
-  int fd = socket(found->ai_family, SOCK_DGRAM, 0);
-  struct sockaddr_storage here;
-  socklen_t here_len = sizeof here;
-  bool ok = fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) == 0 &&
-            getsockname(fd, (struct sockaddr *)&here, &here_len) == 0;
-  freeaddrinfo(found);
-  if (fd >= 0) close(fd);
-  *local = (wr_addr){0};
-  if (ok && here.ss_family == AF_INET) {
-    local->family = 4;
-    memcpy(local->ip, &((struct sockaddr_in *)&here)->sin_addr, 4);
-  } else if (ok) {
-    local->family = 6;
-    memcpy(local->ip, &((struct sockaddr_in6 *)&here)->sin6_addr, 16);
-  }
-  return ok;
 }
 
 static int complain(const char *what, const char *detail) {
@@ -83,7 +51,8 @@ static int prepare(run *r) {
   if (!client_track_silence(&w->silence)) return complain("no Opus encoder", NULL);
   if (!client_is_load(&r->options) && !(w->recorder = client_recorder_open(r->options.out_path, &why)))
     return complain(r->options.out_path ? r->options.out_path : "--out", why);
-  if (!find_local(r->options.url, &w->local)) return complain(r->options.url, "its host is unknown or unreachable");
+  if (!sockets_find_local(r->options.url, &w->local))
+    return complain(r->options.url, "its host is unknown or unreachable");
   w->signalling = signalling_open(r->options.url, r->options.token, &why);
   if (!w->signalling) return complain(r->options.url, why);
   if (wr_crypto_openssl_open(&w->crypto) != WR_OK) return complain("OpenSSL refused to start", NULL);
@@ -93,12 +62,12 @@ static int prepare(run *r) {
   w->message_buffer = malloc(MAX_MESSAGE_BYTES);
   w->scratch = malloc(sizeof *w->scratch);
   r->calls = calloc(r->options.n_sessions, sizeof *r->calls);
-  r->epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (!blocks || !w->message_buffer || !w->scratch || !r->calls || r->epoll < 0)
+  r->world.epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (!blocks || !w->message_buffer || !w->scratch || !r->calls || r->world.epoll < 0)
     return complain("out of memory", NULL);
   w->pool = wr_pool_init(blocks, WR_CONN_POOL_BLOCK, n_blocks);
   struct epoll_event event = {.events = EPOLLIN, .data.u32 = SIGNALLING_TAG};
-  return epoll_ctl(r->epoll, EPOLL_CTL_ADD, signalling_fd(w->signalling), &event) ? 2 : 0;
+  return epoll_ctl(r->world.epoll, EPOLL_CTL_ADD, signalling_fd(w->signalling), &event) ? 2 : 0;
 }
 
 static void raise_file_limit(unsigned n_sessions) {
@@ -118,13 +87,9 @@ static bool may_begin(const run *r, wr_time now) {
 static void begin_calls(run *r, wr_time now) {
   while (may_begin(r, now)) {
     call *c = &r->calls[r->n_begun];
-    if (call_begin(c, &r->world, r->n_begun++, now)) {
-      struct epoll_event event = {.events = EPOLLIN, .data.u32 = c->id};
-      (void)epoll_ctl(r->epoll, EPOLL_CTL_ADD, c->fd, &event);
-    } else {
-      r->world.figures.n_failed++;
-      r->n_ended++;
-    }
+    if (call_begin(c, &r->world, r->n_begun++, now)) continue;
+    r->world.figures.n_failed++;
+    r->n_ended++;
   }
 }
 
@@ -133,7 +98,7 @@ static void take_results(run *r, wr_time now) {
   (void)eventfd_read(signalling_fd(r->world.signalling), &ignored);
   signalling_result result;
   while (signalling_take(r->world.signalling, &result)) {
-    call_on_answer(&r->calls[result.id], &result, now);
+    call_on_result(&r->calls[result.id], &result, now);
     free(result.body);
   }
 }
@@ -143,13 +108,16 @@ static wr_time work(run *r, wr_time now) {
   wr_time next_at = now + WR_S(1);
   for (unsigned i = 0; i < r->n_begun; i++) {
     call *c = &r->calls[i];
-    if (c->state != CALL_ENDED && now >= call_next_at(c)) call_work(c, now);
+    if (!c->caller) continue;
+    if (now >= c->next_at) call_work(c, now);
     if (c->state == CALL_OPEN && r->options.sequential) call_end(c, NULL, now);
-    if (c->state == CALL_ENDED && c->conn) {
+    if (c->state == CALL_ENDED) {
+      call_work(c, now);
       call_wipe(c);
       r->n_ended++;
+      continue;
     }
-    next_at = wr_time_min(next_at, call_next_at(c));
+    next_at = wr_time_min(next_at, c->next_at);
   }
   if (r->n_begun < r->options.n_sessions && r->options.ramp_per_s > 0)
     next_at = wr_time_min(next_at, now + WR_MS(1));
@@ -167,13 +135,13 @@ static void loop(run *r) {
     if (r->n_ended == r->options.n_sessions) return;
     int wait_ms = wait_us <= 0 ? 0 : (int)((wait_us + 999) / 1000);
     if (r->options.sequential && r->n_ended == r->n_begun) wait_ms = 0;
-    int n = epoll_wait(r->epoll, events, 256, wait_ms);
+    int n = epoll_wait(r->world.epoll, events, 256, wait_ms);
     now = clock_now();
     for (int i = 0; i < n; i++) {
       uint32_t id = events[i].data.u32;
       if (id == SIGNALLING_TAG)
         take_results(r, now);
-      else if (r->calls[id].conn)
+      else if (r->calls[id].caller)
         call_on_readable(&r->calls[id], now);
     }
   }
@@ -232,7 +200,7 @@ static void release(run *r) {
   free(w->message_buffer);
   free(w->scratch);
   free(r->calls);
-  if (r->epoll > 0) close(r->epoll);
+  if (r->world.epoll > 0) close(r->world.epoll);
 }
 
 int client_main(int argc, char **argv) {

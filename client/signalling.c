@@ -16,6 +16,7 @@ typedef struct request {
   struct request *next;
   signalling *owner;
   unsigned id;
+  uint32_t number, retry_after_ms;
   char *method, *path, *content_type, *body;
   size_t body_len;
   int status;
@@ -107,6 +108,15 @@ static int write_body(struct lws *wsi, request *r) {
   return n < 0 ? -1 : 0;
 }
 
+/* Retry-After in seconds; a date (RFC 9110 10.2.3) is not understood. */
+static void take_head(struct lws *wsi, request *r) {
+  char text[16];
+  r->status = (int)lws_http_client_http_response(wsi);
+  if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_RETRY_AFTER) <= 0) return;
+  unsigned long seconds = strtoul(text, NULL, 10);
+  r->retry_after_ms = seconds < 86400 ? (uint32_t)seconds * 1000 : 86400000;
+}
+
 static void start_waiting(signalling *s);
 
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len) {
@@ -117,7 +127,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: return r ? append_headers(wsi, r, in, len) : -1;
     case LWS_CALLBACK_CLIENT_HTTP_WRITEABLE: return r ? write_body(wsi, r) : -1;
     case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
-      if (r) r->status = (int)lws_http_client_http_response(wsi);
+      if (r) take_head(wsi, r);
       return 0;
     case LWS_CALLBACK_RECEIVE_CLIENT_HTTP: {
       char buffer[LWS_PRE + 4096], *at = buffer + LWS_PRE;
@@ -244,18 +254,20 @@ const char *signalling_path(const signalling *s) { return s->path; }
 
 static char *copy(const char *text) { return text ? strdup(text) : NULL; }
 
-bool signalling_request(signalling *s, unsigned id, const char *method, const char *path, const char *content_type,
-                        const char *body) {
+bool signalling_request(signalling *s, unsigned id, uint32_t number, const char *method, const char *path,
+                        const char *content_type, wr_bytes body) {
   request *r = calloc(1, sizeof *r);
   if (!r) return false;
   r->owner = s;
   r->id = id;
+  r->number = number;
   r->method = copy(method);
   r->path = copy(path);
   r->content_type = copy(content_type);
-  r->body = copy(body);
-  r->body_len = body ? strlen(body) : 0;
-  if (!r->method || !r->path || (body && !r->body)) {
+  r->body = body.len ? malloc(body.len) : NULL;
+  r->body_len = body.len;
+  if (r->body) memcpy(r->body, body.data, body.len);
+  if (!r->method || !r->path || (body.len && !r->body)) {
     request_free(r);
     return false;
   }
@@ -279,7 +291,12 @@ bool signalling_take(signalling *s, signalling_result *result) {
   }
   pthread_mutex_unlock(&s->lock);
   if (!r) return false;
-  *result = (signalling_result){.id = r->id, .status = r->status, .body = r->response, .len = r->response_len};
+  *result = (signalling_result){.id = r->id,
+                                .number = r->number,
+                                .retry_after_ms = r->retry_after_ms,
+                                .status = r->status,
+                                .body = r->response,
+                                .len = r->response_len};
   r->response = NULL;
   request_free(r);
   return true;

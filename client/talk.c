@@ -1,6 +1,7 @@
 /* client/talk.c - see talk.h. Tools a page would have are answered as far as a terminal can. */
 #include "client/talk.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,27 +25,24 @@ void talk_print(const call *c, const char *name, const char *key, const char *va
 
 static void send_json(call *c, json_t *message, wr_time now) {
   char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
-  if (text) (void)wr_conn_send_message(c->conn, c->channel, true, wr_bytes_of(text, strlen(text)), now);
+  if (text) (void)caller_send_message(c->caller, true, wr_bytes_of(text, strlen(text)), now);
   free(text);
   json_decref(message);
 }
 
 void talk_on_open(call *c, wr_time now) {
+  if (c->world->options->echo_test) (void)caller_send_message(c->caller, true, echo_check_text(), now);
+}
+
+void talk_on_ready(call *c, wr_time now) {
   const client_options *options = c->world->options;
-  if (client_is_load(options)) return;
-  if (options->echo_test) {
-    (void)wr_conn_send_message(c->conn, c->channel, true, echo_check_text(), now);
-    return;
-  }
-  if (options->in_path || !options->text)
-    send_json(c, json_pack("{s:s, s:s, s:s}", "type", "listen", "state", "start", "mode", options->mode), now);
-  if (options->text)
-    send_json(c, json_pack("{s:s, s:s, s:s}", "type", "listen", "state", "detect", "text", options->text), now);
+  if (client_is_load(options) || options->echo_test) return;
+  if (options->text) (void)caller_say(c->caller, options->text, now);
+  if (!strcmp(options->mode, "manual")) caller_do(c->caller, MGR_EVENT_PRESS, 0, now);
 }
 
 void talk_on_spoken(call *c, wr_time now) {
-  if (!strcmp(c->world->options->mode, "manual"))
-    send_json(c, json_pack("{s:s, s:s}", "type", "listen", "state", "stop"), now);
+  if (!strcmp(c->world->options->mode, "manual")) caller_do(c->caller, MGR_EVENT_RELEASE, 0, now);
 }
 
 static void on_tts(call *c, const json_t *message, wr_time now) {
@@ -80,23 +78,19 @@ static void on_tool(call *c, const json_t *message, wr_time now) {
               now);
 }
 
-void talk_on_echo(call *c, bool is_text, wr_bytes message, wr_time now) {
+static void on_echo(call *c, bool is_text, wr_bytes message, wr_time now) {
   if (!echo_check_take(&c->echo, is_text, message)) {
     call_end(c, "a message came back changed", now);
     return;
   }
-  if (is_text) (void)wr_conn_send_message(c->conn, c->channel, false, echo_check_big(&c->echo), now);
+  if (is_text) (void)caller_send_message(c->caller, false, echo_check_big(&c->echo), now);
 }
 
-void talk_on_message(call *c, wr_bytes text, wr_time now) {
-  json_t *message = json_loadb((const char *)text.data, text.len, 0, NULL);
+static void on_json(call *c, const json_t *message, wr_time now) {
   const char *type = json_string_value(json_object_get(message, "type"));
-  if (!type) {
-    json_decref(message);
-    return;
-  }
   const char *said = json_string_value(json_object_get(message, "text"));
   const char *reason = json_string_value(json_object_get(message, "message"));
+  if (!type) return;
   if (!strcmp(type, "stt") && said)
     talk_print(c, "you", "text", said);
   else if (!strcmp(type, "tts"))
@@ -111,5 +105,45 @@ void talk_on_message(call *c, wr_bytes text, wr_time now) {
     talk_print(c, "backend", "state", json_string_value(json_object_get(message, "state")));
   else if (!strcmp(type, "error"))
     talk_print(c, "error", "message", reason);
-  json_decref(message);
+}
+
+void talk_on_message(call *c, const caller_out *out, wr_time now) {
+  if (c->world->options->echo_test)
+    on_echo(c, out->is_text, out->message, now);
+  else if (out->json)
+    on_json(c, out->json, now);
+}
+
+/* ---- the manager's words ---- */
+
+static const char *in_small_letters(const char *name) {
+  static char text[32];
+  size_t i = 0;
+  for (; name[i] && i + 1 < sizeof text; i++) text[i] = (char)tolower((unsigned char)name[i]);
+  text[i] = 0;
+  return text;
+}
+
+const char *talk_state(int32_t value) {
+#define MGR_STATE(name, number, text) \
+  if (value == (number)) return in_small_letters(#name);
+#include "manager/names.def"
+#undef MGR_STATE
+  return "unknown";
+}
+
+const char *talk_reason(int32_t value) {
+#define MGR_REASON(name, number, text) \
+  if (value == (number)) return in_small_letters(#name);
+#include "manager/names.def"
+#undef MGR_REASON
+  return "unknown";
+}
+
+const char *talk_rung(int32_t value) {
+#define MGR_RUNG(name, number, text) \
+  if (value == (number)) return in_small_letters(#name);
+#include "manager/names.def"
+#undef MGR_RUNG
+  return "unknown";
 }

@@ -231,7 +231,7 @@ static int check_all(options o) {
       }
     }
   }
-  o.n_seeds = (n_seeds + 9) / 10;
+  o.n_seeds = (n_seeds + 49) / 50;
   run_faults(NULL, &o, &n_passed, &n_failed);
   printf("%u passed, %u failed\n", n_passed, n_failed);
   return n_failed != 0;
@@ -243,7 +243,7 @@ static int usage(FILE *to, int status) {
           "                             [--crypto null|openssl] [--trace]\n"
           "       wr_sim faults [NAME] [--seed N] [--seeds N] [--trace]\n\n"
           "check runs every scenario at 0, 5, 10 and 25 %% loss: `call` with all seeds, the others with a tenth,\n"
-          "with OpenSSL a twentieth; and every fault with a tenth. Scenarios:\n");
+          "with OpenSSL a twentieth; and every fault with a fiftieth. Scenarios:\n");
   for (size_t i = 0; i < N_SCENARIOS; i++) fprintf(to, "  %-16s %s\n", scenarios[i].name, scenarios[i].about);
   fprintf(to, "faults breaks calls in every way below and tells how long each took to be well again:\n");
   for (size_t i = 0; i < sim_faults_n(); i++) fprintf(to, "  %-20s %s\n", sim_fault_name(i), sim_fault_about(i));
