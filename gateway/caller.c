@@ -113,10 +113,8 @@ wr_err gw_caller_play(gw_session *s, wr_bytes opus) {
   if (!len) return WR_ERR_SYNTAX;
   for (size_t at = 0; at < len; at += GW_PCM_DOWN_BYTES) {
     size_t n = len - at < GW_PCM_DOWN_BYTES ? len - at : GW_PCM_DOWN_BYTES;
-    if (tell(s, GW_CALLER_PLAY, wr_bytes_of(samples + at, n), false))
-      s->caller.sound_out++;
-    else
-      s->caller.sound_dropped++;
+    if (!tell(s, GW_CALLER_PLAY, wr_bytes_of(samples + at, n), false)) return WR_ERR_LIMIT;
+    s->caller.sound_out++;
   }
   return WR_OK;
 }

@@ -68,7 +68,7 @@ typedef struct gw_caller {
   uint32_t number; /* of the socket; 0: there is none */
   gw_pcm *pcm;     /* while there is one */
   wr_time opened_at, first_sound_at;
-  uint64_t sound_in, sound_out, sound_dropped; /* pieces */
+  uint64_t sound_in, sound_out; /* pieces */
 } gw_caller;
 
 /* The part of a slot whose pages stay untouched without an assistant. Not zeroed. */
