@@ -1,15 +1,17 @@
 /* manager/bitrate.c - one step a second on two ladders.
  *
  * Everything is counted on the wire (wire_bps): at low rates headers are more than half of speech, which is why the
- * audio ladder makes packets longer before it makes speech poorer still.
+ * audio ladder makes packets longer before it makes speech poorer.
  *
  * Down: when packets queue (RTT above its base), or are lost and sending less helps. How far is a measurement: what
  * was sent, less what was lost, over how much longer it took to come through. RED goes first, then video, then
  * speech. Loss without a queue is put to the test once (begin_trial): if it stays after less was sent, it is the
- * radio's, and the cure is redundancy, not fewer bits.
+ * radio's, and the cure is redundancy, not fewer bits. A queue that stands still while much less is sent is
+ * somebody else's (not_ours).
  *
- * Up: one rung at a time, quickly where it went well before, carefully near the ceiling, where every failure
- * doubles the wait. Silence proves nothing: while little is sent nothing rises.
+ * Up: one step per hold. What failed is remembered and waited for, twice as long each time; what was measured in
+ * trouble is a ceiling, at which steps must prove themselves one by one; below, and where no trouble is known, a
+ * step may be half as much again. Silence proves nothing: while little is sent nothing new is tried.
  *
  * Left out: probing with padding, several microphones, splitting by priority (that is the browser's). */
 #include "manager/bitrate.h"
@@ -24,11 +26,11 @@ typedef struct picture {
   uint32_t bps, fps, scale_percent;
 } picture;
 
-/* On the wire: 63 55 44 36 32 24 20 16 kbit/s. */
+/* On the wire: 63 52 44 36 32 24 20 16 kbit/s. */
 static const speech audio_ladder[] = {
     {40000, 20}, /* fullband speech with room for in-band FEC; more is not heard */
-    {32000, 20}, /* what browsers choose by themselves; the last rung of the shortest delay */
-    {32000, 40}, /* the same speech, half the headers: 12 kbit/s for 20 ms */
+    {40000, 40}, /* the same speech, half the headers: 12 kbit/s for 20 ms; less speech would cost more */
+    {32000, 40}, /* what browsers choose by themselves, for what 20 kbit/s cost at 20 ms */
     {24000, 40}, /* superwideband */
     {24000, 60}, /* the same speech, 4 kbit/s less; XiaoZhi servers are sent 60 ms anyway */
     {16000, 60}, /* wideband: recognisers were trained on this band */
@@ -57,35 +59,66 @@ enum {
   SRTP_BYTES = 10 + 8, /* tag, header extensions */
   PACKET_BYTES = IP_UDP_RTP_BYTES + SRTP_BYTES,
   VIDEO_PAYLOAD_BYTES = 1100,
+  PROBE_BYTES = 120,  /* a check of ICE, a report of RTCP */
   RED_BYTES = 5,      /* RFC 2198: 4 per copy and 1, here 5 for each */
   LEAST_AUDIO = 6000, /* Opus */
   MOST_AUDIO = 510000,
 };
 
-#define HOLD_QUICK_US MGR_S(2)    /* between steps up where it went well before */
-#define HOLD_US MGR_S(3)          /* near the ceiling, at first; and after every step down */
-#define HOLD_MAX_US MGR_S(60)     /* a failed step up costs about a second of queue: at most one a minute */
-#define SETTLE_US MGR_S(2)        /* and a round trip: so long reports still tell of what was sent before */
-#define PROVEN_US MGR_S(5)        /* a step up without trouble so long has succeeded */
-#define PROVEN_STEPS 3            /* in which nearly everything that was allowed was really sent */
-#define BASE_US MGR_S(15)         /* half of the memory of the least RTT */
-#define FLOOR_MEMORY_US MGR_S(30) /* a loss that is not ours stays known so long; doubles when found again */
-#define FLOOR_MEMORY_MAX_US MGR_S(240)
-#define GOOD_STEPS 2      /* in a row before a step up */
-#define QUEUE_MS 60.0     /* three in a row are a queue; Wi-Fi alone makes 40 */
-#define QUEUE_BAD_MS 180  /* one is enough */
-#define QUEUE_NONE_MS 45  /* up to here nothing queues */
-#define LOSS_EXCESS 0.07  /* one packet of the 16 in a second at 60 ms is 0.063 and means nothing */
-#define LOSS_BAD 0.3      /* so much two steps in a row is not waited for any longer */
-#define CEILING_NEAR 0.85 /* of the ceiling: here rising becomes careful */
+/* Time. */
+#define HOLD_QUICK_US MGR_S(2)  /* between steps up */
+#define HOLD_US MGR_S(3)        /* near the ceiling, and after a step down */
+#define HOLD_FAILED_US MGR_S(8) /* a step up that failed is not tried again so long; doubles each time */
+#define HOLD_MAX_US MGR_S(60)   /* a failed step up costs about two seconds of queue: at most one a minute */
+#define SETTLE_US MGR_S(1)      /* and a round trip: so long reports still tell of what was sent before */
+#define SETTLE_MAX_MS 5000      /* of that round trip: an absurd figure must not blind for long */
+#define PROVEN_US MGR_S(5)      /* a step up without trouble so long has succeeded ... */
+#define PROVEN_STEPS 3          /* ... if in so many of them nearly everything that was allowed was sent */
+#define FORGIVEN_STEPS 20       /* at a rate that failed before: it is a rate like others again */
+#define GOOD_STEPS 2            /* in a row before a step up */
+#define BASE_US MGR_S(15)       /* half of the memory of the least RTT */
+#define FLOOR_US MGR_S(30)      /* a loss that is not ours stays known so long; doubles when found again */
+#define FLOOR_MAX_US MGR_S(240)
+#define TRIAL_STEPS 3 /* at less, after the first reports of it */
+
+/* Queues: RTT above its base. */
+#define QUEUE_NONE_MS 45 /* up to here nothing queues: Wi-Fi alone makes 40 */
+#define QUEUE_MS 60.0    /* three in a row are a queue */
+#define QUEUE_BAD_MS 130 /* one is enough: beyond, conversation suffers more than from poorer speech */
+#define QUEUE_LONG_MS 400
+#define QUEUE_FULL_MS \
+  1000                    /* nobody talks through this: send the least that is still good speech until it is gone */
+#define DRAIN_BPS 24000.0 /* that least */
+#define SUDDEN_RISE 0.25  /* seconds a second: it began within the second and is worse than it looks */
+
+/* Loss. */
+#define LOSS_EXCESS 0.07 /* one packet of the 16 in a second at 60 ms is 0.063 and means nothing */
+#define LOSS_TRIED 0.02  /* with a queue, just after a step up: that was too much */
+#define LOSS_BAD 0.3     /* so much two steps in a row is not waited for any longer */
+#define LOSS_STEP 0.04   /* one second alone says little: what was lost before a pause looks like loss after it */
+#define FEC_ON 0.02      /* FEC costs a fifth of the bits, a lost packet more */
+#define FEC_OFF 0.003
+#define RED_ONE 0.02 /* a copy doubles what is sent; it mends what FEC does, without its coarseness */
+#define RED_TWO 0.08 /* with two, one in five lost is less than one in a hundred */
+
+/* Rates, relative. */
+#define GROWTH 1.5         /* one step up where no trouble is known; GCC takes five seconds for as much */
+#define CEILING_NEAR 0.85  /* of what passed in trouble: from here on steps up must prove themselves one by one */
+#define BELOW_FAILED 0.9   /* of a rate that failed */
+#define SAME_FAILURE 0.7   /* of the rate that failed last: failed again */
+#define SLIGHTLY 0.6       /* so much passed: not another network, a bit too much */
+#define ESTIMATE_LOW 0.7   /* the browser's estimate against what is sent */
+#define ESTIMATE_FALLS 0.6 /* against the one a second ago */
 
 typedef enum verdict { CLEAR, UNSURE, QUEUED, LOSSY } verdict;
 
 /* The input, made safe: absent or absurd is < 0. */
 typedef struct evidence {
-  double loss, rtt_ms, available_bps, wire_bps,
-      rise;           /* |rise|: seconds of RTT per second; |wire_bps|: really sent */
-  bool limited, full; /* by what there was to say, not by the network; nearly all that was allowed was sent */
+  double loss, rtt_ms, available_bps;
+  double wire_bps; /* really sent */
+  double rise;     /* seconds of RTT a second */
+  bool limited;    /* by what there was to say, not by the network */
+  bool full;       /* nearly all that was allowed was sent */
 } evidence;
 
 typedef struct plan {
@@ -132,9 +165,8 @@ static double wire_bps(const mgr_bitrate *b, plan p) {
   return audio + video * (1 + (double)PACKET_BYTES / VIDEO_PAYLOAD_BYTES);
 }
 
-/* The best that fits: redundancy goes before video, video before speech. */
-static plan fit(const mgr_bitrate *b, double budget_bps) {
-  plan p = present(b);
+/* What of |p| fits: redundancy goes before video, video before speech. */
+static plan fit(const mgr_bitrate *b, plan p, double budget_bps) {
   while (wire_bps(b, p) > budget_bps) {
     if (p.copies)
       p.copies--;
@@ -149,19 +181,48 @@ static plan fit(const mgr_bitrate *b, double budget_bps) {
 }
 
 static uint32_t wanted_copies(const mgr_bitrate *b) {
-  if (!b->settings.may_red) return 0;
-  return b->loss_floor > 0.12 ? 2 : b->loss_floor > 0.03 ? 1 : 0;
+  double loss = b->loss_floor > b->loss_smooth ? b->loss_floor : b->loss_smooth;
+  return !b->settings.may_red ? 0 : loss > RED_TWO ? 2 : loss > RED_ONE ? 1 : 0;
 }
 
-/* One rung up; false: there is none. Redundancy before the last two rungs of speech, speech before video. */
-static bool above(const mgr_bitrate *b, plan *p) {
+/* While packets are lost no richer picture: the more of them a frame needs, the more often it breaks. */
+static uint32_t best_video(const mgr_bitrate *b) {
+  return b->loss_smooth > 0.05 || b->loss_floor > 0.05 ? start_video(&b->settings) : first_video(&b->settings);
+}
+
+static double least_of(double a, double b) { return a < b ? a : b; }
+
+/* What certainly passes: a packet that measures RTT needed no more than the queue's time for itself. Wrong where a
+ * shaper lets a burst through; so it only opens the way back to what went well, and only until that fails. */
+static double passes_bps(const mgr_bitrate *b) {
+  return 8000.0 * PROBE_BYTES / (b->clear_queue_ms > 1 ? b->clear_queue_ms : 1);
+}
+
+/* How far one step up may go: half as much again where no trouble is known, or back to what went well. */
+static double reach_bps(const mgr_bitrate *b, double now_bps, mgr_time now) {
+  double reach = GROWTH * now_bps;
+  if (b->ceiling_bps > 0) reach = least_of(reach, b->ceiling_bps - 1);
+  double back = b->return_sure ? b->return_bps : least_of(b->return_bps, passes_bps(b));
+  if (back > reach) reach = back;
+  if (b->fail_bps <= 0) return reach;
+  return least_of(reach, b->fail_bps * (now < b->fail_until ? BELOW_FAILED : 1.001));
+}
+
+/* A step up, at least by one rung; false: there is none. Redundancy before the last two rungs of speech, speech
+ * before video. */
+static bool above(const mgr_bitrate *b, plan *p, mgr_time now) {
   *p = present(b);
   uint32_t best = first_audio(&b->settings);
-  if (p->copies < wanted_copies(b) && p->audio <= best + 2)
+  double now_bps = wire_bps(b, *p);
+  double reach = reach_bps(b, now_bps, now);
+  plan far = fit(b, (plan){best, best_video(b), p->copies}, reach);
+  if (far.audio <= p->audio && far.video <= p->video && wire_bps(b, far) <= reach && wire_bps(b, far) > now_bps)
+    *p = far;
+  else if (p->copies < wanted_copies(b) && p->audio <= best + 2)
     p->copies++;
   else if (p->audio > best)
     p->audio--;
-  else if (b->has_camera && p->video > first_video(&b->settings))
+  else if (b->has_camera && p->video > best_video(b))
     p->video--;
   else
     return false;
@@ -211,10 +272,10 @@ static void learn_delay(mgr_bitrate *b, const evidence *e, mgr_time now) {
 }
 
 static void learn_loss(mgr_bitrate *b, const evidence *e, mgr_time now) {
-  bool stale =
-      b->trial_loss <= 0 && (now < b->settle_until || b->queue_ms > QUEUE_MS); /* congestion's, not the radio's */
-  if (e->loss < 0 || stale) return;
-  b->loss_smooth += (e->loss - b->loss_smooth) * (e->loss > b->loss_smooth ? 0.5 : 0.15);
+  bool congestion = b->trial_loss <= 0 && (now < b->settle_until || b->queue_ms > QUEUE_MS); /* not the radio */
+  if (e->loss < 0 || congestion) return;
+  double loss = least_of(e->loss, b->loss_smooth + LOSS_STEP);
+  b->loss_smooth += (loss - b->loss_smooth) * (loss > b->loss_smooth ? 0.5 : 0.15);
   if (now >= b->floor_until && b->loss_smooth < b->loss_floor)
     b->loss_floor += (b->loss_smooth - b->loss_floor) * 0.2;
 }
@@ -227,7 +288,7 @@ static bool too_lossy(const mgr_bitrate *b, const evidence *e) {
 static void learn_floor(mgr_bitrate *b, double loss, mgr_time now) {
   b->loss_floor = loss;
   b->floor_until = mgr_time_add(now, b->floor_memory_us);
-  b->floor_memory_us = mgr_time_min(b->floor_memory_us * 2, FLOOR_MEMORY_MAX_US);
+  b->floor_memory_us = mgr_time_min(b->floor_memory_us * 2, FLOOR_MAX_US);
   b->n_lossy = 0;
 }
 
@@ -239,55 +300,85 @@ static double passed_bps(const mgr_bitrate *b, const evidence *e) {
   return e->wire_bps * (1 - lost) / (1 + e->rise);
 }
 
-/* Away from |room_bps|, at least by one rung. */
-static void go_down(mgr_bitrate *b, const evidence *e, double room_bps, double budget_bps, mgr_time now) {
+/* A step up that went wrong: the same one is not tried again soon, and each time later. */
+static void learn_failure(mgr_bitrate *b, double rate_bps, mgr_time now) {
+  bool again = b->fail_bps > 0 && rate_bps > SAME_FAILURE * b->fail_bps;
+  b->fail_hold_us = again ? mgr_time_min(b->fail_hold_us * 2, HOLD_MAX_US) : HOLD_FAILED_US;
+  b->fail_bps = rate_bps;
+  b->fail_until = mgr_time_add(now, b->fail_hold_us);
+}
+
+/* What the present rate has taught: |room_bps| passed of it. */
+static void learn_trouble(mgr_bitrate *b, double room_bps, mgr_time now) {
   double was = wire_bps(b, present(b));
-  if (e->limited || budget_bps >= was) budget_bps = was - 1; /* little was sent: how much would pass is not known */
-  if (e->limited || room_bps > was) room_bps = was;
-  bool raise_failed = b->raised_at != MGR_NEVER;
-  if (raise_failed) b->hold_us = mgr_time_min(b->hold_us * 2, HOLD_MAX_US);
-  b->raised_at = MGR_NEVER;
+  bool raise_failed = b->raised_at != MGR_NEVER, first = b->n_downs == 0; /* else an old queue that drains slowly */
+  if (b->trial_loss <= 0 && (raise_failed || (first && room_bps > SLIGHTLY * was))) learn_failure(b, was, now);
   /* A failed step up says where the ceiling is; otherwise the network has changed, and the measurement is rough. */
   b->ceiling_bps = raise_failed && room_bps > CEILING_NEAR * b->raised_from_bps ? was : CEILING_NEAR * room_bps;
-  take(b, fit(b, budget_bps));
-  double rtt_ms = e->rtt_ms > 0 ? e->rtt_ms : 0;
+  b->return_bps = raise_failed ? 0 : was > b->return_bps ? was : b->return_bps;
+  b->return_sure = false;
+  b->raised_at = MGR_NEVER;
+}
+
+/* To |budget_bps| because |room_bps| passed, at least by one rung. */
+static void go_down(mgr_bitrate *b, const evidence *e, double room_bps, double budget_bps, mgr_time now) {
+  double was = wire_bps(b, present(b)), rtt_ms = e->rtt_ms > 0 ? least_of(e->rtt_ms, SETTLE_MAX_MS) : 0;
+  if (e->limited || budget_bps >= was) budget_bps = was - 1; /* little was sent: how much would pass is not known */
+  learn_trouble(b, e->limited ? was : least_of(room_bps, was), now);
+  take(b, fit(b, present(b), budget_bps));
   b->settle_until = mgr_time_add(now, SETTLE_US + (mgr_time)(rtt_ms * 1000));
-  b->hold_until = mgr_time_add(b->settle_until, raise_failed ? b->hold_us : HOLD_US);
-  b->n_good = b->n_queued = b->n_lossy = 0;
+  b->hold_until = mgr_time_add(now, HOLD_US);
+  b->stood = true;
+  b->n_downs++;
+  b->n_good = b->n_queued = b->n_lossy = b->n_standing = b->n_at_failed = 0;
+}
+
+/* The browser's estimate falls at once. Of a picture it knows; where only voice is sent it is a guess. */
+static bool collapses(const mgr_bitrate *b, const evidence *e) {
+  bool has_picture = b->has_camera && video_ladder[b->video_rung].bps;
+  return has_picture && e->available_bps >= 0 && e->available_bps < ESTIMATE_FALLS * b->available_bps;
 }
 
 static void empty_queue(mgr_bitrate *b, const evidence *e, mgr_time now) {
   double room = passed_bps(b, e);
-  double share = b->queue_ms > 1000 ? 0.65 : b->queue_ms > 400 ? 0.8 : 0.9; /* the rest drains what stands there */
-  if (e->available_bps >= 0 && e->available_bps < room && !e->limited) room = e->available_bps;
+  double share = b->queue_ms > QUEUE_FULL_MS || e->rise > SUDDEN_RISE ? 0.65
+                 : b->queue_ms > QUEUE_LONG_MS                        ? 0.8
+                                                                      : 0.9; /* the rest drains what stands there */
+  if (e->available_bps >= 0 && e->available_bps < room && !e->limited) {
+    room = e->available_bps;
+    if (collapses(b, e)) share = 0.5; /* it is still falling */
+  }
+  double budget = b->queue_ms > QUEUE_FULL_MS ? least_of(room * share, DRAIN_BPS) : room * share;
   b->trial_loss = 0;
   if (b->queued_from_bps <= 0) b->queued_from_bps = wire_bps(b, present(b));
-  go_down(b, e, room, room * share, now);
+  go_down(b, e, room, budget, now);
 }
 
 static void begin_trial(mgr_bitrate *b, const evidence *e, mgr_time now) {
-  plan p = fit(b, 0);
-  if (e->limited || wire_bps(b, p) >= wire_bps(b, present(b))) { /* less cannot be sent */
+  double was = wire_bps(b, present(b)), passed = passed_bps(b, e), half = e->wire_bps / 2;
+  if (e->limited || wire_bps(b, fit(b, present(b), 0)) >= was) { /* less cannot be sent */
     learn_floor(b, b->loss_smooth, now);
     return;
   }
-  double passed = passed_bps(b, e), half = e->wire_bps / 2;
-  b->trial_loss = e->loss < b->loss_smooth ? e->loss : b->loss_smooth;
+  b->trial_loss = (e->loss + (b->last_loss > 0 ? b->last_loss : e->loss)) / 2;
   b->trial_sum = 0;
   b->n_trial = 0;
   go_down(b, e, passed, passed < half ? half : passed * 0.9, now);
+  b->return_bps = was; /* taken back if it helps */
 }
 
-/* Two seconds at less: did it help? */
+/* Some seconds at less: did it help? */
 static void follow_trial(mgr_bitrate *b, const evidence *e, mgr_time now) {
   if (b->trial_loss <= 0 || now < b->settle_until || e->loss < 0) return;
   b->trial_sum += e->loss;
-  if (++b->n_trial < 2) return;
-  double after = b->trial_sum / 2;
-  if (after >= b->trial_loss / 2) {
+  if (++b->n_trial < TRIAL_STEPS) return;
+  double after = b->trial_sum / TRIAL_STEPS;
+  if (after >= b->trial_loss / 3) {
     learn_floor(b, after, now);
+    b->return_sure = true;
     b->ceiling_bps = 0;
-    b->hold_until = now;
+  } else {
+    b->return_bps = 0;
   }
   b->trial_loss = 0;
 }
@@ -295,59 +386,95 @@ static void follow_trial(mgr_bitrate *b, const evidence *e, mgr_time now) {
 /* ---- up ---- */
 
 static void follow_raise(mgr_bitrate *b, const evidence *e, mgr_time now) {
+  bool at_failed = e->full && wire_bps(b, present(b)) > 0.99 * b->fail_bps;
+  if (at_failed && ++b->n_at_failed >= FORGIVEN_STEPS) b->fail_bps = 0;
   if (b->raised_at == MGR_NEVER) return;
   b->n_full += e->full;
   if (now < mgr_time_add(b->raised_at, PROVEN_US) || b->n_full < PROVEN_STEPS) return;
   b->raised_at = MGR_NEVER;
-  if (wire_bps(b, present(b)) < b->ceiling_bps) return;
-  b->ceiling_bps = 0;
-  b->hold_us = b->hold_us / 2 > HOLD_US ? b->hold_us / 2 : HOLD_US;
+  if (wire_bps(b, present(b)) >= b->ceiling_bps) b->ceiling_bps = 0;
 }
 
+/* Where a rate went well before, silence is no hindrance; beyond, a step up must be filled to prove anything. */
 static void go_up(mgr_bitrate *b, const evidence *e, mgr_time now) {
   plan p;
-  if (b->n_good < GOOD_STEPS || !above(b, &p)) return;
-  double next = wire_bps(b, p);
-  bool known = next < b->ceiling_bps, near = !known && b->ceiling_bps > 0;
-  if (!known && (!e->full || (near && b->raised_at != MGR_NEVER))) return;
-  mgr_time until = b->hold_until;
-  if (e->available_bps >= 0 && e->available_bps < next) until = mgr_time_add(until, b->hold_us);
-  if (now < until) return;
-  if (!known) b->raised_at = now;
-  b->n_full = 0;
-  b->raised_from_bps = wire_bps(b, present(b));
+  if (b->n_good < GOOD_STEPS || !above(b, &p, now)) return;
+  double was = wire_bps(b, present(b)), next = wire_bps(b, p);
+  bool known = next < b->ceiling_bps || next <= b->return_bps;
+  bool near = !known && b->ceiling_bps > 0 && b->return_bps <= 0;
+  if (!known && !e->full) return;
+  if (near && b->raised_at != MGR_NEVER) return;
+  if (now < mgr_time_add(b->hold_until, e->available_bps >= 0 && e->available_bps < was ? HOLD_US : 0)) return;
+  if (b->fail_bps > 0 && next > 0.99 * b->fail_bps && now < b->fail_until) return;
+  if (next >= b->ceiling_bps) b->raised_at = now;
+  if (next * 1.001 >= b->return_bps) b->return_bps = 0;
+  /* What was lost before a pause of the picture is told after it. */
+  if (!video_ladder[b->video_rung].bps && video_ladder[p.video].bps)
+    b->settle_until = mgr_time_add(now, SETTLE_US + 1);
+  b->raised_from_bps = was;
   take(b, p);
-  b->hold_until = mgr_time_add(now, near ? b->hold_us : HOLD_QUICK_US);
-  b->n_good = 0;
+  b->hold_until = mgr_time_add(now, near ? HOLD_US : HOLD_QUICK_US);
+  b->n_good = b->n_full = 0;
 }
 
 /* ---- the step ---- */
 
-/* It neither grows nor falls though much less is sent, and nothing is lost: somebody else's, or a longer way. */
-static bool not_ours(mgr_bitrate *b, double last_queue_ms, mgr_time now) {
-  double change = b->queue_ms - last_queue_ms, margin = 20 + b->queue_ms / 10;
-  bool stands =
-      now >= b->settle_until && b->queued_from_bps > 0 && !b->n_lossy && change < margin && change > -margin;
+/* It neither grows nor falls though less is sent, and nothing is lost: somebody else's, or a longer way. It stood
+ * still even while what was sent before was under way, or twice: once, what is sent may just be what passes. */
+static bool not_ours(mgr_bitrate *b, const evidence *e, double last_queue_ms, mgr_time now) {
+  double change = b->queue_ms - last_queue_ms, margin = 30 + b->queue_ms / 20;
+  bool is_news = e->rtt_ms >= 0 && (e->rtt_ms > b->rtt_ms || e->rtt_ms < b->rtt_ms);
+  if (b->queued_from_bps <= 0 || !is_news) return false;
+  bool stands = !b->n_lossy && change < margin && change > -margin;
+  if (now < b->settle_until) {
+    b->stood &= stands;
+    return false;
+  }
   b->n_standing = stands ? b->n_standing + 1 : 0;
-  bool less =
-      wire_bps(b, present(b)) < 0.8 * b->queued_from_bps || wire_bps(b, fit(b, 0)) >= wire_bps(b, present(b));
-  return b->n_standing >= 2 && less;
+  if (b->n_standing < 2) return false;
+  double rate_bps = wire_bps(b, present(b));
+  if (wire_bps(b, fit(b, present(b), 0)) >= rate_bps) return true;
+  return (b->stood || b->n_downs >= 2) && rate_bps < 0.8 * b->queued_from_bps;
+}
+
+static void learn_way(mgr_bitrate *b) {
+  b->base_rtt_ms = b->fresh_base_ms = b->base_rtt_ms + b->queue_ms;
+  b->return_bps = b->queued_from_bps;
+  b->return_sure = true;
+  b->queue_ms = b->ceiling_bps = b->queued_from_bps = 0;
+  b->n_downs = b->n_standing = 0;
+}
+
+/* The browser hears of every packet and so knows before us; but where little is sent its estimate is a guess. */
+static bool alarmed(const mgr_bitrate *b, const evidence *e, mgr_time now) {
+  if (e->limited || e->available_bps < 0 || e->available_bps > ESTIMATE_LOW * e->wire_bps) return false;
+  if (now < b->settle_until) return e->available_bps < 0.9 * b->available_bps;
+  return b->queue_ms > QUEUE_NONE_MS / 2 || (collapses(b, e) && !b->n_lossy); /* loss alone lowers it as well */
 }
 
 static verdict judge(mgr_bitrate *b, const evidence *e, double last_queue_ms, mgr_time now) {
-  bool draining = b->queue_ms < last_queue_ms - 20;
+  double drained_ms = last_queue_ms - b->queue_ms;
+  bool draining = drained_ms > 20 && drained_ms > b->queue_ms / 4; /* it will be gone in some seconds */
+  if (draining && b->queue_ms <= QUEUE_NONE_MS) b->settle_until = mgr_time_min(b->settle_until, now);
   b->n_queued = b->queue_ms > QUEUE_MS && !draining ? b->n_queued + 1 : 0;
-  b->n_lossy = too_lossy(b, e) ? b->n_lossy + 1 : 0;
+  bool stale = last_queue_ms > QUEUE_MS; /* what the queue threw away is told after the queue is gone */
+  b->n_lossy = !too_lossy(b, e) ? 0 : stale ? 1 : b->n_lossy + 1;
+  if (alarmed(b, e, now)) return QUEUED;
+  bool others = b->queue_ms > QUEUE_MS && not_ours(b, e, last_queue_ms, now);
   if ((e->loss < 0 && e->rtt_ms < 0) || now < b->settle_until) return UNSURE;
-  if (b->queue_ms > QUEUE_MS && not_ours(b, last_queue_ms, now)) {
-    b->base_rtt_ms = b->fresh_base_ms = b->base_rtt_ms + b->queue_ms;
-    b->queue_ms = b->ceiling_bps = b->queued_from_bps = 0;
+  if (others) {
+    learn_way(b);
     return UNSURE;
   }
-  bool stands = b->n_standing == 1;
+  bool stands = b->queued_from_bps > 0 && b->n_standing == 1; /* the next step will tell */
   if (b->queue_ms > QUEUE_BAD_MS && !draining && !stands) return QUEUED;
   if (b->n_queued >= 3 && !stands) return QUEUED;
-  if (b->queue_ms > QUEUE_NONE_MS && !draining && b->n_lossy) return QUEUED;
+  bool loses = b->n_lossy || (b->raised_at != MGR_NEVER && e->loss > b->loss_floor + LOSS_TRIED);
+  if (b->queue_ms > QUEUE_NONE_MS && !draining && loses) return QUEUED;
+  if (b->trial_loss > 0) {
+    b->n_lossy = 0;
+    return UNSURE;
+  }
   if (b->n_lossy >= 3 || (b->n_lossy == 2 && e->loss > LOSS_BAD)) return LOSSY;
   return b->queue_ms <= QUEUE_NONE_MS && !b->n_lossy ? CLEAR : UNSURE;
 }
@@ -375,9 +502,9 @@ static void follow_cpu(mgr_bitrate *b, bool limited) {
 
 /* FEC and RED follow loss, whosesoever it is. */
 static void follow_loss(mgr_bitrate *b) {
-  if (b->loss_smooth > 0.02) b->fec = true;
-  if (b->loss_smooth < 0.004) b->fec = false;
-  if (b->copies && b->copies > wanted_copies(b) && b->loss_smooth < 0.02) b->copies--;
+  if (b->loss_smooth > FEC_ON) b->fec = true;
+  if (b->loss_smooth < FEC_OFF) b->fec = false;
+  if (b->copies > wanted_copies(b) && b->loss_smooth < FEC_ON) b->copies--;
 }
 
 static void write_sender(mgr_bitrate *b) {
@@ -403,7 +530,7 @@ static bool same_sender(const mgr_sender *a, const mgr_sender *b) {
 }
 
 bool mgr_bitrate_step(mgr_bitrate *b, const mgr_bitrate_input *input, mgr_time now) {
-  if (b->started && now < b->stepped_at) now = b->stepped_at;
+  if (now < b->stepped_at) now = b->stepped_at;
   mgr_sender before = b->sender;
   follow_camera(b, input->has_video);
   evidence e = read_evidence(b, input, now);
@@ -414,7 +541,11 @@ bool mgr_bitrate_step(mgr_bitrate *b, const mgr_bitrate_input *input, mgr_time n
   follow_trial(b, &e, now);
   verdict v = judge(b, &e, last_queue_ms, now);
   b->n_good = v == CLEAR ? b->n_good + 1 : 0;
-  if (v == CLEAR) b->queued_from_bps = 0;
+  b->clear_queue_ms = least_of(b->queue_ms, last_queue_ms);
+  if (v == CLEAR && b->queued_from_bps > 0) {
+    b->queued_from_bps = 0;
+    b->n_downs = b->n_standing = 0;
+  }
   if (v == QUEUED) empty_queue(b, &e, now);
   if (v == LOSSY) begin_trial(b, &e, now);
   follow_raise(b, &e, now);
@@ -422,6 +553,8 @@ bool mgr_bitrate_step(mgr_bitrate *b, const mgr_bitrate_input *input, mgr_time n
   follow_loss(b);
   follow_cpu(b, input->has_video && input->cpu_limited);
   if (e.rtt_ms >= 0) b->rtt_ms = e.rtt_ms;
+  b->available_bps = e.available_bps;
+  b->last_loss = e.loss;
   b->stepped_at = now;
   b->started = true;
   write_sender(b);
@@ -458,10 +591,11 @@ void mgr_bitrate_init(mgr_bitrate *b, const mgr_bitrate_settings *settings) {
 void mgr_bitrate_new_path(mgr_bitrate *b, mgr_time now) {
   b->rtt_ms = b->base_rtt_ms = b->fresh_base_ms = MGR_ABSENT;
   b->base_until = mgr_time_add(now, BASE_US);
-  b->queue_ms = b->loss_smooth = b->loss_floor = b->trial_loss = b->ceiling_bps = b->queued_from_bps = 0;
+  b->queue_ms = b->loss_smooth = b->loss_floor = b->trial_loss = b->ceiling_bps = b->return_bps =
+      b->queued_from_bps = 0;
   b->floor_until = b->settle_until = now;
-  b->floor_memory_us = FLOOR_MEMORY_US;
-  b->hold_us = HOLD_US;
+  b->floor_memory_us = FLOOR_US;
+  b->fail_bps = 0;
   b->hold_until = mgr_time_add(now, HOLD_QUICK_US);
   b->raised_at = MGR_NEVER;
   b->n_good = b->n_queued = b->n_lossy = b->n_trial = b->n_standing = 0;

@@ -41,23 +41,39 @@ typedef struct mgr_bitrate {
   uint32_t audio_rung, video_rung; /* 0: best */
   uint32_t copies, cpu_rungs;      /* |cpu_rungs|: so many rungs fewer pixels than |video_rung| says */
   bool started, has_camera, fec;
+  mgr_time stepped_at;
 
-  double rtt_ms, queue_ms;           /* of the last step; |queue_ms|: above the base */
+  /* What the last step was told. */
+  double rtt_ms, queue_ms, available_bps, last_loss; /* |queue_ms|: RTT above its base */
+  double clear_queue_ms;                             /* the lesser of the last two */
+  uint32_t n_good, n_queued, n_lossy;                /* in a row */
+
+  /* Delay: what is the way, what is queue? */
   double base_rtt_ms, fresh_base_ms; /* least of the last 15 to 30 s, and of the present 15 s */
   mgr_time base_until;
+  double queued_from_bps;       /* sent when the queue began; 0: nothing queues */
+  uint32_t n_downs, n_standing; /* since then: steps down; steps in a row in which it neither grew nor fell */
+  bool stood;                   /* it stood still even while what was sent before was under way */
 
+  /* Loss: congestion's or the radio's? */
   double loss_smooth; /* rises fast, falls slowly */
-  double loss_floor;  /* what is lost whatever we send: radio, not congestion */
+  double loss_floor;  /* what is lost whatever we send */
   mgr_time floor_until, floor_memory_us;
-  double trial_loss, trial_sum; /* sent less, to learn whether loss falls; 0: no trial */
+  double trial_loss, trial_sum; /* less is sent, to learn whether loss falls; 0: no trial */
+  uint32_t n_trial;
 
-  double ceiling_bps;                      /* on the wire: from here on steps up are careful; 0: not known */
-  double raised_from_bps, queued_from_bps; /* what was sent before; 0: nothing queues */
-  mgr_time hold_until;                     /* no step up before */
-  mgr_time hold_us;                        /* near the ceiling; doubles when a step up fails, up to a bound */
-  mgr_time raised_at;                      /* of a step up that has not proved itself; MGR_NEVER: none */
-  mgr_time settle_until, stepped_at;
-  uint32_t n_good, n_full, n_queued, n_lossy, n_trial, n_standing, n_cpu, n_not_cpu;
+  /* Rates on the wire; 0: not known. */
+  double return_bps;  /* what went well before the trouble ... */
+  bool return_sure;   /* ... and was not its cause */
+  double ceiling_bps; /* from here on steps up must prove themselves */
+  double fail_bps;    /* a step up to here failed */
+  double raised_from_bps;
+
+  mgr_time hold_until;               /* no step up before */
+  mgr_time settle_until;             /* reports still tell of what was sent before the last step */
+  mgr_time fail_until, fail_hold_us; /* not to |fail_bps| before; doubles with every failure, up to a bound */
+  mgr_time raised_at;                /* of a step up that has not proved itself; MGR_NEVER: none */
+  uint32_t n_full, n_at_failed, n_cpu, n_not_cpu;
 } mgr_bitrate;
 
 void mgr_bitrate_settings_default(mgr_bitrate_settings *settings);
