@@ -8,7 +8,7 @@
 
 #include "sim/rate.h"
 
-#define SIM_RATE_SEEDS 4 /* rows are means: one seed alone may be lucky */
+#define SIM_RATE_SEEDS 3 /* rows are means: one seed alone may be lucky */
 #define SIM_RATE_LEAST_SHARE 0.65
 #define SIM_RATE_MEAN_CHANGES 20 /* a minute */
 #define SIM_RATE_MOST_CHANGES 30 /* in any minute: one in two seconds, the shortest hold between steps up */
