@@ -160,6 +160,7 @@ async function goThrough(stage, fault, verdict) {
   await (fault.prepare ? fault.prepare(stage) : stage.addGateway([]));
   stage.page = await openPage(stage.browser, stage.url);
   await stage.page.evaluateOnNewDocument(installWatch);
+  await fault.dress?.(stage);
   /** @type {Context|null} */
   let before = null;
   if (fault.when === "during") {

@@ -14,6 +14,7 @@ import { SIGNALLING } from "./faults_signalling.js";
  * @property {number} limit_s of the recovery
  * @property {(stage:Stage) => Promise<void>} inject
  * @property {(stage:Stage) => Promise<void>} [prepare] the gateway and what else is needed; default: one gateway
+ * @property {(stage:Stage) => Promise<void>} [dress] the page, before it is loaded
  * @property {(stage:Stage) => Promise<void>} [hold] from fault to healing
  * @property {(stage:Stage) => Promise<void>} [heal] without: the page must find its way while the fault stays; the time
  *   to recover then begins with the fault
