@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { auditInPage } from "./audit.js";
 import "./decisions.js";
 import "./hands.js";
+import "./npm.js";
 import { byHand, hearsEverything, leavesNothing, reportsWell } from "./manager.js";
 import { launchChromium, launchFirefox, openPage } from "./browsers.js";
 import { Gateway } from "./gateway.js";
@@ -58,7 +59,7 @@ async function withPage(browser, use) {
     await use(page);
   } finally {
     await page.evaluate(() => document.getElementById("hangup")?.click()).catch(() => undefined);
-    await page.close();
+    if (!page.isClosed()) await page.close();
   }
 }
 
@@ -317,7 +318,7 @@ test("chromium: hanging up removes the session, leaving the page does too", () =
     await until("no session after hanging up", async () => (await gateway.sessions()) === 0, 3000);
     await page.click("#start");
     await reach(page, ["ready"]);
-    await page.close({ runBeforeUnload: false });
+    await page.close();
     await until("no session after leaving", async () => (await gateway.sessions()) === 0, 3000);
   }));
 

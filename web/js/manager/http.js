@@ -3,18 +3,13 @@
  * Every call is one request, with no repetition and no time limit of its own: the core decides how long is too long, and
  * then the signal ends it. */
 
+/** @typedef {import("./manager.d.ts").Answer} Answer */
+/** @typedef {import("./manager.d.ts").Offer} Offer */
+/** @typedef {import("./manager.d.ts").Servers} Servers */
+/** @typedef {import("./manager.d.ts").Signalling} Signalling */
+
 /**
- * @typedef {{sdp:string, type:"answer", sessionId?:string, location:string, resume?:string, resumed?:boolean}} Answer
- * @typedef {{config:RTCConfiguration, relay:boolean, expires_ms:number}} Servers  expires_ms: 0 never
- * @typedef {{sdp:string, type:"offer", mode?:string, resume?:string}} Offer
  * @typedef {(method:string, what:string, status:number, took_ms:number) => void} OnExchange
- *
- * @typedef {object} Signalling  what a connection needs of its signalling; another one may be given to the manager
- * @property {(signal:AbortSignal) => Promise<Servers>} servers
- * @property {(offer:Offer, signal:AbortSignal) => Promise<Answer>} offer
- * @property {(location:string, offer:Offer, signal:AbortSignal) => Promise<{sdp:string}>} restart
- * @property {(location:string, candidates:RTCIceCandidateInit[], end:boolean, signal:AbortSignal) => Promise<void>} trickle
- * @property {(location:string) => Promise<void>} remove  outlives the page
  *
  * @typedef {object} HttpOptions
  * @property {string} [baseUrl]  of the gateway; the page's own origin if absent

@@ -1,11 +1,40 @@
 /* manager.d.ts - the types of WebRTCManager; tests/browser/tsconfig.json checks them against manager.js. Times ending in
  * _ms are milliseconds; points of time are on the clock of performance.now(). Words in capitals: docs/manager.md. */
 
-import type { PeerLike, PeerOwner } from "./peer.js";
-import type { Registry } from "./registry.js";
-import type { Signalling } from "./http.js";
-
 export type Mode = "auto" | "manual" | "realtime";
+
+export interface Answer {
+  sdp: string;
+  type: "answer";
+  sessionId?: string;
+  location: string;
+  resume?: string;
+  resumed?: boolean;
+}
+
+export interface Offer {
+  sdp: string;
+  type: "offer";
+  mode?: string;
+  resume?: string;
+}
+
+export interface Servers {
+  config: RTCConfiguration;
+  relay: boolean;
+  /** From now; 0: never. */
+  expires_ms: number;
+}
+
+/** What a connection needs of its signalling. Refusals reject with `Refused` of http.js. */
+export interface Signalling {
+  servers(signal: AbortSignal): Promise<Servers>;
+  offer(offer: Offer, signal: AbortSignal): Promise<Answer>;
+  restart(location: string, offer: Offer, signal: AbortSignal): Promise<{ sdp: string }>;
+  trickle(location: string, candidates: RTCIceCandidateInit[], end: boolean, signal: AbortSignal): Promise<void>;
+  /** Outlives the page. */
+  remove(location: string): Promise<void>;
+}
 
 export interface ManagerSettings {
   /** Of the gateway; the page's own origin if absent. */
@@ -29,10 +58,8 @@ export interface ManagerSettings {
   audio?: HTMLAudioElement;
   /** Also a sender for a camera's track (addLocalTracks). */
   video?: boolean;
-  /** Loaded only where RTCPeerConnection is missing. */
-  fallback?: () => Promise<{
-    createPeer(owner: PeerOwner, registry: Registry, settings: ManagerSettings): PeerLike;
-  }>;
+  /** Loaded only where RTCPeerConnection is missing: `() => import("./fallback.js")`. The peer is a PeerLike of peer.js. */
+  fallback?: () => Promise<{ createPeer(owner: any, registry: any, settings: ManagerSettings): object }>;
   /** Of the jitter; random if absent. */
   seed?: number;
 }

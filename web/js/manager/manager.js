@@ -176,7 +176,9 @@ export class WebRTCManager extends EventTarget {
     const other = hasWebRtc() || !fallback ? null : await fallback();
     if (this.#closed) return false;
     this.#core = core;
-    if (other) this.#makePeer = (owner) => other.createPeer(owner, this.#registry, this.#settings);
+    if (other) {
+      this.#makePeer = (owner) => /** @type {PeerLike} */ (other.createPeer(owner, this.#registry, this.#settings));
+    }
     this.#watch();
     // What the page was told before comes after what the world is like.
     const wishes = this.#inbox.splice(0);
