@@ -21,8 +21,8 @@ const blocked = (s, limit_s) => ({
 
 /** @type {Entry[]} */
 export const NETWORK = [
-  blocked(1, 5),
-  blocked(5, 8),
+  blocked(1, 10),
+  blocked(5, 10),
   blocked(20, 10),
   {
     name: "path change, address and port",
