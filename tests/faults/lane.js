@@ -253,7 +253,8 @@ async function saveLogs(stage, fault, error) {
 }
 
 /** A browser as people have it: nothing is spared a page in the background, devices come from the sound server, and
- * permissions are asked for. @param {"chromium"|"firefox"} kind @param {string} folder @param {SoundCard} card */
+ * permissions are asked for. Only the face keeps still, because software draws it here.
+ * @param {"chromium"|"firefox"} kind @param {string} folder @param {SoundCard} card */
 function launch(kind, folder, card) {
   if (kind === "chromium") {
     return launchChromium(folder, "", {
@@ -269,13 +270,18 @@ function launch(kind, folder, card) {
         "--disable-gpu",
         "--disable-quic",
         "--disable-component-update",
+        "--force-prefers-reduced-motion",
         "--autoplay-policy=no-user-gesture-required",
       ],
     });
   }
   return launchFirefox(folder, card.env, {
     args: ["--remote-allow-system-access"],
-    extraPrefsFirefox: { "media.navigator.permission.disabled": false, "permissions.default.microphone": 1 },
+    extraPrefsFirefox: {
+      "media.navigator.permission.disabled": false,
+      "permissions.default.microphone": 1,
+      "ui.prefersReducedMotion": 1,
+    },
   });
 }
 
