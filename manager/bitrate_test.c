@@ -311,7 +311,8 @@ TEST(mgr_bitrate_silence_is_not_sent_only_where_it_may) {
 }
 
 static double any_figure(check_rng *rng, double most) {
-  static const double odd[] = {-1, 0, -0.0, NAN, INFINITY, -INFINITY, 1e308, -1e308, 5e-324};
+  static const double odd[] = {-1,    0,      -0.0,  (double)NAN, (double)INFINITY, -(double)INFINITY,
+                               1e308, -1e308, 5e-324};
   uint32_t dice = check_rng_u32(rng);
   if (dice % 8 == 0) return odd[dice / 8 % (sizeof odd / sizeof *odd)];
   return most * (dice / 8 % 1000) / 1000;
