@@ -4,7 +4,6 @@
  * of a socket that has been replaced. Text messages are those of the data channel. Of binary ones those of
  * GW_PCM_UP_BYTES are a piece of sound, all others a piece of a photo. Left out: anything about the path, which TCP
  * takes care of. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/log.h"
@@ -13,22 +12,7 @@
 
 static bool tell(gw_session *s, gw_kind kind, wr_bytes bytes, bool must) {
   gw_message message = {.kind = (uint16_t)kind, .number = s->caller.number, .ref = gw_session_ref(s)};
-  gw_sender *http = &s->worker->http;
-  size_t len = bytes.len;
-  if (len > GW_MESSAGE_INLINE) {
-    message.owned = malloc(len);
-    if (!message.owned) return false;
-    memcpy(message.owned, bytes.data, len);
-    message.owned_len = len;
-    len = 0;
-  }
-  if (must) {
-    gw_tell(http, &message, bytes.data, len);
-    return true;
-  }
-  bool sent = gw_try_tell(http, &message, bytes.data, len);
-  if (!sent) free(message.owned);
-  return sent;
+  return gw_tell_bytes(&s->worker->http, &message, bytes, must);
 }
 
 bool gw_caller_open(gw_session *s, const gw_request *request, wr_time now) {

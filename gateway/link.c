@@ -59,25 +59,9 @@ void gw_link_want(gw_session *s, wr_time now) {
   if (s->link.state == GW_LINK_OFF && !s->link.socket_wanted) open_socket(s, now);
 }
 
-/* |must|: it waits if the HTTP thread does not keep up; else it is dropped. */
 static bool send_bytes(gw_session *s, gw_kind kind, wr_bytes bytes, bool must) {
   gw_message message = {.kind = (uint16_t)kind, .ref = gw_session_ref(s)};
-  gw_sender *http = &s->worker->http;
-  size_t len = bytes.len;
-  if (len > GW_MESSAGE_INLINE) {
-    message.owned = malloc(len);
-    if (!message.owned) return false;
-    memcpy(message.owned, bytes.data, len);
-    message.owned_len = len;
-    len = 0;
-  }
-  if (must) {
-    gw_tell(http, &message, bytes.data, len);
-    return true;
-  }
-  bool sent = gw_try_tell(http, &message, bytes.data, len);
-  if (!sent) free(message.owned);
-  return sent;
+  return gw_tell_bytes(&s->worker->http, &message, bytes, must);
 }
 
 static void push_outbox(gw_session *s) {

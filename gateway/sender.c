@@ -50,3 +50,23 @@ void gw_tell(gw_sender *sender, const gw_message *message, const void *bytes, si
     sender->first = w;
   sender->last = w;
 }
+
+bool gw_tell_bytes(gw_sender *sender, gw_message *message, wr_bytes bytes, bool must) {
+  size_t len = bytes.len;
+  message->owned = NULL;
+  message->owned_len = 0;
+  if (len > GW_MESSAGE_INLINE) {
+    message->owned = malloc(len);
+    if (!message->owned) return false;
+    memcpy(message->owned, bytes.data, len);
+    message->owned_len = len;
+    len = 0;
+  }
+  if (must) {
+    gw_tell(sender, message, bytes.data, len);
+    return true;
+  }
+  bool sent = gw_try_tell(sender, message, bytes.data, len);
+  if (!sent) free(message->owned);
+  return sent;
+}

@@ -20,6 +20,9 @@ void gw_sender_wipe(gw_sender *sender);
 void gw_tell(gw_sender *sender, const gw_message *message, const void *bytes, size_t len);
 /* Sends now, or not at all: then false, and |owned| stays the caller's. */
 bool gw_try_tell(gw_sender *sender, const gw_message *message, const void *bytes, size_t len);
+/* |bytes| of any length, copied, with the kind, number and session of |message|. |must|: as gw_tell; else as
+ * gw_try_tell, with nothing left to the caller. false: it was dropped, or there was no memory for it. */
+bool gw_tell_bytes(gw_sender *sender, gw_message *message, wr_bytes bytes, bool must);
 /* Tries again. true: nothing waits any more. */
 bool gw_sender_flush(gw_sender *sender);
 
