@@ -2,6 +2,7 @@
  *
  * Everything goes over the channel the page labelled "chat"; other channels are echoed where the session echoes and
  * ignored otherwise. On an echo session "chat" keeps its rules (ping, errors) and sends all else back. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +71,7 @@ void gw_page_opened(gw_session *s, uint16_t channel, wr_time now) {
     gw_link_want(s, now);
     gw_link_tell_state(s, now);
   }
-  if (s->worker->draining) gw_page_say(s, s->worker->drain_text, now);
+  if (s->worker->draining) gw_page_say_draining(s, now);
   gw_page_say_ready(s, now);
   for (; s->n_kept; forget_oldest(s)) gw_page_say(s, s->cold->kept[0], now);
 }
@@ -114,6 +115,16 @@ void gw_page_say_ready(gw_session *s, wr_time now) {
            "{\"type\":\"ready\",\"sessionId\":\"%s\",\"resume\":\"%s\",\"features\":{\"tools\":%s,\"photo\":%s,"
            "\"touch\":%s,\"backend\":\"%s\"},\"timeline\":%s}",
            s->id_text, token, can, can, can, s->echo ? "echo" : "assistant", points);
+  gw_page_say(s, text, now);
+}
+
+/* How long from now, besides when: the page's clock need not be ours. */
+void gw_page_say_draining(gw_session *s, wr_time now) {
+  const gw_worker *w = s->worker;
+  char text[96];
+  wr_time left_us = w->drain_until > now ? w->drain_until - now : 0;
+  snprintf(text, sizeof(text), "{\"type\":\"server-draining\",\"deadline\":\"%s\",\"in\":%" PRId64 "}",
+           w->drain_deadline, left_us / 1000);
   gw_page_say(s, text, now);
 }
 

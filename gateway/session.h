@@ -170,6 +170,7 @@ void gw_page_say_error(gw_session *session, const char *code, const char *messag
 /* {"type":type, key:text ...}, keys and texts ended by NULL; a text NULL leaves its key out. */
 void gw_page_tell(gw_session *session, const char *type, wr_time now, ...) __attribute__((sentinel));
 void gw_page_say_ready(gw_session *session, wr_time now); /* once, when both sides are up */
+void gw_page_say_draining(gw_session *session, wr_time now);
 void gw_page_say_quality(gw_session *session, const wr_conn_stats *stats, wr_time now);
 void gw_page_tts(gw_session *session, const char *state, wr_time now);
 void gw_page_tool(gw_session *session, const xz_tool_call *call, wr_time now);

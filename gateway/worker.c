@@ -319,18 +319,16 @@ static void on_snapshot(gw_worker *w, uint32_t number, wr_time now) {
 }
 
 static void on_drain(gw_worker *w, uint32_t seconds, wr_time now) {
-  char when[32];
   time_t end = time(NULL) + (time_t)seconds;
   struct tm tm;
   gmtime_r(&end, &tm);
-  strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-  snprintf(w->drain_text, sizeof(w->drain_text), "{\"type\":\"server-draining\",\"deadline\":\"%s\"}", when);
+  strftime(w->drain_deadline, sizeof(w->drain_deadline), "%Y-%m-%dT%H:%M:%SZ", &tm);
   w->draining = true;
   w->drain_until = now + WR_S(seconds);
   for (uint32_t i = 0; i < w->n_used; i++) {
     gw_session *s = gw_worker_session(w, i);
     if (!s) continue;
-    gw_page_say(s, w->drain_text, now);
+    gw_page_say_draining(s, now);
     gw_session_settle(s, now);
   }
 }

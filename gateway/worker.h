@@ -56,7 +56,7 @@ typedef struct gw_worker {
   uint64_t woken;              /* bit mask of workers to announce forwarded datagrams to */
   bool draining, stopped, said_drained;
   wr_time drain_until;
-  char drain_text[96]; /* as the page is told of it */
+  char drain_deadline[24]; /* the same as ISO time */
   int epoll;
   pthread_t thread;
 } gw_worker;

@@ -74,6 +74,14 @@ test("hands: messages become the core's events, rubbish only a sign of life", ()
     const { kind } = eventOf({ type: "pong", t }, 142);
     check(kind === EVENT.ALIVE || t === null, `pong ${t}`);
   }
+  const draining = (/** @type {object} */ more) => eventOf({ type: "server-draining", ...more }, 0);
+  const wrong_clock = "1999-01-01T00:00:00Z";
+  same(draining({ in: 5000, deadline: wrong_clock }), { kind: EVENT.DRAINING, more: 5000 }, "time left, whatever the clocks say");
+  const left_ms = draining({ deadline: new Date(Date.now() + 60_000).toISOString() }).more;
+  check(Number(left_ms) > 50_000 && Number(left_ms) <= 60_000, `of an older gateway: ${left_ms} ms`);
+  for (const more of [{}, { in: "x" }, { in: -1 }, { deadline: wrong_clock }, { deadline: 7 }]) {
+    same(draining(more), { kind: EVENT.DRAINING, more: 0 }, `draining ${JSON.stringify(more)}`);
+  }
   for (const type of ["tts", "backend", "llm", "nonsense"]) same(eventOf({ type, state: "?" }, 0), { kind: EVENT.ALIVE }, type);
 });
 

@@ -188,6 +188,7 @@ def test_draining_heals():
         told = p.message("server-draining")
         left = datetime.datetime.fromisoformat(told["deadline"].rstrip("Z")) - datetime.datetime.utcnow() if told else None
         check(told and 50 < left.total_seconds() < 61, "draining: the page is told until when")
+        check(told and 50_000 < told["in"] <= 60_000, "and how long that is, whatever its clock says")
         refused(g, "a new call", 503, "draining", "POST", "/api/offer", json.dumps({"type": "offer", "sdp": p.offer}), JSON)
         token = "0" * 64
         refused(g, "an unknown token", 503, "draining", "POST", "/api/offer",
@@ -198,4 +199,6 @@ def test_draining_heals():
         check(p.message("pong", t=1), "and it goes on")
         with Peer(g, resume=p.answer["resume"]) as q:
             check(q.status == 200 and q.answer["resumed"] is True, "a resumption of one")
-            check(q.message("server-draining") == told and q.message("ready"), "who comes back is told the same")
+            again = q.message("server-draining")
+            check(again and again["deadline"] == told["deadline"], "who comes back is told the same deadline")
+            check(again and 0 < again["in"] < told["in"] and q.message("ready"), "and that less time is left")

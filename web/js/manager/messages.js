@@ -26,7 +26,8 @@ export function eventOf(message, now_ms) {
       return sent_ms >= 0 && rtt_ms >= 0 && rtt_ms < PONG_MOST_MS ? { kind: EVENT.PONG, value: rtt_ms } : { kind: EVENT.ALIVE };
     }
     case "server-draining": {
-      const left_ms = Date.parse(message["deadline"]) - Date.now();
+      // The deadline is by the gateway's clock, which need not be ours: only an older gateway says nothing better.
+      const left_ms = Number(message["in"] ?? Date.parse(message["deadline"]) - Date.now());
       return { kind: EVENT.DRAINING, more: left_ms > 0 ? Math.round(left_ms) : 0 };
     }
     default:
