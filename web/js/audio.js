@@ -1,4 +1,4 @@
-/* audio.js - how loud microphone and answer are, for the face. Web Audio only listens here; it plays nothing. */
+/* audio.js - how loud microphone and answer are, for the avatar. Web Audio only listens here; it plays nothing. */
 
 const FLOOR_DB = -52; // below: a quiet room
 const RANGE_DB = 40;
@@ -24,9 +24,24 @@ export class Meter {
     else this.#inputs.delete(name);
   }
 
-  /** Both levels, 0 (silence) to 1. */
-  levels() {
-    return { mic: this.#level("mic"), voice: this.#level("voice") };
+  /** The samples of the last 20 ms or so; null: nothing can be heard. Overwritten by the next call.
+   * @param {"mic"|"voice"} name */
+  newest(name) {
+    const input = this.#inputs.get(name);
+    if (!input?.tap || !this.#context) return null;
+    input.tap.getFloatTimeDomainData(this.#samples);
+    return { samples: this.#samples, rate_hz: this.#context.sampleRate };
+  }
+
+  /** Loudness, 0 (silence) to 1. @param {"mic"|"voice"} name */
+  level(name) {
+    const live = this.#inputs.get(name)?.stream.getAudioTracks().some((track) => track.enabled);
+    const heard = live ? this.newest(name) : null;
+    if (!heard) return 0;
+    let sum = 0;
+    for (const sample of heard.samples) sum += sample * sample;
+    const db = 10 * Math.log10(sum / heard.samples.length + 1e-12);
+    return Math.min(1, Math.max(0, (db - FLOOR_DB) / RANGE_DB));
   }
 
   /** @param {MediaStream} stream */
@@ -36,16 +51,5 @@ export class Meter {
     tap.fftSize = this.#samples.length;
     this.#context.createMediaStreamSource(stream).connect(tap);
     return tap;
-  }
-
-  /** @param {"mic"|"voice"} name */
-  #level(name) {
-    const input = this.#inputs.get(name);
-    if (!input?.tap || (name === "mic" && !input.stream.getAudioTracks().some((track) => track.enabled))) return 0;
-    input.tap.getFloatTimeDomainData(this.#samples);
-    let sum = 0;
-    for (const sample of this.#samples) sum += sample * sample;
-    const db = 10 * Math.log10(sum / this.#samples.length + 1e-12);
-    return Math.min(1, Math.max(0, (db - FLOOR_DB) / RANGE_DB));
   }
 }

@@ -1,10 +1,10 @@
 /* main.js - joins the parts: what the person does goes to the manager, what it tells is shown. */
 
 import { Meter } from "./audio.js";
+import { Avatar } from "./avatar/avatar.js";
 import { Camera } from "./camera.js";
 import { Captions } from "./captions.js";
 import { Details } from "./details.js";
-import { Face } from "./face.js";
 import { applyLang, bindLangSelect, chooseLang, t } from "./i18n.js";
 import { hasWebRtc } from "./manager/compat.js";
 import { WebRTCManager } from "./manager/manager.js";
@@ -29,7 +29,13 @@ const manager = new WebRTCManager({ mode, fallback: () => import("./manager/fall
 const meter = new Meter();
 const captions = new Captions(byId("captions", HTMLElement), (who) => t(who === "person" ? "you" : "assistant"));
 const camera = new Camera(byId("camera", HTMLDialogElement));
-const face = new Face(/** @type {any} */ (document.getElementById("face")), () => meter.levels());
+const avatar = new Avatar(byId("face", HTMLElement), {
+  mic: () => meter.level("mic"),
+  voice: () => meter.newest("voice"),
+  touch: (touch) => {
+    if (manager.canTalk) manager.sendData({ type: "touch", ...touch });
+  },
+});
 const details = new Details(manager);
 const ui = new Ui({
   start: () => {
@@ -118,7 +124,7 @@ function shown(message) {
       }
       break;
     case "llm":
-      face.setEmotion(message["emotion"]);
+      avatar.setEmotion(message["emotion"]);
       break;
     case "tool":
       runTool(message, hands);
@@ -240,16 +246,23 @@ function show() {
 function draw() {
   const view = viewOf(manager.getConnectionInfo(), performance.now());
   ui.render(view);
-  face.setState(view.state);
+  avatar.setState(view.state);
   details.render(view);
   clearTimeout(countdown);
   if (view.retryIn_s) countdown = setTimeout(draw, COUNTDOWN_MS);
 }
 
+function nameAvatar() {
+  byId("face", HTMLElement).setAttribute("aria-label", t("avatar", { emotion: t(`emotion.${avatar.emotion}`) }));
+}
+avatar.onEmotion = nameAvatar;
+nameAvatar();
+
 bindLangSelect(byId("lang", HTMLSelectElement), (lang) => {
   savePrefs({ lang });
   ui.relabel();
   details.refresh();
+  nameAvatar();
 });
 document.addEventListener("pointerdown", () => {
   if (ui.says("sound")) manager.unlock();
