@@ -75,9 +75,9 @@ void caller_do(caller *c, mgr_event_kind kind, int32_t value, wr_time now) {
 
 bool caller_say(caller *c, const char *text, wr_time now) {
   size_t len = strlen(text);
-  if (!len || len > CALLER_TEXT_MAX) return false;
-  memcpy(c->text, text, len + 1);
-  caller_do(c, MGR_EVENT_TEXT, 0, now);
+  if (!len || len > CALLER_TEXT_MAX || c->n_texts - c->n_texts_done >= CALLER_N_TEXTS) return false;
+  memcpy(c->text[++c->n_texts % CALLER_N_TEXTS], text, len + 1);
+  caller_do(c, MGR_EVENT_TEXT, c->n_texts, now);
   return true;
 }
 

@@ -25,6 +25,7 @@
 
 #define CALLER_BUFFER 16384  /* least |cap| of caller_poll: the largest request body */
 #define CALLER_TEXT_MAX 4096 /* bytes of typed text */
+#define CALLER_N_TEXTS 4     /* that have not surely arrived */
 #define CALLER_N_LOCALS 4    /* local addresses of one link */
 
 typedef struct caller caller; /* lives wholly in caller_size() bytes of the owner */
@@ -89,7 +90,8 @@ void caller_wipe(caller *c);
 
 /* [mutates] What the person, the device or the application does: PREPARE to INTERRUPT, ONLINE to UNSUPPORTED. */
 void caller_do(caller *c, mgr_event_kind kind, int32_t value, wr_time now);
-/* [mutates] Typed text, copied. false: empty or too long; nothing was said. */
+/* [mutates] Typed text, copied; said as soon as it can be, and again on the next connection where it may not have
+ * arrived. false: empty, too long, or CALLER_N_TEXTS are still held; it will not be said. */
 bool caller_say(caller *c, const char *text, wr_time now);
 /* [mutates] The answer to CALLER_OUT_BIND: addresses that |link| may send from. |n| 0: there is no network. */
 void caller_bind(caller *c, uint32_t link, const wr_addr *locals, size_t n, wr_time now);

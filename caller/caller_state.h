@@ -63,7 +63,8 @@ struct caller {
   caller_task task[N_REQUESTS], awaited[N_REQUESTS];
   size_t n_tasks, n_awaited;
   char token[TOKEN_MAX];
-  char text[CALLER_TEXT_MAX + 1];
+  int32_t n_texts, n_texts_done; /* typed so far; of these no longer held */
+  char text[CALLER_N_TEXTS][CALLER_TEXT_MAX + 1];
   char why[128]; /* of the last refusal */
   int status;
   bool was_refused;

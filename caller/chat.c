@@ -50,7 +50,11 @@ void caller_say_command(caller *c, const mgr_command *command, wr_time now) {
     case MGR_COMMAND_SAY_STOP: say(link, json_pack("{s:s, s:s}", "type", "listen", "state", "stop"), now); return;
     case MGR_COMMAND_SAY_ABORT: say(link, json_pack("{s:s}", "type", "abort"), now); return;
     case MGR_COMMAND_SAY_TEXT:
-      say(link, json_pack("{s:s, s:s, s:s}", "type", "listen", "state", "detect", "text", c->text), now);
+      if (command->value <= c->n_texts_done || command->value > c->n_texts) return;
+      say(link,
+          json_pack("{s:s, s:s, s:s, s:i}", "type", "listen", "state", "detect", "text",
+                    c->text[command->value % CALLER_N_TEXTS], "n", (int)command->value),
+          now);
       return;
     default: return;
   }

@@ -169,6 +169,16 @@ static void on_tool_result(gw_session *s, const gw_page_message *m, wr_time now)
   gw_link_tool_result(s, (uint32_t)m->id, m->ok, m->text, now);
 }
 
+/* A page whose connection broke says again what may have been lost; its numbers grow. */
+static void on_text(gw_session *s, const gw_page_message *m, wr_time now) {
+  if (m->id > 0 && m->id <= s->last_text) {
+    count(s, GW_MESSAGE_REPEATED);
+    return;
+  }
+  if (m->id > 0) s->last_text = m->id;
+  gw_link_say(s, m->text, now);
+}
+
 static void on_message(gw_session *s, const gw_page_message *m, wr_time now) {
   char pong[80];
   switch (m->type) {
@@ -179,7 +189,7 @@ static void on_message(gw_session *s, const gw_page_message *m, wr_time now) {
     case GW_PAGE_UNKNOWN: count(s, GW_MESSAGE_UNKNOWN); return;
     case GW_PAGE_LISTEN_START: gw_link_listen(s, m->mode, now); return;
     case GW_PAGE_LISTEN_STOP: gw_link_listen_stop(s, now); return;
-    case GW_PAGE_TEXT: gw_link_say(s, m->text, now); return;
+    case GW_PAGE_TEXT: on_text(s, m, now); return;
     case GW_PAGE_TOUCH:
       if (m->text[0] && gw_downlink_is_empty(&s->down)) gw_link_say(s, m->text, now);
       return;

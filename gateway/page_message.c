@@ -37,6 +37,8 @@ static void read_listen(gw_page_message *m, const json_t *root) {
       bad(m, "listen: detect without text");
     else if (!copy_text(m, text_at(root, "text")))
       bad(m, "listen: text is too long");
+    else
+      m->id = json_integer_value(json_object_get(root, "n"));
   } else {
     bad(m, "listen: state is none of start, stop, detect");
   }

@@ -16,6 +16,9 @@ TEST(page_message_listen) {
   CHECK_EQ(m.mode, XZ_MODE_AUTO);
   CHECK_EQ(read("{\"type\":\"listen\",\"state\":\"stop\"}"), GW_PAGE_LISTEN_STOP);
   CHECK_EQ(read("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"hi\"}"), GW_PAGE_TEXT);
+  CHECK_EQ(m.id, 0);
+  CHECK_EQ(read("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"hi\",\"n\":7}"), GW_PAGE_TEXT);
+  CHECK_EQ(m.id, 7);
   CHECK_TEXT(m.text, "hi");
   CHECK_EQ(read("{\"type\":\"push-to-talk\",\"state\":\"start\"}"), GW_PAGE_LISTEN_START);
   CHECK_EQ(m.mode, XZ_MODE_MANUAL);

@@ -103,6 +103,7 @@ typedef struct gw_session {
   bool had_chat; /* at any time: the caller may come back for what it was to be told */
   uint16_t chat; /* the channel "chat" */
   uint64_t messages_in, messages_out;
+  int64_t last_text;           /* number of the last typed text that came with one */
   uint32_t n_kept, kept_bytes; /* of cold->kept */
   gw_photo *photo;             /* being collected */
   char photo_question[512];

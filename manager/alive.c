@@ -48,6 +48,10 @@ void mgr_alive_excuse(mgr_alive *a, mgr_time now) {
   a->asked_at = a->unponged_at = MGR_NEVER;
 }
 
+void mgr_alive_path_is_back(mgr_alive *a, mgr_time now) {
+  if (a->unponged_at != MGR_NEVER) a->unponged_at = now;
+}
+
 void mgr_alive_late(mgr_alive *a, mgr_time late_us) {
   if (a->asked_at != MGR_NEVER) a->asked_at += late_us;
   if (a->unponged_at != MGR_NEVER) a->unponged_at += late_us;

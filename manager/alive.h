@@ -33,6 +33,8 @@ void mgr_alive_pinged(mgr_alive *a, mgr_time now);
 void mgr_alive_excuse(mgr_alive *a, mgr_time now);
 /* How long an answer may take: |timeout_ms|, or four round trips and a bit; thrice that while anything comes. */
 mgr_time mgr_alive_patience(const mgr_alive *a, uint32_t timeout_ms);
+/* There is a path again: a ping that is not answered yet is given its time anew. */
+void mgr_alive_path_is_back(mgr_alive *a, mgr_time now);
 /* Time was lost (the page slept, a timer came late): it does not count against the other side. */
 void mgr_alive_late(mgr_alive *a, mgr_time late_us);
 

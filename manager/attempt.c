@@ -44,17 +44,19 @@ void mgr_attempt_on_servers(mgr_manager *m, const mgr_event *event) {
   bool is_up = m->step == MGR_STEP_UP;
   if (m->link.number) mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_USE_SERVERS, .link = m->link.number});
   if (m->step == MGR_STEP_SERVERS) go_on_with_servers(m);
-  if (is_up && m->is_relayed) mgr_attempt_quiet_restart(m);
+  if (is_up && m->is_relayed) mgr_attempt_quiet_restart(m, MGR_REASON_CREDENTIALS);
 }
 
-/* The relay's allocation lives only as long as the credentials it was made with. */
-void mgr_attempt_quiet_restart(mgr_manager *m) {
+/* Beside a call that goes on: a relay's allocation lives only as long as the credentials it was made with, and
+ * paths of a network that has come are found only by gathering anew. */
+void mgr_attempt_quiet_restart(mgr_manager *m, mgr_reason reason) {
   if (m->quiet_request || m->link.request) return;
   m->quiet_request = new_request(m);
+  m->quiet_at = m->now;
   mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_RESTART,
                                .link = m->link.number,
                                .request = m->quiet_request,
-                               .reason = MGR_REASON_CREDENTIALS});
+                               .reason = (int32_t)reason});
 }
 
 /* ---- the link ---- */
@@ -218,6 +220,12 @@ void mgr_attempt_on_answered(mgr_manager *m, const mgr_event *event) {
     enter(m, MGR_STEP_PATH, m->settings.path_ms);
 }
 
+/* The hands still have to apply it, and a browser may find the path before it says that it has. */
+void mgr_attempt_on_arrived(mgr_manager *m, const mgr_event *event) {
+  if (event->request == m->link.request && !(m->rung == MGR_RUNG_RESTART && m->link.was_up))
+    mgr_core_mark(m, MGR_PHASE_ANSWERED);
+}
+
 static mgr_reason reason_of_status(int32_t status) {
   if (status == 0 || status == 408) return MGR_REASON_UNREACHABLE;
   if (status == 503 || status == 429) return MGR_REASON_SERVER_FULL;
@@ -272,6 +280,7 @@ static void on_channel_open(mgr_manager *m) {
   m->link.channel = m->link.path = m->link.secure = true;
   if (m->step == MGR_STEP_UP) return;
   bool same_session = m->link.resumed || m->link.was_up;
+  mgr_texts_new_channel(&m->texts);
   mgr_recover_done(m);
   mgr_turn_out out = {0};
   mgr_turn_set_channel(&m->turn, true, same_session, &out);

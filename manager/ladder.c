@@ -31,7 +31,7 @@ void mgr_settings_default(mgr_settings *s) {
       .ping_idle_ms = 1000,
       .ping_timeout_ms = 450,
       .restart_ms = 3000,
-      .stuck_ms = 6000,
+      .stuck_ms = 5000,
       .resume_window_ms = 30000,
       .overall_ms = 60000,
       .offline_ms = 120000,

@@ -9,6 +9,7 @@
 #define SLEPT_US MGR_S(3)         /* a tick this late: the page or the device slept */
 #define LATE_US MGR_MS(50)        /* a tick this late does not count against the other side */
 #define SILENCED_US MGR_S(4)      /* a microphone the system silenced is opened anew after this */
+#define PONG_ROUNDED_US MGR_MS(2) /* hands count whole milliseconds */
 #define SAMPLE_MIN_US MGR_MS(700) /* samples closer than this are proof of life only: figures would be noise */
 
 size_t mgr_manager_size(void) { return sizeof(mgr_manager); }
@@ -22,6 +23,7 @@ void mgr_manager_init(mgr_manager *m, const mgr_settings *settings, mgr_time now
                      .mic_at = MGR_NEVER,
                      .step_until = MGR_NEVER,
                      .lost_at = now,
+                     .quiet_at = now,
                      .trouble_at = MGR_NEVER,
                      .overall_until = MGR_NEVER,
                      .proof_until = MGR_NEVER,
@@ -89,7 +91,7 @@ void mgr_core_follow_turn(mgr_manager *m, const mgr_turn_out *given) {
   if (out.unhush) say(m, MGR_COMMAND_HUSH, 0);
   if (out.say_stop) say(m, MGR_COMMAND_SAY_STOP, 0);
   if (out.say_listen) say(m, MGR_COMMAND_SAY_LISTEN, (int32_t)out.listen_mode);
-  if (out.say_text) say(m, MGR_COMMAND_SAY_TEXT, 0);
+  if (out.say_text) say(m, MGR_COMMAND_SAY_TEXT, m->texts.said);
   if (out.clear_notice) say(m, MGR_COMMAND_CLEAR_NOTICE, 0);
   if (out.notice) say(m, MGR_COMMAND_TELL_NOTICE, (int32_t)out.notice);
   if (out.mic_changed) say(m, MGR_COMMAND_MIC_LIVE, m->turn.mic_live);
@@ -218,6 +220,35 @@ static void stop(mgr_manager *m, bool remove, mgr_state state) {
   mgr_core_release_microphone(m);
 }
 
+/* ---- typed text ---- */
+
+static void tell_texts(mgr_manager *m, bool given_up) {
+  mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_TELL_TEXTS,
+                               .link = m->link.number,
+                               .value = m->texts.done,
+                               .more = given_up ? 1 : 0});
+}
+
+static void give_up_texts(mgr_manager *m) {
+  if (mgr_texts_give_up(&m->texts)) tell_texts(m, true);
+}
+
+/* Text waits for a connection as the person does; it is said as soon as it can be. */
+static void say_texts(mgr_manager *m) {
+  if (!m->wanted) give_up_texts(m);
+  bool again = false, is_first = true;
+  while (mgr_turn_can_talk(&m->turn)) {
+    int32_t number = mgr_texts_say(&m->texts, &again, m->now);
+    if (!number) return;
+    mgr_turn_out out = {0};
+    /* The first of several begins the turn; of one that is said again, the answer may have been heard already. */
+    if (is_first && !again) mgr_turn_text(&m->turn, &m->settings, m->now, &out);
+    is_first = is_first && again;
+    out.say_text = true;
+    mgr_core_follow_turn(m, &out);
+  }
+}
+
 static void hang_up(mgr_manager *m) {
   bool was_something = m->wanted || m->armed || m->step != MGR_STEP_NONE;
   m->wanted = m->wants_ahead = m->has_token = false;
@@ -294,6 +325,8 @@ static void on_channel_message(mgr_manager *m, const mgr_event *event) {
   switch (event->kind) {
     case MGR_EVENT_PONG:
       mgr_alive_pong(&m->alive, event->value, m->now);
+      if (event->value >= 0 && mgr_texts_proved(&m->texts, m->now - MGR_MS(event->value) - PONG_ROUNDED_US))
+        tell_texts(m, false);
       mgr_recover_heard(m, true);
       break;
     case MGR_EVENT_READY:
@@ -323,7 +356,8 @@ static bool is_of_link(int32_t kind) {
 }
 
 static bool is_of_request(int32_t kind) {
-  return kind == MGR_EVENT_ANSWERED || kind == MGR_EVENT_REFUSED || kind == MGR_EVENT_SERVERS;
+  return kind == MGR_EVENT_ANSWERED || kind == MGR_EVENT_REFUSED || kind == MGR_EVENT_SERVERS ||
+         kind == MGR_EVENT_ARRIVED;
 }
 
 static bool is_stale(const mgr_manager *m, const mgr_event *event) {
@@ -349,9 +383,7 @@ static void on_person(mgr_manager *m, const mgr_event *event) {
     case MGR_EVENT_RELEASE: mgr_turn_release(&m->turn, &m->settings, m->now, &out); break;
     case MGR_EVENT_CANCEL: mgr_turn_cancel(&m->turn, &out); break;
     case MGR_EVENT_INTERRUPT: mgr_turn_interrupt(&m->turn, &out); break;
-    case MGR_EVENT_TEXT:
-      if (m->wanted) mgr_turn_text(&m->turn, &m->settings, m->now, &out);
-      break;
+    case MGR_EVENT_TEXT: (void)mgr_texts_tell(&m->texts, event->value); break; /* said below, or given up */
     default: break;
   }
   mgr_core_follow_turn(m, &out);
@@ -401,6 +433,8 @@ static void dispatch(mgr_manager *m, const mgr_event *event) {
     mgr_core_mark(m, MGR_PHASE_MEDIA);
   } else if (kind <= MGR_EVENT_BROKEN) {
     mgr_attempt_on_link(m, event);
+  } else if (kind == MGR_EVENT_ARRIVED) {
+    mgr_attempt_on_arrived(m, event);
   } else if (kind == MGR_EVENT_ANSWERED) {
     mgr_attempt_on_answered(m, event);
   } else if (kind == MGR_EVENT_REFUSED) {
@@ -432,6 +466,7 @@ static void do_what_is_due(mgr_manager *m) {
   if (m->now >= m->link.trickle_at) mgr_attempt_trickle(m);
   if (m->now >= m->refresh_at && m->step == MGR_STEP_UP && !m->servers_request) mgr_attempt_fetch_servers(m);
   if (m->now >= m->mic_at) mgr_core_ask_microphone(m, true);
+  say_texts(m);
   mgr_recover_watch(m);
   mgr_turn_out out = {0};
   mgr_turn_tick(&m->turn, m->now, &out);

@@ -9,7 +9,8 @@
 #define OFFLINE_POLL_MS 5000        /* navigator.onLine is sometimes wrong */
 #define TROUBLE_PING_US MGR_MS(250) /* the first answer on a new path shall not wait for the next ping */
 #define TROUBLE_SAMPLE_US MGR_MS(150)
-#define PROOF_US MGR_MS(1500) /* SCTP's retransmission timer may have grown to many seconds meanwhile */
+#define PROOF_US MGR_MS(1000) /* and two round trips: SCTP's retransmission timer may have grown to seconds */
+#define QUIET_US MGR_S(5)     /* between restarts because the network changed */
 #define AGAIN_US MGR_S(1)     /* an attempt younger than this is not begun anew when the network changes */
 
 static bool is_in_trouble(const mgr_manager *m) { return m->trouble_at != MGR_NEVER; }
@@ -77,7 +78,8 @@ void mgr_recover_next(mgr_manager *m, mgr_reason reason, uint32_t retry_after_ms
     return;
   }
   uint32_t wait_ms = mgr_ladder_wait_ms(&m->ladder, &m->settings, retry_after_ms);
-  if (reason == MGR_REASON_SESSION_LOST) wait_ms = 0; /* it answers, and this is said once */
+  /* Both say that the gateway is there; the first is said once, the second is a second old. */
+  if (reason == MGR_REASON_SESSION_LOST || reason == MGR_REASON_STUCK) wait_ms = 0;
   m->step_until = mgr_time_add(m->now, MGR_MS(wait_ms));
   mgr_core_set_state(m, m->rung == MGR_RUNG_RESTART ? MGR_STATE_RESTARTING : MGR_STATE_RECONNECTING, reason);
   if (!wait_ms) mgr_recover_try(m);
@@ -147,7 +149,9 @@ void mgr_recover_heard(mgr_manager *m, bool over_channel) {
   }
   if (!is_in_trouble(m) || !link_may_heal(m) || !m->link.channel) return;
   mgr_recover_done(m);
-  if (!over_channel) m->proof_until = m->now + PROOF_US;
+  if (over_channel) return;
+  mgr_alive_path_is_back(&m->alive, m->now);
+  m->proof_until = m->now + PROOF_US + (mgr_time)(m->alive.rtt_ms * 2000);
 }
 
 /* ---- the world changed ---- */
@@ -196,6 +200,8 @@ void mgr_recover_look(mgr_manager *m, mgr_reason reason) {
     if (reason == MGR_REASON_DISCONNECTED && m->state != MGR_STATE_UNSTABLE)
       mgr_core_set_state(m, MGR_STATE_UNSTABLE, reason);
     ping(m);
+    if (reason == MGR_REASON_NETWORK_CHANGED && m->now - m->quiet_at >= QUIET_US)
+      mgr_attempt_quiet_restart(m, reason);
   } else if (m->step == MGR_STEP_NONE || m->step == MGR_STEP_WAIT) {
     if (m->online || reason == MGR_REASON_ASKED) go_on_at_once(m, reason);
   } else if (reason == MGR_REASON_NETWORK_CHANGED) {
@@ -244,9 +250,9 @@ mgr_time mgr_recover_deadline(const mgr_manager *m) {
 void mgr_recover_watch(mgr_manager *m) {
   if (!is_watching(m)) return;
   if (m->now >= stuck_at(m)) {
-    mgr_recover_begin(m, MGR_REASON_CHANNEL_CLOSED);
+    mgr_recover_begin(m, MGR_REASON_STUCK);
     m->ladder.n_restarts = N_RESTARTS_MAX;
-    mgr_recover_next(m, MGR_REASON_CHANNEL_CLOSED, 0);
+    mgr_recover_next(m, MGR_REASON_STUCK, 0);
     return;
   }
   if (m->now >= verdict_at(m)) mgr_recover_from(m, m->state == MGR_STATE_UNSTABLE ? m->reason : MGR_REASON_SILENCE);

@@ -261,6 +261,20 @@ TEST(recover_a_stuck_channel_on_a_living_path_needs_a_new_connection) {
   CHECK_EQ(w.m.rung, MGR_RUNG_RESUME);
 }
 
+TEST(recover_a_changed_network_is_joined_beside_the_call) {
+  connected();
+  world_talk(&w, 6000);
+  world_forget(&w);
+  world_tell(&w, MGR_EVENT_NETWORK, 2, 0);
+  CHECK_EQ(world_count(&w, MGR_COMMAND_PING), 1);
+  CHECK_EQ(world_count(&w, MGR_COMMAND_RESTART), 1);
+  CHECK_EQ(world_last(&w, MGR_COMMAND_RESTART)->reason, MGR_REASON_NETWORK_CHANGED);
+  CHECK_EQ(w.m.state, MGR_STATE_CONNECTED); /* nobody is troubled */
+  world_tell(&w, MGR_EVENT_ANSWERED, 1, 0);
+  world_tell(&w, MGR_EVENT_NETWORK, 3, 0); /* a network that flaps */
+  CHECK_EQ(world_count(&w, MGR_COMMAND_RESTART), 1);
+}
+
 TEST(recover_a_failed_handshake_is_begun_anew) {
   world_begin(&w, NULL);
   world_tell(&w, MGR_EVENT_START, MGR_MODE_AUTO, 0);

@@ -9,6 +9,7 @@
 #include "manager/alive.h"
 #include "manager/ladder.h"
 #include "manager/manager.h"
+#include "manager/texts.h"
 #include "manager/turn.h"
 
 /* Where an attempt stands. An ICE restart uses ANSWER and PATH of the link that stands. */
@@ -79,7 +80,8 @@ struct mgr_manager {
   double pair;
 
   /* ICE servers */
-  uint32_t servers_request, quiet_request; /* |quiet|: a restart for fresh credentials, nobody is in trouble */
+  uint32_t servers_request, quiet_request; /* |quiet|: a restart on a good path, nobody is in trouble */
+  mgr_time quiet_at;                       /* of the last */
   bool has_servers, has_relay, is_relayed;
   mgr_time servers_at, servers_until, refresh_at;
 
@@ -88,6 +90,7 @@ struct mgr_manager {
   uint32_t n_timelines; /* times the time-line was told */
 
   mgr_turn turn;
+  mgr_texts texts;
   mgr_quality quality;
   mgr_bitrate bitrate;
 };
@@ -106,6 +109,7 @@ void mgr_core_release_microphone(mgr_manager *m);
 void mgr_attempt_begin(mgr_manager *m);
 void mgr_attempt_on_servers(mgr_manager *m, const mgr_event *event);
 void mgr_attempt_on_link(mgr_manager *m, const mgr_event *event); /* DESCRIBED .. BROKEN */
+void mgr_attempt_on_arrived(mgr_manager *m, const mgr_event *event);
 void mgr_attempt_on_answered(mgr_manager *m, const mgr_event *event);
 void mgr_attempt_on_refused(mgr_manager *m, const mgr_event *event);
 void mgr_attempt_offer(mgr_manager *m);
@@ -113,7 +117,7 @@ void mgr_attempt_trickle(mgr_manager *m);
 void mgr_attempt_close(mgr_manager *m, bool remove); /* the link, if there is one */
 void mgr_attempt_fetch_servers(mgr_manager *m);
 void mgr_attempt_out_of_time(mgr_manager *m); /* m->step_until has come */
-void mgr_attempt_quiet_restart(mgr_manager *m);
+void mgr_attempt_quiet_restart(mgr_manager *m, mgr_reason reason);
 
 /* ---- recover.c ---- */
 /* The clock of trouble starts, if it does not run yet. */

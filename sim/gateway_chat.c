@@ -65,8 +65,13 @@ void sim_gateway_on_message(sim_gateway *g, session *s, wr_bytes bytes) {
   } else if (type && state && !strcmp(type, "listen") && !strcmp(state, "start")) {
     stop_speech(g, s);
   } else if (type && state && text && !strcmp(state, "detect") && strlen(text) < TEXT_MAX) {
-    memcpy(s->unsaid, text, strlen(text) + 1);
-    answer_text(g, s);
+    json_int_t n = json_integer_value(json_object_get(message, "n"));
+    bool repeated = n > 0 && n <= s->last_text;
+    if (!repeated) {
+      s->last_text = n;
+      memcpy(s->unsaid, text, strlen(text) + 1);
+      answer_text(g, s);
+    }
   }
   json_decref(message);
 }

@@ -26,6 +26,7 @@ typedef struct session {
   bool has_chat, said_ready, has_backend;
   uint16_t chat;
   char unsaid[TEXT_MAX]; /* "": none */
+  json_int_t last_text;
   unsigned n_frames_left;
   uint32_t timestamp;
 } session;

@@ -135,7 +135,7 @@ test("core: without a microphone nobody is told that it listens; typing works", 
   same(brief(lost, ...SAID, "MIC_LIVE", "TELL_NOTICE"), ["SAY_STOP 0", "MIC_LIVE 0", `TELL_NOTICE ${NOTICE.MICROPHONE}`], "lost");
   same([world.state, world.turn], ["CONNECTED", "NONE"], "state");
   same(brief(world.on({ kind: EVENT.PRESS }), ...SAID), [], "a press");
-  same(brief(world.on({ kind: EVENT.TEXT }), ...SAID), ["SAY_TEXT 0"], "typed");
+  same(brief(world.on({ kind: EVENT.TEXT, value: 1 }), ...SAID), ["SAY_TEXT 1"], "typed");
   world.on({ kind: EVENT.TTS, value: 0 });
   same(brief(world.on({ kind: EVENT.PRESS }), ...SAID), ["SAY_ABORT 0"], "a press may still interrupt");
 });

@@ -79,7 +79,7 @@ async function makeManager(page, url) {
     lab.heard = {};
     for (const name of [
       "state", "turn", "quality", "issues", "notice", "clearnotice", "timeline", "recovered", "message", "track", "microphone",
-      "hush", "blocked", "error",
+      "hush", "blocked", "text", "error",
     ]) {
       lab.heard[name] = [];
       lab.manager.on(name, (/** @type {any} */ detail) => lab.heard[name].push(detail));
@@ -114,6 +114,7 @@ export async function hearsEverything(page, url) {
   await soon(page, "a notice of a slip", "heard.notice.some((d) => d.notice === 'HOLD_LONGER')");
   await ask(page, "m.sendText('tell me a joke')");
   await soon(page, "speech", "heard.turn.some((d) => d.turn === 'SPEAKING')");
+  await soon(page, "its arrival", "heard.text.some((d) => d.arrived && d.text === 'tell me a joke')");
   await soon(page, "a measure", "heard.quality.length");
   await soon(page, "the first sound", "m.getPerformanceSummary().phases.MEDIA !== undefined");
   await ask(page, "void m.interrupt()");

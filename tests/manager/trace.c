@@ -103,6 +103,7 @@ static struct world {
   uint64_t rng;
   mgr_time now;
   uint32_t link, request; /* the newest that were named */
+  int32_t n_texts;
   uint32_t percent_answered, percent_wild, percent_absent;
   mgr_event replies[64]; /* what will be reported because of commands */
   uint32_t n_replies;
@@ -224,6 +225,7 @@ static void random_event(mgr_event *e) {
   e->link = some_link();
   e->request = chance(80) ? w.request : below(20);
   e->value = (int32_t)below(6);
+  if (e->kind == MGR_EVENT_TEXT && chance(80)) e->value = ++w.n_texts;
   e->more = chance(80) ? 0 : below(100000);
   if (!chance(w.percent_wild)) return;
   e->kind = chance(50) ? e->kind : (int32_t)draw();

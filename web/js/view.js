@@ -66,6 +66,7 @@ const REASONS = {
   SILENCE: "lost",
   DISCONNECTED: "lost",
   CHANNEL_CLOSED: "lost",
+  STUCK: "lost",
   ICE_FAILED: "noPath",
   DTLS_FAILED: "noPath",
   UNREACHABLE: "unreachable",

@@ -96,6 +96,8 @@ export interface ManagerEvents {
   message: { type: string; [member: string]: any };
   track: { stream: MediaStream; track: MediaStreamTrack | null };
   microphone: { state: string };
+  /** A text of sendText need not be waited for any more: it arrived, or nobody will say it. */
+  text: { text: string; arrived: boolean };
   /** The old answer is no longer heard, or a new one begins. */
   hush: { on: boolean };
   /** The browser holds the sound back until a gesture: call unlock() in one. */

@@ -34,7 +34,7 @@ export const VERSION = "0.1.0";
 
 const EVENTS = /** @type {const} */ ([
   "state", "turn", "quality", "issues", "notice", "clearnotice", "timeline", "recovered", "message", "track",
-  "microphone", "hush", "blocked", "error",
+  "microphone", "hush", "blocked", "text", "error",
 ]);
 const SAMPLE_MS = 1000;
 const RECOVERIES_MOST = 100;
@@ -42,6 +42,9 @@ const RECOVERIES_MOST = 100;
 const MEASURED = [STATE.CONNECTED, STATE.UNSTABLE, STATE.RESTARTING];
 /** States in which connect() is over. @type {number[]} */
 const RESTING = [STATE.IDLE, STATE.FAILED, STATE.CLOSED];
+/** States of a call that somebody has started. @type {string[]} */
+const IN_CALL = ["CONNECTING", "CONNECTED", "UNSTABLE", "RESTARTING", "RECONNECTING", "OFFLINE", "SUSPENDED"];
+const TEXTS_MOST = 8; // MGR_N_TEXTS
 /** Events that come all the time. @type {number[]} */
 const ROUTINE = [EVENT.TICK, EVENT.ALIVE, EVENT.PONG];
 
@@ -62,7 +65,7 @@ export class WebRTCManager extends EventTarget {
   #makePeer;
   #microphone;
   #speaker;
-  /** Events that came while a command was carried out: they wait their turn. @type {(CoreEvent & {text?:string})[]} */
+  /** Events that came while a command was carried out: they wait their turn. @type {CoreEvent[]} */
   #inbox = [];
   #busy = false;
   /** @type {(() => void)|null} */
@@ -83,8 +86,9 @@ export class WebRTCManager extends EventTarget {
   #resume = null;
   #location = "";
   #route = "ALL";
-  /** @type {string|null} what was typed and not yet sent */
-  #text = null;
+  /** What was typed and has not surely arrived, by number. @type {Map<number, string>} */
+  #texts = new Map();
+  #lastText = 0;
   #leaving = false;
   /** @type {MediaStream|null} */
   #sound = null;
@@ -306,10 +310,13 @@ export class WebRTCManager extends EventTarget {
     this.#tell({ kind: EVENT.MUTE, value: Number(muted) });
   }
 
-  /** @param {string} text @returns {boolean} false: it cannot be sent now, and was not */
+  /** Said as soon as somebody is there to hear it, and once more on the next connection where this one is lost too early
+   * to be sure; "text" tells what became of it. @param {string} text
+   * @returns {boolean} false: nobody has started a call, or too much waits already; it will not be sent */
   sendText(text) {
-    if (!text || !this.canTalk) return false;
-    this.#tell({ kind: EVENT.TEXT, text });
+    if (!text || !IN_CALL.includes(this.#state.state) || this.#texts.size >= TEXTS_MOST) return false;
+    this.#texts.set(++this.#lastText, text);
+    this.#tell({ kind: EVENT.TEXT, value: this.#lastText });
     return true;
   }
 
@@ -385,7 +392,7 @@ export class WebRTCManager extends EventTarget {
 
   // ---- events in, commands out ----
 
-  /** @param {CoreEvent & {text?:string}} event */
+  /** @param {CoreEvent} event */
   #tell(event) {
     if (this.#closed) return;
     this.#inbox.push(event);
@@ -398,7 +405,6 @@ export class WebRTCManager extends EventTarget {
     try {
       for (let event = this.#inbox.shift(); event; event = this.#inbox.shift()) {
         if (!ROUTINE.includes(event.kind)) this.#recorder.note(`> ${nameOf(EVENT, event.kind)}`, detailOf(event));
-        this.#text = event.text ?? null;
         this.#carryOutAll(core.handle(event, performance.now()));
       }
     } finally {
@@ -467,7 +473,7 @@ export class WebRTCManager extends EventTarget {
       case COMMAND.SAY_ABORT:
         return void peer?.send({ type: "abort" });
       case COMMAND.SAY_TEXT:
-        return void (this.#text && peer?.send({ type: "listen", state: "detect", text: this.#text }));
+        return void peer?.send({ type: "listen", state: "detect", text: this.#texts.get(command.value), n: command.value });
       default:
         return this.#carryOutHere(command);
     }
@@ -501,6 +507,8 @@ export class WebRTCManager extends EventTarget {
         return this.#emit("notice", { notice: nameOf(NOTICE, value) });
       case COMMAND.CLEAR_NOTICE:
         return this.#emit("clearnotice", {});
+      case COMMAND.TELL_TEXTS:
+        return this.#tellTexts(value, command.more === 0);
       case COMMAND.TELL_TIMELINE:
         return this.#emit("timeline", { phases: this.#phases(), gateway: this.#gatewayTimeline });
       case COMMAND.TELL_RECOVERED:
@@ -530,6 +538,15 @@ export class WebRTCManager extends EventTarget {
     this.#emit("state", { ...this.#state });
     if (command.state === STATE.CONNECTED) this.#settle(true);
     else if (RESTING.includes(command.state)) this.#settle(false);
+  }
+
+  /** @param {number} last @param {boolean} arrived */
+  #tellTexts(last, arrived) {
+    for (const [number, text] of this.#texts) {
+      if (number > last) break;
+      this.#texts.delete(number);
+      this.#emit("text", { text, arrived });
+    }
   }
 
   /** @param {Command} command */

@@ -11,7 +11,7 @@ import { Sampler } from "./stats.js";
  * @typedef {{type:string, [member:string]:any}} Incoming  a message of the data channel (docs/protocol.md)
  * @typedef {{audio_bps:number, audio_ptime_ms:number, audio_fec:number, audio_dtx:number, audio_red:number,
  *   video_bps:number, video_fps:number, video_scale_percent:number}} Targets  mgr_sender
- * @typedef {"DESCRIBED"|"CANDIDATE"|"GATHERED"|"PEER"|"ICE"|"CHANNEL"|"MEDIA"|"BROKEN"|"ANSWERED"|"REFUSED"} PeerReport
+ * @typedef {"DESCRIBED"|"CANDIDATE"|"GATHERED"|"PEER"|"ICE"|"CHANNEL"|"MEDIA"|"BROKEN"|"ARRIVED"|"ANSWERED"|"REFUSED"} PeerReport
  *   events of manager/names.def
  *
  * @typedef {object} PeerOwner  whom a peer tells
@@ -201,6 +201,7 @@ export class Peer {
       if (this.#closed) return void this.#removeLate(answer);
       this.#location = answer.location;
       this.#owner.session({ location: answer.location, resume: answer.resume });
+      this.#report("ARRIVED", { request });
       await this.#answered(request, answer.sdp, Number(answer.resumed === true));
     } catch (error) {
       this.#refused(request, error);
