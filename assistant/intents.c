@@ -113,6 +113,8 @@ as_intent as_intent_of(const char *raw) {
     as_want want;
     const char *keys[9];
   } rules[] = {
+      {AS_WANT_TAP, {" taps your "}}, /* the gateway's words for a touch */
+      {AS_WANT_CARESS, {" pats your ", " strokes your "}},
       {AS_WANT_PHOTO,
        {" photo ", " picture ", " selfie ", " you see ", " look at ", " camera ", "拍照", "照片", "chụp"}},
       {AS_WANT_TIME, {" time is it ", " the time ", " o'clock ", "几点", "时间", "mấy giờ"}},
@@ -240,6 +242,11 @@ void as_reply_to(as_reply *reply, const as_intent *intent, const struct tm *now,
     case AS_WANT_STOP: as_reply_say(reply, "neutral", AS_ENGLISH, "Okay."); return;
     case AS_WANT_GOODBYE: as_reply_say(reply, "relaxed", AS_ENGLISH, "Goodbye! Talk to you soon."); return;
     case AS_WANT_THANKS: as_reply_say(reply, "loving", AS_ENGLISH, "You are welcome."); return;
+    case AS_WANT_TAP: as_reply_say(reply, "surprised", AS_ENGLISH, "Oh! Here I am."); return;
+    case AS_WANT_CARESS:
+      as_reply_say(reply, turn % 2 ? "happy" : "loving", AS_ENGLISH,
+                   turn % 2 ? "That tickles!" : "That feels nice.");
+      return;
     case AS_WANT_HELP: as_reply_say(reply, "happy", AS_ENGLISH, help); return;
   }
 }

@@ -21,6 +21,8 @@ typedef enum as_want {
   AS_WANT_STOP,
   AS_WANT_GOODBYE,
   AS_WANT_THANKS,
+  AS_WANT_TAP,    /* somebody taps the avatar on the screen, */
+  AS_WANT_CARESS, /* or pats or strokes it */
   AS_WANT_HELP,
 } as_want;
 

@@ -154,6 +154,8 @@ static bool use_tool(as_turn *t, const char *text, wr_time now) {
     case AS_WANT_JOKE:
     case AS_WANT_GOODBYE:
     case AS_WANT_THANKS:
+    case AS_WANT_TAP:
+    case AS_WANT_CARESS:
     case AS_WANT_HELP: return false;
   }
   return false;

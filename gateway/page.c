@@ -191,7 +191,7 @@ static void on_message(gw_session *s, const gw_page_message *m, wr_time now) {
     case GW_PAGE_LISTEN_STOP: gw_link_listen_stop(s, now); return;
     case GW_PAGE_TEXT: on_text(s, m, now); return;
     case GW_PAGE_TOUCH:
-      if (m->text[0] && gw_downlink_is_empty(&s->down)) gw_link_say(s, m->text, now);
+      if (gw_downlink_is_empty(&s->down)) gw_link_say(s, m->text, now);
       return;
     case GW_PAGE_ABORT: gw_link_abort(s, now); return;
     case GW_PAGE_TOOL_RESULT: on_tool_result(s, m, now); return;

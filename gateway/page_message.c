@@ -57,16 +57,20 @@ static void read_abort(gw_page_message *m, const json_t *root) {
 
 /* Becomes a short sentence for the assistant, as users of touch screens know it. */
 static void read_touch(gw_page_message *m, const json_t *root) {
-  static const struct { const char *area, *said; } areas[] = {{"Head", "head"}, {"Face", "face"}, {"Body", "body"}};
-  const char *event = text_at(root, "event"), *area = text_at(root, "area"), *said = NULL;
+  static const struct {
+    const char *name, *said;
+  } areas[] = {{"Head", "head"}, {"Face", "face"}, {"Body", "body"}},
+    events[] = {{"singlehit", "taps"}, {"doublehit", "pats"}, {"swipe", "strokes"}};
+  const char *event = NULL, *area = NULL;
   m->type = GW_PAGE_TOUCH;
-  for (size_t i = 0; i < 3; i++)
-    if (strcmp(area, areas[i].area) == 0) said = areas[i].said;
-  bool is_double = strcmp(event, "doublehit") == 0, is_swipe = strcmp(event, "swipe") == 0;
-  if (!said || (!is_double && !is_swipe && strcmp(event, "singlehit") != 0))
+  for (size_t i = 0; i < 3; i++) {
+    if (strcmp(text_at(root, "area"), areas[i].name) == 0) area = areas[i].said;
+    if (strcmp(text_at(root, "event"), events[i].name) == 0) event = events[i].said;
+  }
+  if (area && event)
+    snprintf(m->text, sizeof(m->text), "(%s your %s)", event, area);
+  else
     bad(m, "touch: event or area is unknown");
-  else if (is_double || is_swipe)
-    snprintf(m->text, sizeof(m->text), "(%s your %s)", is_double ? "pats" : "strokes", said);
 }
 
 static void read_tool_result(gw_page_message *m, const json_t *root) {

@@ -22,7 +22,7 @@ typedef enum gw_page_type {
   GW_PAGE_LISTEN_STOP,
   GW_PAGE_TEXT,        /* |text|: typed, or a wake word; |id|: its number in the session, 0: none */
   GW_PAGE_ABORT,       /* */
-  GW_PAGE_TOUCH,       /* |text|: what to tell the assistant; "" nothing */
+  GW_PAGE_TOUCH,       /* |text|: what to tell the assistant */
   GW_PAGE_TOOL_RESULT, /* |id|, |ok|, |text| */
   GW_PAGE_PING,        /* |t| as a JSON number */
   GW_PAGE_STATS,       /* */

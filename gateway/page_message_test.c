@@ -32,7 +32,9 @@ TEST(page_message_others) {
   CHECK_EQ(read("{\"type\":\"live2d\",\"event\":\"doublehit\",\"area\":\"Head\"}"), GW_PAGE_TOUCH);
   CHECK_TEXT(m.text, "(pats your head)");
   CHECK_EQ(read("{\"type\":\"touch\",\"event\":\"singlehit\",\"area\":\"Body\"}"), GW_PAGE_TOUCH);
-  CHECK_TEXT(m.text, "");
+  CHECK_TEXT(m.text, "(taps your body)");
+  CHECK_EQ(read("{\"type\":\"touch\",\"event\":\"swipe\",\"area\":\"Face\",\"dir\":\"left\"}"), GW_PAGE_TOUCH);
+  CHECK_TEXT(m.text, "(strokes your face)");
   CHECK_EQ(read("{\"type\":\"photo\",\"id\":3,\"size\":1000,\"mime\":\"image/jpeg\"}"), GW_PAGE_PHOTO);
   CHECK_EQ(m.size, 1000);
 }
