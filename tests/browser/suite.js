@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { auditInPage } from "./audit.js";
+import { avatarTests } from "./avatar.js";
 import "./decisions.js";
 import "./hands.js";
 import "./npm.js";
@@ -441,6 +442,14 @@ test("chromium: the gateway is killed and comes back; so does the page", () =>
     await nextAnswer(page);
     check((await page.$$eval("#captions li", (lines) => lines.length)) >= 2, "captions");
   }));
+
+avatarTests({
+  chromium: () => chromium,
+  url: () => gateway.url,
+  folder,
+  screens,
+  withPage: (use) => withPage(chromium, use),
+});
 
 // ---- Firefox ----
 

@@ -130,6 +130,11 @@ export class Life {
     const more = this.asleep ? STATES["asleep"] : ponders ? { ...EMOTIONS["thinking"], dots: 0 } : STATES[state];
     const felt = this.#reaction.name ? REACTIONS[this.#reaction.name] : {};
     this.#goal = { ...NEUTRAL, ...base, ...more, ...felt };
+    if (state !== "speaking") return;
+    // Speech has the mouth to itself: it shuts between the words, however wide the laugh.
+    this.#goal.open *= 0.12;
+    this.#goal.round *= 0.4;
+    this.#goal.kiss = 0;
   }
 
   /** One step. @param {number} dt_s @param {Viseme} viseme @param {boolean} still
