@@ -12,10 +12,12 @@ export function installProbe() {
     /** @type {{at:number, message:any}[]} */ sent: [],
     /** @type {{at:number, message:any}[]} */ received: [],
     /** @type {number|null} */ microphoneAt: null,
+    /** @type {MediaStreamTrack[]} that were opened, and their copies */ tracks: [],
     /** @type {string[]} */ violations: [],
     /** @type {AnalyserNode|null} */ tap: null,
     /** @type {{at:number, db:number}[]} */ levels: [],
     binaryBytes: 0,
+    /** @type {{path:string, body:any}[]} what was asked by POST */ posts: [],
     /** @type {{at:number, muted:boolean}[]} the loudspeaker's element */ mutes: [],
     /** @type {AudioContext|null} */ context: null,
   };
@@ -66,12 +68,27 @@ export function installProbe() {
     return channel;
   };
 
+  const ask = window.fetch;
+  window.fetch = (input, init) => {
+    if (init?.method === "POST") {
+      probe.posts.push({ path: new URL(String(input), location.href).pathname, body: JSON.parse(String(init.body)) });
+    }
+    return ask(input, init);
+  };
+
   if (navigator.mediaDevices) {
     const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     navigator.mediaDevices.getUserMedia = async (constraints) => {
       const stream = await ask(constraints);
       if (constraints?.audio) probe.microphoneAt = performance.now();
+      probe.tracks.push(...stream.getTracks());
       return stream;
+    };
+    const copy = MediaStreamTrack.prototype.clone;
+    MediaStreamTrack.prototype.clone = function () {
+      const track = copy.call(this);
+      probe.tracks.push(track);
+      return track;
     };
   }
 

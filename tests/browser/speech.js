@@ -142,6 +142,28 @@ export class SoundCard {
     });
   }
 
+  /** The loudest 20 ms that a sink was given from now on. @param {string} sink @param {number} for_ms
+   * @returns {Promise<number>} dBFS */
+  loudest(sink, for_ms) {
+    return new Promise((resolve, reject) => {
+      const args = [`--device=${sink}.monitor`, "--raw", "--format=s16le", "--rate=48000", "--channels=1"];
+      const child = spawn("parec", args, { env: { ...process.env, ...this.env }, stdio: ["ignore", "pipe", "ignore"] });
+      let most = 0;
+      child.stdout.on("data", (/** @type {Buffer} */ sound) => {
+        for (let at = 0; at + 1920 <= sound.length; at += 1920) {
+          let sum = 0;
+          for (let i = 0; i < 960; i++) sum += (sound.readInt16LE(at + i * 2) / 32768) ** 2;
+          most = Math.max(most, sum / 960);
+        }
+      });
+      child.on("error", reject);
+      setTimeout(() => {
+        child.kill();
+        resolve(10 * Math.log10(most + 1e-10));
+      }, for_ms);
+    });
+  }
+
   close() {
     this.#process.kill();
   }

@@ -13,6 +13,7 @@ import { byHand, hearsEverything, leavesNothing, reportsWell } from "./manager.j
 import { launchChromium, launchFirefox, openPage } from "./browsers.js";
 import { Gateway } from "./gateway.js";
 import { check, note, runAll, same, test, until } from "./harness.js";
+import { testStart } from "./start.js";
 import { PHRASES, plain, SoundCard, speak } from "./speech.js";
 import { bargeInTail, call, captions, holdWhile, nextAnswer, nextHeard, reach, state, type } from "./talk.js";
 
@@ -519,6 +520,17 @@ test("firefox: hanging up removes the session", () =>
     await until("no session after hanging up", async () => (await gateway.sessions()) === 0, 3000);
     checkQuiet(page);
   }));
+
+/** @type {import("./start.js").Bench} */
+const bench = {
+  gateway, binary, folder, microphone, screens, inFirefox, nextWords,
+  inChromium: (use) => withPage(chromium, use),
+  card: () => {
+    check(card, "no sound server");
+    return card;
+  },
+};
+testStart(bench);
 
 async function main() {
   nextWords("hello");

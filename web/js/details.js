@@ -1,8 +1,8 @@
 /* details.js - how good the connection is: the badge, the advice, and a sheet with figures. What is not measured is not
  * shown. */
 
+import { byId } from "./dom.js";
 import { t } from "./i18n.js";
-import { byId } from "./ui.js";
 import { ISSUES, LEVELS } from "./view.js";
 
 /** @typedef {import("./manager/manager.d.ts").WebRTCManager} WebRTCManager */

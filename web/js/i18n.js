@@ -22,6 +22,106 @@ const TABLE = {
     "只在通话时使用麦克风，并会先征得您的同意。",
     "Micrô chỉ dùng trong cuộc gọi và bạn sẽ được hỏi trước.",
   ],
+  who: ["Whom do you want to talk to?", "您想和谁聊？", "Bạn muốn nói chuyện với ai?"],
+  roleXiaozhi: ["XiaoZhi", "小智", "XiaoZhi"],
+  roleXiaozhiAbout: ["The assistant of this gateway", "本网关的助手", "Trợ lý của cổng này"],
+  roleCompanion: ["Companion", "知心朋友", "Người tâm giao"],
+  roleCompanionAbout: ["Listens, and feels with you", "善于倾听，感同身受", "Biết lắng nghe và đồng cảm"],
+  roleCurious: ["Curious boy", "好奇男孩", "Cậu bé tò mò"],
+  roleCuriousAbout: ["Wants to know everything", "什么都想知道", "Cái gì cũng muốn biết"],
+  roleOwn: ["My device", "我的设备", "Thiết bị của tôi"],
+  roleOwnAbout: ["The persona that you gave your device", "您为设备设置的角色", "Nhân vật bạn đã đặt cho thiết bị"],
+  macLabel: ["MAC address of your device", "您设备的 MAC 地址", "Địa chỉ MAC của thiết bị"],
+  macWrong: [
+    "Six pairs of 0-9 and A-F, as printed on the device: 00:11:22:AA:BB:CC",
+    "请输入六组 0-9、A-F，如设备上所示：00:11:22:AA:BB:CC",
+    "Sáu cặp 0-9, A-F như in trên thiết bị: 00:11:22:AA:BB:CC",
+  ],
+  // settings
+  settings: ["Settings", "设置", "Cài đặt"],
+  devices: ["Microphone and speaker", "麦克风和扬声器", "Micrô và loa"],
+  microphone: ["Microphone", "麦克风", "Micrô"],
+  microphoneN: ["Microphone {n}", "麦克风 {n}", "Micrô {n}"],
+  micTry: ["Try it", "试一试", "Thử"],
+  micLevel: ["Level of the microphone", "麦克风音量", "Mức micrô"],
+  micSay: ["Say something: the bar should move.", "说句话，音量条应会动。", "Hãy nói gì đó: thanh sẽ chuyển động."],
+  speaker: ["Speaker", "扬声器", "Loa"],
+  speakerN: ["Speaker {n}", "扬声器 {n}", "Loa {n}"],
+  speakerTest: ["Play a sound", "播放测试音", "Phát âm thử"],
+  speakerPlaying: ["Three notes are playing.", "正在播放三个音。", "Đang phát ba nốt nhạc."],
+  speakerPlayed: [
+    "Heard nothing? Choose another speaker, or turn the device up.",
+    "没听到？请换个扬声器或调高音量。",
+    "Không nghe thấy? Hãy chọn loa khác hoặc tăng âm lượng máy.",
+  ],
+  speakerFailed: [
+    "This speaker cannot be used. Choose another one.",
+    "此扬声器无法使用，请换一个。",
+    "Không dùng được loa này. Hãy chọn loa khác.",
+  ],
+  speakerSystem: [
+    "This browser plays through the speaker that the system has chosen.",
+    "此浏览器使用系统选定的扬声器。",
+    "Trình duyệt này phát qua loa mà hệ thống đã chọn.",
+  ],
+  automatic: ["Automatic", "自动", "Tự động"],
+  deviceAway: ["{name} (not connected)", "{name}（未连接）", "{name} (chưa kết nối)"],
+  deviceUnnamed: ["The chosen one", "所选设备", "Thiết bị đã chọn"],
+  theme: ["Appearance", "外观", "Giao diện"],
+  themeSystem: ["System", "跟随系统", "Theo hệ thống"],
+  themeLight: ["Light", "浅色", "Sáng"],
+  themeDark: ["Dark", "深色", "Tối"],
+  haptics: ["Vibrate on touch", "触摸时振动", "Rung khi chạm"],
+  awake: ["Keep the screen on during a call", "通话时保持屏幕常亮", "Giữ màn hình sáng khi gọi"],
+  // connection test
+  checkTitle: ["Test the connection", "测试连接", "Kiểm tra kết nối"],
+  checkPage: ["This page", "此页面", "Trang này"],
+  checkMicrophone: ["Microphone", "麦克风", "Micrô"],
+  checkGateway: ["Gateway", "网关", "Cổng"],
+  checkRelay: ["Relay", "中继", "Trạm chuyển"],
+  checkPath: ["Path for sound", "语音线路", "Đường truyền tiếng"],
+  checkAssistant: ["Assistant", "助手", "Trợ lý"],
+  checkWait: ["Waits its turn", "等待中", "Đang chờ"],
+  checkRunning: ["Testing…", "正在测试…", "Đang kiểm tra…"],
+  checkSkipped: ["Not tested", "未测试", "Chưa kiểm tra"],
+  checkAgain: ["Test again", "重新测试", "Kiểm tra lại"],
+  checkGood: ["All is well. You can talk.", "一切正常，可以对话。", "Mọi thứ đều ổn. Bạn có thể nói chuyện."],
+  checkSome: ["You can talk, with a limit. See below.", "可以对话，但有限制，见下方。", "Có thể nói chuyện, nhưng còn hạn chế bên dưới."],
+  checkBad: ["Something stands in the way. See below.", "有问题需要解决，见下方。", "Có trở ngại. Xem bên dưới."],
+  checkPageOk: ["Secure: it may use the microphone", "安全，可使用麦克风", "An toàn: được dùng micrô"],
+  checkMicOk: ["{name}. Say something: the bar should move.", "{name}。说句话，音量条应会动。", "{name}. Hãy nói gì đó: thanh sẽ chuyển động."],
+  checkMicHeard: ["{name}: you were heard", "{name}：听到了您的声音", "{name}: đã nghe thấy bạn"],
+  checkGatewayOk: ["Answers in {ms} ms", "{ms} 毫秒内应答", "Trả lời sau {ms} ms"],
+  checkUnreachable: [
+    "It does not answer. Check the network and a VPN; is the gateway running?",
+    "网关没有应答。请检查网络和 VPN；网关是否在运行？",
+    "Cổng không trả lời. Hãy kiểm tra mạng và VPN; cổng có đang chạy không?",
+  ],
+  checkNoRelay: ["None is set up here: only direct paths", "未配置，仅使用直连", "Chưa thiết lập: chỉ dùng đường trực tiếp"],
+  checkRelayOk: ["Works: also behind strict firewalls", "可用，严格的防火墙后也能通话", "Hoạt động: cả sau tường lửa chặt"],
+  checkRelayRefused: [
+    "It refuses the password it was given. Tell the operator: the TURN secret is wrong or too old.",
+    "中继拒绝了密码。请告知管理员：TURN 密钥错误或已过期。",
+    "Trạm từ chối mật khẩu. Hãy báo người vận hành: khoá TURN sai hoặc quá cũ.",
+  ],
+  checkRelaySilent: [
+    "It does not answer. A firewall may block it, or it is down: tell the operator.",
+    "中继没有应答。可能被防火墙拦截或已停机，请告知管理员。",
+    "Trạm không trả lời. Tường lửa có thể chặn, hoặc trạm đã tắt: hãy báo người vận hành.",
+  ],
+  checkPathOk: ["Direct, in {ms} ms", "直连，用时 {ms} 毫秒", "Trực tiếp, sau {ms} ms"],
+  checkPathRelay: ["Over a relay, in {ms} ms", "经中继，用时 {ms} 毫秒", "Qua trạm chuyển, sau {ms} ms"],
+  checkNoPath: [
+    "None was found: a firewall or VPN blocks UDP. Try another network or switch the VPN off; the operator can add a TURN relay.",
+    "找不到线路：防火墙或 VPN 拦截了 UDP。请换个网络或关闭 VPN；管理员可添加 TURN 中继。",
+    "Không tìm thấy: tường lửa hoặc VPN chặn UDP. Hãy đổi mạng hoặc tắt VPN; người vận hành có thể thêm trạm TURN.",
+  ],
+  checkAssistantOk: ["Is there and listens", "已就绪", "Đã sẵn sàng"],
+  checkAssistantDown: [
+    "The gateway cannot reach it. Wait a moment and test again; if it stays, tell the operator.",
+    "网关联系不上助手。请稍后重试；若持续如此，请告知管理员。",
+    "Cổng không liên lạc được với trợ lý. Chờ một lát rồi thử lại; nếu vẫn vậy hãy báo người vận hành.",
+  ],
   // modes
   manual: ["Hold to talk", "按住说话", "Giữ để nói"],
   manualHint: ["Heard only while you hold the button", "只有按住按钮时才会听", "Chỉ nghe khi bạn giữ nút"],
@@ -331,13 +431,18 @@ export function t(key, values) {
 export function applyLang(lang) {
   current = lang;
   document.documentElement.lang = lang === "zh" ? "zh-Hans" : lang;
-  for (const element of document.querySelectorAll("[data-t]")) {
+  translate(document);
+}
+
+/** The same for what was made later. @param {ParentNode} root */
+export function translate(root) {
+  for (const element of root.querySelectorAll("[data-t]")) {
     element.textContent = t(element.getAttribute("data-t") ?? "");
   }
-  for (const element of document.querySelectorAll("[data-t-label]")) {
+  for (const element of root.querySelectorAll("[data-t-label]")) {
     element.setAttribute("aria-label", t(element.getAttribute("data-t-label") ?? ""));
   }
-  for (const element of document.querySelectorAll("[data-t-placeholder]")) {
+  for (const element of root.querySelectorAll("[data-t-placeholder]")) {
     element.setAttribute("placeholder", t(element.getAttribute("data-t-placeholder") ?? ""));
   }
 }

@@ -5,12 +5,16 @@ import { Avatar } from "./avatar/avatar.js";
 import { Camera } from "./camera.js";
 import { Captions } from "./captions.js";
 import { Details } from "./details.js";
+import { findDevice, listDevices } from "./devices.js";
+import { byId } from "./dom.js";
 import { applyLang, bindLangSelect, chooseLang, t } from "./i18n.js";
 import { hasWebRtc } from "./manager/compat.js";
 import { WebRTCManager } from "./manager/manager.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
+import { roleMac } from "./roles.js";
+import { Settings } from "./settings.js";
 import { runTool, webAddress } from "./tools.js";
-import { byId, Ui } from "./ui.js";
+import { Ui } from "./ui.js";
 import { MICROPHONES, NOTICES, troubleOf, viewOf } from "./view.js";
 
 /** @typedef {import("./manager/peer.js").Incoming} Incoming */
@@ -25,7 +29,7 @@ let countdown;
 
 applyLang(chooseLang(prefs.lang));
 
-const manager = new WebRTCManager({ mode, fallback: () => import("./manager/fallback.js") });
+const manager = new WebRTCManager({ mode, macAddress: roleMac(prefs), fallback: () => import("./manager/fallback.js") });
 const meter = new Meter();
 const captions = new Captions(byId("captions", HTMLElement), (who) => t(who === "person" ? "you" : "assistant"));
 const camera = new Camera(byId("camera", HTMLDialogElement));
@@ -67,6 +71,30 @@ const ui = new Ui({
   volume: (percent) => setVolume(percent),
 });
 
+let askedFor = "";
+
+/** The devices of the last visit. Only now, with the microphone allowed, the browser knows them by id and name; one that is
+ * away is not insisted on, and has perhaps another id. */
+async function useDevices() {
+  settings.follow();
+  const { microphone, speaker } = loadPrefs();
+  const { microphones, speakers } = await listDevices();
+  const track = manager.microphoneTrack;
+  const ear = microphone.id ? findDevice(microphones, microphone) : null;
+  if (ear && track && track.label !== ear.label && ear.id !== askedFor) {
+    askedFor = ear.id; // once: one that does not open is not asked for again and again
+    manager.selectDevice("audioinput", ear.id);
+  }
+  const mouth = speaker.id ? findDevice(speakers, speaker) : null;
+  if (mouth) manager.selectDevice("audiooutput", mouth.id).catch(() => undefined);
+}
+
+const settings = new Settings({
+  track: () => manager.microphoneTrack,
+  microphone: ({ id }) => manager.selectDevice("audioinput", id),
+  speaker: ({ id }) => manager.selectDevice("audiooutput", id).catch(() => ui.say("once", "speakerFailed")),
+});
+
 // ---- what the manager tells ----
 
 manager.on("state", (detail) => {
@@ -94,6 +122,7 @@ manager.on("microphone", ({ state }) => {
   else if (state !== "ASKING") ui.unsay("microphone");
   const track = manager.microphoneTrack;
   meter.watch("mic", track && new MediaStream([track]));
+  if (state === "READY") useDevices();
   show();
 });
 manager.on("blocked", ({ blocked }) => (blocked ? ui.say("sound", "tapToHear") : ui.unsay("sound")));
@@ -267,6 +296,10 @@ bindLangSelect(byId("lang", HTMLSelectElement), (lang) => {
 document.addEventListener("pointerdown", () => {
   if (ui.says("sound")) manager.unlock();
 });
+
+byId("open-settings", HTMLButtonElement).addEventListener("click", () => settings.open());
+
+if (prefs.microphone.id) manager.selectDevice("audioinput", prefs.microphone.id);
 
 setVolume(volume);
 draw();

@@ -1,27 +1,127 @@
-/* start.js - the start page: language and way of talking, then on to the conversation. */
+/* start.js - the start page: whom to talk to and how, then on to the conversation. */
 
-import { applyLang, bindLangSelect, chooseLang, t } from "./i18n.js";
+import { CheckupSheet } from "./checkup_sheet.js";
+import { byId, make, words } from "./dom.js";
+import { applyLang, bindLangSelect, chooseLang, t, translate } from "./i18n.js";
 import { hasWebRtc } from "./manager/compat.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
+import { isMac, roleOf, ROLES, shapeMac } from "./roles.js";
+import { Settings } from "./settings.js";
 
+/** @typedef {import("./roles.js").Role} Role */
+
+const SWIPE_PX = 50;
 const prefs = loadPrefs();
 applyLang(chooseLang(prefs.lang));
 
-bindLangSelect(/** @type {HTMLSelectElement} */ (document.getElementById("lang")), (lang) => {
-  savePrefs({ lang });
-  warn();
+const go = byId("go", HTMLAnchorElement);
+const own = byId("own-mac", HTMLInputElement);
+let role = roleOf(prefs);
+
+// ---- whom ----
+
+function buildRoles() {
+  const choices = ROLES.map(({ id, name, picture }) => {
+    const input = make("input", { type: "radio", name: "role", value: id, checked: id === role.id });
+    return make("label", {}, input, make("img", { src: picture, alt: "", width: 64, height: 64 }), words("span", name));
+  });
+  byId("roles", HTMLElement).append(...choices);
+  translate(byId("roles", HTMLElement));
+  byId("roles", HTMLElement).addEventListener("change", (event) => {
+    const { value } = /** @type {HTMLInputElement} */ (event.target);
+    chooseRole(ROLES.find(({ id }) => id === value) ?? role);
+  });
+}
+
+/** @param {Role} chosen */
+function chooseRole(chosen) {
+  role = chosen;
+  savePrefs({ role: role.id, mac: macAddress() });
+  showRole();
+}
+
+/** Of the chosen role; "": the gateway makes one up. */
+function macAddress() {
+  if (role.id !== "own") return role.mac;
+  return isMac(own.value) ? own.value : "";
+}
+
+function showRole() {
+  const portrait = byId("portrait", HTMLImageElement);
+  if (portrait.getAttribute("src") !== role.picture) portrait.src = role.picture;
+  byId("role-about", HTMLElement).textContent = t(role.about);
+  byId("own", HTMLElement).hidden = role.id !== "own";
+  const radio = /** @type {HTMLInputElement} */ (document.querySelector(`#roles input[value=${role.id}]`));
+  radio.checked = true;
+  showMac(false);
+}
+
+/** @param {boolean} complain also of an address that is not finished */
+function showMac(complain) {
+  const good = role.id !== "own" || isMac(own.value);
+  const wrong = !good && (complain || own.value.length >= 17);
+  go.setAttribute("aria-disabled", String(!good));
+  own.setAttribute("aria-invalid", String(wrong));
+  byId("own-error", HTMLElement).textContent = wrong ? t("macWrong") : "";
+}
+
+/** A swipe over the portrait: the next role or the one before. */
+function bindSwipe() {
+  const portrait = byId("portrait", HTMLImageElement);
+  let from_px = 0;
+  portrait.addEventListener("pointerdown", (event) => {
+    from_px = event.clientX;
+    portrait.setPointerCapture(event.pointerId);
+  });
+  portrait.addEventListener("pointerup", (event) => {
+    const way_px = event.clientX - from_px;
+    if (Math.abs(way_px) < SWIPE_PX) return;
+    const at = ROLES.findIndex(({ id }) => id === role.id) + (way_px < 0 ? 1 : -1);
+    const next = ROLES[(at + ROLES.length) % ROLES.length];
+    if (next) chooseRole(next);
+  });
+}
+
+own.value = isMac(prefs.ownMac) ? prefs.ownMac : role.id === "own" ? prefs.mac : "";
+own.addEventListener("input", () => {
+  shapeMac(own);
+  showMac(false);
+  savePrefs({ mac: macAddress(), ...(isMac(own.value) ? { ownMac: own.value } : {}) });
 });
+own.addEventListener("blur", () => showMac(own.value !== ""));
+go.addEventListener("click", (event) => {
+  if (role.id !== "own" || isMac(own.value)) return;
+  event.preventDefault();
+  showMac(true);
+  own.focus();
+});
+
+// ---- how ----
 
 for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("input[name=mode]"))) {
   radio.checked = radio.value === prefs.mode;
   radio.addEventListener("change", () => savePrefs({ mode: radio.value === "auto" ? "auto" : "manual" }));
 }
+const settings = new Settings();
+const checkup = new CheckupSheet(() => ({ device: loadPrefs().microphone, macAddress: macAddress() }));
+byId("open-settings", HTMLButtonElement).addEventListener("click", () => settings.open());
+byId("devices", HTMLButtonElement).addEventListener("click", () => settings.open());
+byId("check", HTMLButtonElement).addEventListener("click", () => checkup.open());
 
 /** Says beforehand what would fail later, or be different. */
 function warn() {
-  const notice = /** @type {HTMLElement} */ (document.getElementById("notice"));
+  const notice = byId("notice", HTMLElement);
   const problem = !isSecureContext ? "insecure" : !hasWebRtc() ? "overSocket" : null;
   notice.hidden = !problem;
   if (problem) notice.textContent = t(problem);
 }
+
+bindLangSelect(byId("lang", HTMLSelectElement), (lang) => {
+  savePrefs({ lang });
+  warn();
+  showRole();
+});
+buildRoles();
+bindSwipe();
+showRole();
 warn();

@@ -1,5 +1,6 @@
 /* ui.js - the page's controls: shows a view, reports what the person does. Knows nothing of connections. */
 
+import { byId } from "./dom.js";
 import { t } from "./i18n.js";
 
 /** @typedef {import("./view.js").View} View */
@@ -20,13 +21,6 @@ import { t } from "./i18n.js";
 const SLOTS = ["broken", "link", "sound", "once", "microphone", "browser"];
 const touch = matchMedia("(hover: none) and (pointer: coarse)");
 const SLIDE_AWAY_PX = 48;
-
-/** @template {HTMLElement} T @param {string} id @param {new () => T} kind @returns {T} */
-export function byId(id, kind) {
-  const element = document.getElementById(id);
-  if (!(element instanceof kind)) throw new Error(`#${id} is missing`);
-  return element;
-}
 
 /** @param {string} id @param {string} icon */
 function setGlyph(id, icon) {

@@ -62,7 +62,7 @@ function stateOf(info, connected) {
 }
 
 /** Why, and what to do: while a call is being restored or has ended. @type {Record<string, string>} */
-const REASONS = {
+export const REASONS = {
   SILENCE: "lost",
   DISCONNECTED: "lost",
   CHANNEL_CLOSED: "lost",

@@ -167,14 +167,21 @@ export function microphoneProblem(error) {
   }
 }
 
-/** `ideal`, because Safari renames its devices and Firefox refuses an `exact` one that is gone.
- * @param {string|null} deviceId @returns {MediaTrackConstraints} */
-export const voiceConstraints = (deviceId) => ({
-  echoCancellation: true,
-  noiseSuppression: true,
-  autoGainControl: true,
-  ...(deviceId ? { deviceId: { ideal: deviceId } } : {}),
-});
+/** Chromium takes no notice of an `ideal` device: only an `exact` one is used. That one fails when the device is gone, or
+ * has another id since Safari renamed it: then any other is better than none.
+ * @param {string|null} deviceId @returns {Promise<MediaStream>} */
+export async function openMicrophone(deviceId) {
+  const voice = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+  if (deviceId) {
+    try {
+      return await navigator.mediaDevices.getUserMedia({ audio: { ...voice, deviceId: { exact: deviceId } } });
+    } catch (error) {
+      const name = error instanceof DOMException || error instanceof Error ? error.name : "";
+      if (name !== "OverconstrainedError" && name !== "NotFoundError") throw error;
+    }
+  }
+  return navigator.mediaDevices.getUserMedia({ audio: voice });
+}
 
 // ---- loudspeaker ----
 

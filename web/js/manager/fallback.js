@@ -144,7 +144,9 @@ class SocketPeer {
       this.#registry.hold("peer", () => socket.close()),
       on("open", () => {
         opened = true;
-        socket.send(JSON.stringify({ type: "hello", mode: "manual", ...(resume ? { resume } : {}) }));
+        const { macAddress } = this.#settings;
+        const more = { ...(macAddress ? { macAddress } : {}), ...(resume ? { resume } : {}) };
+        socket.send(JSON.stringify({ type: "hello", mode: "manual", ...more }));
       }),
       on("message", ({ data }) => {
         if (this.#up || typeof data !== "string") return this.#receive(data);

@@ -15,6 +15,7 @@
  * @property {string} [baseUrl]  of the gateway; the page's own origin if absent
  * @property {() => Record<string, string>|Promise<Record<string, string>>} [headers]  asked anew for each request: tokens
  * @property {RequestCredentials} [credentials]
+ * @property {string} [macAddress]  the device that this caller is to the assistant
  */
 
 /** No answer, or one that is a refusal. `status` is 0 when there was none. */
@@ -43,6 +44,7 @@ export class Http {
   #base;
   #headers;
   #credentials;
+  #macAddress;
   /** @type {OnExchange} */
   #onExchange;
 
@@ -51,6 +53,7 @@ export class Http {
     this.#base = new URL(options.baseUrl ?? "/", globalThis.location?.href);
     this.#headers = options.headers;
     this.#credentials = options.credentials ?? "same-origin";
+    this.#macAddress = options.macAddress;
     this.#onExchange = onExchange;
   }
 
@@ -61,9 +64,14 @@ export class Http {
 
   /** @param {Offer} offer @param {AbortSignal} signal @returns {Promise<Answer>} */
   async offer(offer, signal) {
-    const answer = await this.#json("POST", "api/offer", offer, signal);
+    const answer = await this.#json("POST", "api/offer", this.#withDevice(offer), signal);
     if (typeof answer?.sdp !== "string" || typeof answer.location !== "string") throw new Unusable("no answer");
     return answer;
+  }
+
+  /** @param {Offer} offer @returns {Offer} */
+  #withDevice(offer) {
+    return this.#macAddress ? { ...offer, macAddress: this.#macAddress } : offer;
   }
 
   /** @param {string} location @param {Offer} offer @param {AbortSignal} signal @returns {Promise<{sdp:string}>} */

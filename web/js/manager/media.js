@@ -6,9 +6,9 @@ import {
   hasMicrophoneAccess,
   microphonePermission,
   microphoneProblem,
+  openMicrophone,
   playNow,
   setLoudspeaker,
-  voiceConstraints,
 } from "./compat.js";
 
 /** @typedef {import("./registry.js").Registry} Registry */
@@ -67,7 +67,7 @@ export class Microphone {
   /** @param {number} asked @returns {Promise<MediaStreamTrack|null>} */
   async #ask(asked) {
     try {
-      const stream = await navigator.mediaDevices.getUserMedia({ audio: voiceConstraints(this.#deviceId) });
+      const stream = await openMicrophone(this.#deviceId);
       const track = stream.getAudioTracks()[0] ?? null;
       if (asked === this.#asked && track) return track;
       for (const unwanted of stream.getTracks()) unwanted.stop();

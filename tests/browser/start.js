@@ -1,0 +1,403 @@
+// The start page: role, microphone, speaker, look and the connection test, each proved where it has its effect.
+
+import { spawn } from "node:child_process";
+import { auditInPage } from "./audit.js";
+import { launchChromium, openPage } from "./browsers.js";
+import { Gateway } from "./gateway.js";
+import { check, note, same, test, until } from "./harness.js";
+import { call, ears, nextAnswer, reach, type } from "./talk.js";
+
+/** @typedef {import("./browsers.js").WatchedPage} Page */
+
+/**
+ * @typedef {object} Bench  what the tests of a suite share
+ * @property {Gateway} gateway
+ * @property {string} binary of the gateway
+ * @property {string} folder of temporary files
+ * @property {string} microphone the file that Chromium's microphone speaks
+ * @property {string} screens
+ * @property {(use:(page:Page) => Promise<void>) => Promise<void>} inChromium
+ * @property {(use:(page:Page) => Promise<void>) => Promise<void>} inFirefox
+ * @property {() => import("./speech.js").SoundCard} card
+ * @property {(phrase:string, lead_s?:number) => number} nextWords
+ */
+
+/** The offers of this page. @param {Page} page @returns {Promise<any[]>} */
+const offers = (page) =>
+  page.evaluate(() =>
+    /** @type {any} */ (window).probe.posts.flatMap((/** @type {any} */ { path, body }) => (path === "/api/offer" ? [body] : [])));
+
+/** Microphones that are open. @param {Page} page @returns {Promise<number>} */
+const open = (page) =>
+  page.evaluate(() => /** @type {any} */ (window).probe.tracks.filter((/** @type {any} */ t) => t.readyState === "live").length);
+
+/** @param {Page} page @returns {Promise<Record<string, string>>} step: mark, key */
+const findings = (page) =>
+  page.$$eval("#steps li", (lines) => {
+    const all = lines.map((line) => /** @type {HTMLElement} */ (line).dataset);
+    return Object.fromEntries(all.map((line) => [line["step"], `${line["mark"]} ${line["key"]}`]));
+  });
+
+/** Presses the test's button and waits for its verdict. @param {Page} page @param {string} url */
+async function checkUp(page, url) {
+  await page.goto(`${url}/`);
+  await page.click("#check");
+  await until("the verdict", () => page.$eval("#checkup", (sheet) => !sheet.hasAttribute("data-running")), 45_000);
+  await until("nothing left open", async () => (await open(page)) === 0);
+  const peers = await page.evaluate(() =>
+    /** @type {any} */ (window).probe.peers.map((/** @type {any} */ pc) => pc.connectionState));
+  same(peers.filter((/** @type {string} */ state) => state !== "closed"), [], "connections left open");
+  return { ...(await findings(page)), verdict: await page.$eval("#verdict", (line) => /** @type {any} */ (line).dataset.mark) };
+}
+
+/** @param {Bench} bench */
+export function testStart(bench) {
+  testRoles(bench);
+  testDevices(bench);
+  testLook(bench);
+  testCheckup(bench);
+}
+
+/** @param {Bench} bench */
+function testRoles({ inChromium, inFirefox, gateway }) {
+  for (const [name, use] of Object.entries({ chromium: inChromium, firefox: inFirefox })) {
+    test(`${name}: start: the role chosen is the device that the gateway is told, also after a reload`, () =>
+      use(async (page) => {
+          await page.goto(`${gateway.url}/`);
+        await page.click("#roles label:nth-child(3)");
+        same(await page.$eval("#portrait", (image) => image.getAttribute("src")), "/roles/curious.svg", "portrait");
+        await page.reload();
+        same(await page.$eval("#roles input:checked", (input) => /** @type {any} */ (input).value), "curious", "after a reload");
+        await call(page, gateway.url);
+        same((await offers(page)).at(-1)?.macAddress, "00:00:00:00:00:BB", "the offer's device");
+        await page.evaluate(() => localStorage.clear());
+      }));
+  }
+
+  test("chromium: start: a device of one's own needs a whole MAC address, and is then the caller", () =>
+    inChromium(async (page) => {
+      await page.goto(`${gateway.url}/`);
+      await page.click("#roles label:nth-child(4)");
+      await page.type("#own-mac", "a0-b1xyz c2");
+      const field = () => page.$eval("#own-mac", (input) => [/** @type {any} */ (input).value, input.getAttribute("aria-invalid")]);
+      same(await field(), ["A0:B1:C2", "false"], "pairs, in capitals, and no complaint while typing");
+      await page.click("#go");
+      same(new URL(page.url()).pathname, "/", "an unfinished address does not start");
+      same((await field())[1], "true", "and says so");
+      same(await page.evaluate(() => document.activeElement?.id), "own-mac", "focus");
+      same(await page.evaluate(auditInPage), [], "names and contrast");
+      await page.keyboard.press("End");
+      await page.type("#own-mac", "d3e4f50099");
+      same(await field(), ["A0:B1:C2:D3:E4:F5", "false"], "twelve digits, not more");
+      await page.$eval("#own-mac", (input) => /** @type {any} */ (input).setSelectionRange(2, 2));
+      await page.keyboard.press("Backspace");
+      const at = await page.$eval("#own-mac", (/** @type {any} */ input) => [input.value, input.selectionStart]);
+      same(at, ["AB:1C:2D:3E:4F:5", 1], "the cursor stays in the middle");
+      await page.keyboard.type("0");
+      await Promise.all([page.waitForNavigation(), page.click("#go")]);
+      await page.click("#start");
+      await reach(page, ["ready"]);
+      same((await offers(page)).at(-1)?.macAddress, "A0:B1:C2:D3:E4:F5", "the offer's device");
+      same(await page.evaluate(() => localStorage.getItem("macAddress")), "A0:B1:C2:D3:E4:F5", "the original's name for it");
+      await page.evaluate(() => localStorage.clear());
+    }));
+
+  test("chromium: start: arrows and a swipe of 50 px change the role; the original's choices are taken over", () =>
+    inChromium(async (page) => {
+      const role = () => page.$eval("#roles input:checked", (input) => /** @type {any} */ (input).value);
+      await page.goto(`${gateway.url}/`);
+      await page.bringToFront();
+      await page.focus("#roles input:checked");
+      await page.keyboard.press("ArrowRight");
+      same(await role(), "companion", "by arrow");
+      const box = await (await page.$("#portrait"))?.boundingBox();
+      check(box, "no portrait");
+      const swipe = async (/** @type {number} */ way_px) => {
+        await page.mouse.move(box.x + 160, box.y + 100);
+        await page.mouse.down();
+        await page.mouse.move(box.x + 160 + way_px, box.y + 100, { steps: 4 });
+        await page.mouse.up();
+        return role();
+      };
+      same([await swipe(-49), await swipe(-51), await swipe(60), await swipe(60), await swipe(60)],
+        ["companion", "curious", "companion", "xiaozhi", "own"], "swipes");
+      await page.evaluate(() => {
+        localStorage.clear();
+        localStorage.setItem("macAddress", "00:00:00:00:00:aa");
+        localStorage.setItem("voiceMode", "continuous");
+      });
+      await page.reload();
+      const mode = await page.$eval("input[name=mode]:checked", (input) => /** @type {any} */ (input).value);
+      same([await role(), mode], ["companion", "auto"], "of the original's page");
+      await page.evaluate(() => localStorage.clear());
+    }));
+}
+
+/** @param {Bench} bench */
+function testDevices({ inChromium, inFirefox, gateway, nextWords, card }) {
+  test("chromium: start: the microphone's level moves, \"automatic\" stays, and nothing listens after the sheet", () =>
+    inChromium(async (page) => {
+      nextWords("tell me a joke", 0.2);
+      await page.goto(`${gateway.url}/`);
+      same(await open(page), 0, "microphones before the sheet");
+      await page.click("#devices");
+      const level = () => page.$eval("#level", (bar) => Number(bar.getAttribute("aria-valuenow")));
+      await until("a level", async () => (await level()) > 30);
+      same(await open(page), 1, "microphones with the sheet");
+      const options = await page.$$eval("#microphone option", (all) => all.map((one) => one.textContent));
+      check(options[0] === "Automatic" && options.length > 2, options.join(", "));
+      same(await page.$eval("#microphone", (select) => /** @type {any} */ (select).value), "", "the choice");
+      same(await page.evaluate(auditInPage), [], "the sheet");
+      await page.keyboard.press("Escape");
+      await until("the microphone shut", async () => (await open(page)) === 0);
+      same(await page.evaluate(() => document.activeElement?.id), "devices", "focus comes back");
+      same(await page.evaluate(() => localStorage.getItem("selectedAudioDeviceId")), null, "nothing was chosen");
+      await page.click("#devices");
+      await until("the microphone again", async () => (await open(page)) === 1);
+      await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pagehide")));
+      same(await open(page), 0, "microphones when the page is left");
+    }));
+
+  test("chromium: start: the microphone chosen is the one that is sent, also when it is changed in a call", () =>
+    inChromium(async (page) => {
+      nextWords("hello", 20);
+      await page.goto(`${gateway.url}/`);
+      await page.click("#devices");
+      await until("names", () => page.$$eval("#microphone option", (all) => all.length > 2));
+      const choose = async (/** @type {number} */ n) => {
+        const { value = "", name = "" } = await page.$eval("#microphone", (select, index) => {
+          const option = /** @type {HTMLSelectElement} */ (select).options[index];
+          return { value: option?.value ?? "", name: option?.textContent ?? "" };
+        }, n);
+        await page.select("#microphone", value);
+        return name;
+      };
+      const sent = () =>
+        page.evaluate(() => {
+          const { peers } = /** @type {any} */ (window).probe;
+          return peers.at(-1)?.getSenders().map((/** @type {RTCRtpSender} */ sender) => sender.track?.label).join("");
+        });
+      const first = await choose(1);
+      await page.keyboard.press("Escape");
+      await call(page, gateway.url);
+      await until(`${first} on its way`, async () => (await sent()) === first);
+      await page.click("#open-settings");
+      await until("names", () => page.$$eval("#microphone option", (all) => all.length > 2));
+      const second = await choose(2);
+      await until(`${second} on its way`, async () => (await sent()) === second);
+      await page.keyboard.press("Escape");
+      await until("only the call's microphone", async () => (await open(page)) === 1);
+      same((await offers(page)).length, 1, "offers");
+      await page.evaluate(() => {
+        localStorage.setItem("selectedAudioDeviceId", "a-device-that-is-gone");
+      });
+      await page.reload();
+      await page.click("#start");
+      await reach(page, ["ready"]);
+      await ears(page);
+      await page.click("#open-settings");
+      const shown = () => page.$eval("#microphone", (select) => /** @type {any} */ (select).selectedOptions[0]?.textContent);
+      await until("the choice, found by its name", async () => (await shown()) === second && (await sent()) === second);
+      await page.evaluate(() => localStorage.setItem("xiaozhi-rtc", JSON.stringify({ microphoneLabel: "Old Headset" })));
+      await page.reload();
+      await page.click("#start");
+      await reach(page, ["ready"]);
+      await until("a microphone, although that one is gone", async () => Boolean(await sent()));
+      await page.click("#open-settings");
+      await until("the choice, which stays", async () => (await shown()) === "Old Headset (not connected)");
+      await page.evaluate(() => localStorage.clear());
+    }));
+
+  test("firefox: start: the speaker chosen is the one that sounds: the test, then the answer", () =>
+    inFirefox(async (page) => {
+      const sound = card();
+      const module = sound.control("load-module", "module-null-sink", "sink_name=headphones", "rate=48000", "channels=1",
+        "sink_properties=device.description=Headphones").trim();
+      try {
+        await page.goto(`${gateway.url}/`);
+        await page.click("#devices");
+        await page.waitForSelector("#microphone-try:not([hidden])");
+        await page.click("#microphone-try");
+        const find = () =>
+          page.$$eval("#speaker option", (all) => all.find((one) => /Headphones/.test(one.textContent ?? ""))?.value ?? "");
+        const id = await until("the headphones in the list", find);
+        await page.select("#speaker", id);
+        const heard = async (/** @type {() => Promise<unknown>|void} */ act) => {
+          const ends = [sound.loudest("headphones", 4000), sound.loudest("ear", 4000)];
+          await act();
+          const [there = -99, here = -99] = await Promise.all(ends);
+          note(`headphones ${there.toFixed(0)} dBFS, the other speaker ${here.toFixed(0)} dBFS`);
+          check(there > -40 && here < -60, "the headphones alone should sound");
+        };
+        await heard(() => page.click("#speaker-test"));
+        await call(page, gateway.url);
+        await type(page, "tell me a joke");
+        await reach(page, ["speaking"]);
+        await heard(() => undefined);
+      } finally {
+        await page.evaluate(() => localStorage.clear());
+        sound.control("unload-module", module);
+      }
+    }));
+}
+
+/** @param {Bench} bench */
+function testLook({ inChromium, gateway }) {
+  test("chromium: start: light, dark, or as the system says; kept, and there before the first script of the page", () =>
+    inChromium(async (page) => {
+      const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const [light, dark] = ["rgb(244, 241, 234)", "rgb(15, 21, 19)"];
+      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "light" }]);
+      await page.goto(`${gateway.url}/`);
+      same(await paper(), light, "as the system");
+      await page.click("#open-settings");
+      await page.click("#themes label:last-child");
+      await until("the dark", async () => (await paper()) === dark);
+      same(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), "dark", "the browser's own parts");
+      // Only the plain script may run: what it has set is there before any module.
+      let plain = true;
+      await page.setRequestInterception(true);
+      page.on("request", (request) =>
+        void (plain && /\/(start|main)\.js$/.test(request.url()) ? request.abort() : request.continue()));
+      for (const route of ["/", "/chat"]) {
+        await page.goto(gateway.url + route);
+        same(await paper(), dark, `${route} later`);
+      }
+      plain = false;
+      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
+      await page.goto(`${gateway.url}/chat`);
+      await page.click("#open-settings");
+      await page.click("#themes label:nth-of-type(2)");
+      same(await paper(), light, "light although the system is dark");
+      await page.click("#themes label:nth-of-type(1)");
+      same(await paper(), dark, "as the system again");
+      await page.evaluate(() => localStorage.clear());
+    }));
+}
+
+/** @param {Bench} bench */
+function testCheckup({ inChromium, inFirefox, gateway, binary, folder, microphone, screens, nextWords }) {
+  const well = { page: "ok checkPageOk", gateway: "ok checkGatewayOk", relay: "skip checkNoRelay", path: "ok checkPathOk",
+    assistant: "ok checkAssistantOk", verdict: "ok" };
+  for (const [name, use] of Object.entries({ chromium: inChromium, firefox: inFirefox })) {
+    test(`${name}: start: the connection test connects, finds all well, and leaves nothing open`, () =>
+      use(async (page) => {
+        nextWords("hello", 0.2);
+        const { microphone: ear, ...rest } = /** @type {Record<string, string>} */ (await checkUp(page, gateway.url));
+        check(/^ok checkMic(Ok|Heard)$/.test(ear ?? ""), `the microphone: ${ear}`);
+        same(rest, well, "findings");
+        same(await page.evaluate(auditInPage), [], "the sheet");
+        await page.screenshot({ path: `${screens}/desktop-light-checkup-${name}.png` });
+        await until("no session left over", async () => (await gateway.sessions()) === 0);
+      }));
+  }
+
+  test("chromium: start: the connection test names a path that UDP does not find", () =>
+    inChromium(async (page) => {
+      // No candidate gets through, in either direction: what a firewall that drops UDP comes to.
+      const bare = (/** @type {string} */ sdp) => sdp.replace(/a=(candidate:.*|end-of-candidates)\r\n/g, "");
+      await page.setRequestInterception(true);
+      page.on("request", async (request) => {
+        if (request.method() === "PATCH") return void request.respond({ status: 204 });
+        if (!/\/offer$/.test(request.url())) return void request.continue();
+        const offer = JSON.parse(request.postData() ?? "{}");
+        const body = JSON.stringify({ ...offer, sdp: bare(offer.sdp) });
+        const response = await fetch(request.url(), { method: "POST", headers: { "Content-Type": "application/json" }, body });
+        const answer = /** @type {any} */ (await response.json());
+        const text = JSON.stringify(answer.sdp ? { ...answer, sdp: bare(answer.sdp) } : answer);
+        await request.respond({ status: response.status, contentType: "application/json", body: text });
+      });
+      const found = /** @type {Record<string, string>} */ (await checkUp(page, gateway.url));
+      same([found["gateway"], found["path"], found["assistant"], found["verdict"]],
+        ["ok checkGatewayOk", "bad checkNoPath", "skip checkSkipped", "bad"], "findings");
+    }));
+
+  test("chromium: start: the connection test names a gateway that is gone and an assistant that is down", async () => {
+    const lone = new Gateway(binary, { args: ["--backend", "ws:ws://127.0.0.1:9/"] });
+    await lone.start();
+    try {
+      await inChromium(async (page) => {
+        const found = /** @type {Record<string, string>} */ (await checkUp(page, lone.url));
+        same([found["path"], found["assistant"], found["verdict"]],
+          ["ok checkPathOk", "bad checkAssistantDown", "bad"], "findings");
+        await lone.stop();
+        await page.click("#check-again");
+        await until("the second verdict", () => page.$eval("#checkup", (sheet) => !sheet.hasAttribute("data-running")), 20_000);
+        const then = await findings(page);
+        same([then["gateway"], then["path"]], ["bad checkUnreachable", "skip checkSkipped"], "without a gateway");
+        await page.screenshot({ path: `${screens}/desktop-light-checkup-gone.png` });
+      });
+    } finally {
+      await lone.stop();
+    }
+  });
+
+  test("chromium: start: the connection test tells a relay that refuses from one that works and one that is silent", () =>
+    inChromium(async (page) => {
+      const port = 30_000 + Math.floor(Math.random() * 20_000);
+      const args = ["-n", "--no-cli", "--no-tls", "--no-dtls", "--listening-ip=127.0.0.1", `--listening-port=${port}`,
+        "--relay-ip=127.0.0.1", "--lt-cred-mech", "--user=right:password", "--realm=test", "--log-file=stdout",
+        "--allow-loopback-peers", `--pidfile=${folder}/turn.pid`, `--userdb=${folder}/turn.db`];
+      const relay = spawn("turnserver", args, { stdio: "ignore" });
+      let credential = "wrong";
+      let at = port;
+      await page.setRequestInterception(true);
+      page.on("request", (request) => {
+        if (!request.url().endsWith("/api/ice")) return void request.continue();
+        const iceServers = [{ urls: `turn:127.0.0.1:${at}?transport=udp`, username: "right", credential }];
+        return void request.respond({ contentType: "application/json", body: JSON.stringify({ iceServers }) });
+      });
+      try {
+        const found = /** @type {Record<string, string>} */ (await checkUp(page, gateway.url));
+        same([found["relay"], found["verdict"]], ["warn checkRelayRefused", "warn"], "with the wrong password");
+        credential = "password";
+        same(/** @type {any} */ (await checkUp(page, gateway.url)).relay, "ok checkRelayOk", "with the right one");
+        at = 9;
+        same(/** @type {any} */ (await checkUp(page, gateway.url)).relay, "warn checkRelaySilent", "with none there");
+      } finally {
+        relay.kill("SIGKILL");
+      }
+    }));
+
+  test("chromium: start: the connection test names a microphone that is not allowed", async () => {
+    const flags = ["--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream"];
+    const strict = await launchChromium(folder, microphone, { args: flags });
+    try {
+      const page = await openPage(strict, gateway.url);
+      const context = strict.defaultBrowserContext();
+      await context.setPermission(gateway.url, { permission: { name: "microphone" }, state: "denied" });
+      const found = /** @type {Record<string, string>} */ (await checkUp(page, gateway.url));
+      same([found["microphone"], found["assistant"], found["verdict"]],
+        ["bad micDenied", "ok checkAssistantOk", "warn"], "findings");
+      await page.keyboard.press("Escape");
+      await page.click("#devices");
+      await page.click("#microphone-try");
+      await until("word of it in the settings", () =>
+        page.$eval("#microphone-said", (line) => /not allowed/.test(line.textContent ?? "")));
+    } finally {
+      await strict.close();
+    }
+  });
+
+  test("chromium: start: without a microphone, and on a page that is not secure, the connection test says so", async () => {
+    const flags = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP insecure.test 127.0.0.1"];
+    const bare = await launchChromium(folder, microphone, { args: flags });
+    try {
+      const { port } = new URL(gateway.url);
+      const page = await openPage(bare, `http://insecure.test:${port}`);
+      const found = /** @type {Record<string, string>} */ (await checkUp(page, `http://insecure.test:${port}`));
+      same([found["page"], found["microphone"], found["assistant"]],
+        ["bad insecure", "skip checkSkipped", "ok checkAssistantOk"], "not secure");
+      await page.close();
+      const secure = await openPage(bare, gateway.url);
+      await bare.defaultBrowserContext().setPermission(gateway.url, { permission: { name: "microphone" }, state: "granted" });
+      const none = /** @type {Record<string, string>} */ (await checkUp(secure, gateway.url));
+      same([none["page"], none["microphone"], none["verdict"]], ["ok checkPageOk", "bad micNone", "warn"], "no microphone");
+      await call(secure, gateway.url);
+      await type(secure, "who are you");
+      await nextAnswer(secure);
+    } finally {
+      await bare.close();
+    }
+  });
+}

@@ -1,0 +1,197 @@
+/* settings.js - the sheet of quiet choices, on both pages: microphone with its level, speaker with a test, look, and what
+ * else the device does. Chosen is kept at once. The microphone is open only while the sheet is. */
+
+import { canChooseSpeaker, findDevice, listDevices, playTest, RoomEar } from "./devices.js";
+import { icon, make, makeSheet, words } from "./dom.js";
+import { t, translate } from "./i18n.js";
+import { microphonePermission } from "./manager/compat.js";
+import { loadPrefs, savePrefs } from "./prefs.js";
+import { MICROPHONES } from "./view.js";
+
+/** @typedef {import("./prefs.js").Device} Device */
+
+/**
+ * @typedef {object} SettingsHooks
+ * @property {(device:Device) => void} [microphone]  another one was chosen
+ * @property {(device:Device) => void} [speaker]
+ * @property {() => MediaStreamTrack|null} [track]  of a call: then that one is listened to
+ * @property {() => void} [changed]  another thing
+ */
+
+const SILENT_MS = 5000;
+const THEMES = /** @type {const} */ ({ system: "themeSystem", light: "themeLight", dark: "themeDark" });
+
+export class Settings {
+  #hooks;
+  #ear = new RoomEar();
+  /** @type {HTMLDialogElement|null} */
+  #sheet = null;
+  #microphone = make("select", { id: "microphone", class: "field" });
+  #speaker = make("select", { id: "speaker", class: "field" });
+  #bar = make("span", { class: "bar-fill" });
+  #level = make("span", { id: "level", class: "level", role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": 0,
+    "data-t-label": "micLevel" }, this.#bar);
+  #said = make("p", { id: "microphone-said", class: "hint", role: "status" });
+  #try = words("button", "micTry", { id: "microphone-try", class: "pill", type: "button" });
+  #ring = make("button", { id: "speaker-test", class: "pill", type: "button" }, icon("speaker"), words("span", "speakerTest"));
+  #rang = make("p", { id: "speaker-said", class: "hint", role: "status" });
+  #heardAt_ms = 0;
+
+  /** @param {SettingsHooks} [hooks] */
+  constructor(hooks = {}) {
+    this.#hooks = hooks;
+  }
+
+  async open() {
+    this.#sheet ??= this.#build();
+    this.#said.textContent = this.#rang.textContent = "";
+    this.#sheet.showModal();
+    await this.#fill();
+    const permission = await microphonePermission();
+    const known = this.#hooks.track?.() || permission?.state === "granted";
+    if (known) await this.#listen();
+    else this.#show(false);
+  }
+
+  #build() {
+    const sheet = makeSheet("settings", "settings",
+      make("section", {}, this.#label("microphone", "microphone"), this.#microphone,
+        make("div", { class: "ear" }, this.#level, this.#try), this.#said),
+      make("section", {}, this.#label("speaker", "speaker"),
+        ...(canChooseSpeaker() ? [this.#speaker] : [words("p", "speakerSystem", { class: "hint" })]),
+        make("div", { class: "row" }, this.#ring, this.#rang)),
+      this.#themes(),
+      make("section", { class: "switches" },
+        ...("vibrate" in navigator ? [this.#switch("haptics", "haptics")] : []),
+        ...("wakeLock" in navigator ? [this.#switch("awake", "awake")] : [])));
+    translate(sheet);
+    this.#microphone.addEventListener("change", () => this.#choose("microphone", this.#microphone));
+    this.#speaker.addEventListener("change", () => this.#choose("speaker", this.#speaker));
+    this.#try.addEventListener("click", () => this.#listen());
+    this.#ring.addEventListener("click", () => this.#test());
+    sheet.addEventListener("close", () => this.#ear.close());
+    // Hidden or left with the sheet open: nobody watches the level.
+    document.addEventListener("visibilitychange", () => document.hidden && this.#shut());
+    addEventListener("pagehide", () => this.#shut());
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => sheet.open && this.#fill());
+    return sheet;
+  }
+
+  #shut() {
+    this.#ear.close();
+    this.#show(false);
+  }
+
+  /** @param {string} id @param {string} key */
+  #label(id, key) {
+    return words("label", key, { for: id, class: "label" });
+  }
+
+  #themes() {
+    const { theme } = loadPrefs();
+    const choices = Object.entries(THEMES).map(([value, key]) =>
+      make("label", {}, make("input", { type: "radio", name: "theme", value, checked: value === theme }), words("span", key)));
+    const group = make("fieldset", { class: "modes", id: "themes" }, words("legend", "theme", { class: "sr" }), ...choices);
+    group.addEventListener("change", (event) => {
+      const { value } = /** @type {HTMLInputElement} */ (event.target);
+      savePrefs({ theme: value === "light" || value === "dark" ? value : "system" });
+      applyTheme(value);
+    });
+    return make("section", {}, words("p", "theme", { class: "label", "aria-hidden": "true" }), group);
+  }
+
+  /** @param {"haptics"|"awake"} name @param {string} key */
+  #switch(name, key) {
+    const box = make("input", { type: "checkbox", id: name, role: "switch", checked: loadPrefs()[name] });
+    box.addEventListener("change", () => {
+      savePrefs({ [name]: box.checked });
+      this.#hooks.changed?.();
+    });
+    return make("label", { class: "switch" }, words("span", key), box);
+  }
+
+  async #fill() {
+    const { microphones, speakers } = await listDevices();
+    const prefs = loadPrefs();
+    fillSelect(this.#microphone, microphones, prefs.microphone, "microphoneN");
+    fillSelect(this.#speaker, speakers, prefs.speaker, "speakerN");
+  }
+
+  /** @param {"microphone"|"speaker"} kind @param {HTMLSelectElement} select */
+  #choose(kind, select) {
+    const label = select.value ? select.selectedOptions[0]?.dataset["label"] ?? "" : "";
+    const device = { id: select.value, label };
+    savePrefs({ [kind]: device });
+    this.#hooks[kind]?.(device);
+    if (kind === "speaker") this.#rang.textContent = "";
+    // In a call the manager changes the device first; its new track comes a moment later.
+    else if (!this.#hooks.track?.()) this.#listen();
+  }
+
+  /** The call has another microphone. */
+  follow() {
+    if (this.#sheet?.open) this.#listen();
+  }
+
+  async #listen() {
+    this.#said.textContent = "";
+    const state = await this.#ear.open(loadPrefs().microphone, this.#hooks.track?.() ?? null);
+    if (state === null) return;
+    this.#show(state === "READY");
+    if (state !== "READY") {
+      this.#said.textContent = t(MICROPHONES[state] ?? "micNone");
+      return;
+    }
+    await this.#fill(); // only now they have names
+    this.#heardAt_ms = performance.now();
+    this.#watch();
+  }
+
+  /** @param {boolean} open */
+  #show(open) {
+    this.#level.hidden = !open;
+    this.#try.hidden = open;
+  }
+
+  #watch() {
+    if (!this.#sheet?.open || this.#level.hidden) return;
+    const level = this.#ear.level();
+    const now_ms = performance.now();
+    if (level > 0.05) this.#heardAt_ms = now_ms;
+    this.#bar.style.transform = `scaleX(${level.toFixed(3)})`;
+    this.#level.setAttribute("aria-valuenow", String(Math.round(level * 100)));
+    const silent = now_ms - this.#heardAt_ms > SILENT_MS;
+    const text = t(silent ? "silentMicrophone" : "micSay");
+    if (this.#said.textContent !== text) this.#said.textContent = text;
+    requestAnimationFrame(() => this.#watch());
+  }
+
+  async #test() {
+    this.#ring.disabled = true;
+    this.#rang.textContent = t("speakerPlaying");
+    const { speaker, volume } = loadPrefs();
+    try {
+      const device = findDevice((await listDevices()).speakers, speaker) ?? { id: "", label: "" };
+      await playTest(device, Math.max(0.2, volume / 100));
+      this.#rang.textContent = t("speakerPlayed");
+    } catch {
+      this.#rang.textContent = t("speakerFailed");
+    }
+    this.#ring.disabled = false;
+  }
+}
+
+/** "Automatic" stays the first choice and is never replaced; what was chosen and is away just now stays chosen.
+ * @param {HTMLSelectElement} select @param {Device[]} devices @param {Device} chosen @param {string} unnamed a text's key */
+function fillSelect(select, devices, chosen, unnamed) {
+  const here = chosen.id ? findDevice(devices, chosen) : null;
+  const options = devices.map(({ id, label }, index) =>
+    make("option", { value: id, "data-label": label }, label || t(unnamed, { n: index + 1 })));
+  if (chosen.id && !here) {
+    const away = t("deviceAway", { name: chosen.label || t("deviceUnnamed") });
+    options.push(make("option", { value: chosen.id, "data-label": chosen.label }, away));
+  }
+  select.replaceChildren(words("option", "automatic", { value: "" }), ...options);
+  translate(select);
+  select.value = here?.id ?? chosen.id;
+}
