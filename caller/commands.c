@@ -92,7 +92,7 @@ bool caller_obey(caller *c, const mgr_command *command, caller_out *out, wr_time
       return false;
     case MGR_COMMAND_TRICKLE:
     case MGR_COMMAND_USE_SERVERS: return false;
-    case MGR_COMMAND_TELL_TEXTS: c->n_texts_done = command->value; return pass_on(command, out);
+    case MGR_COMMAND_TELL_TEXT: c->n_texts_done = command->value; return pass_on(command, out);
     case MGR_COMMAND_MIC_LIVE: c->mic_live = command->value != 0; return pass_on(command, out);
     case MGR_COMMAND_ASK_MICROPHONE:
     case MGR_COMMAND_RELEASE_MICROPHONE:

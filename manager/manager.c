@@ -223,10 +223,10 @@ static void stop(mgr_manager *m, bool remove, mgr_state state) {
 /* ---- typed text ---- */
 
 static void tell_texts(mgr_manager *m, bool given_up) {
-  mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_TELL_TEXTS,
-                               .link = m->link.number,
-                               .value = m->texts.done,
-                               .more = given_up ? 1 : 0});
+  mgr_core_do(
+      m,
+      (mgr_command){
+          .kind = MGR_COMMAND_TELL_TEXT, .link = m->link.number, .value = m->texts.done, .more = given_up ? 1 : 0});
 }
 
 static void give_up_texts(mgr_manager *m) {

@@ -61,11 +61,11 @@ TEST(texts_typed_without_a_connection_are_said_when_there_is_one) {
   CHECK_EQ(world_count(&w, MGR_COMMAND_SAY_TEXT), 2);
   CHECK_EQ(said_last(), 2);
   CHECK_EQ(mgr_manager_turn(&w.m), MGR_TURN_THINKING);
-  CHECK_EQ(world_count(&w, MGR_COMMAND_TELL_TEXTS), 0);
+  CHECK_EQ(world_count(&w, MGR_COMMAND_TELL_TEXT), 0);
   world_wait(&w, 1100); /* a ping */
   world_tell(&w, MGR_EVENT_PONG, 3, 0);
-  CHECK_EQ(world_last(&w, MGR_COMMAND_TELL_TEXTS)->value, 2);
-  CHECK_EQ(world_last(&w, MGR_COMMAND_TELL_TEXTS)->more, 0);
+  CHECK_EQ(world_last(&w, MGR_COMMAND_TELL_TEXT)->value, 2);
+  CHECK_EQ(world_last(&w, MGR_COMMAND_TELL_TEXT)->more, 0);
 }
 
 TEST(texts_lost_with_a_connection_are_said_again_on_the_next) {
@@ -89,13 +89,13 @@ TEST(texts_lost_with_a_connection_are_said_again_on_the_next) {
 TEST(texts_are_given_up_when_nobody_is_left_to_say_them) {
   world_begin(&w, NULL);
   world_tell(&w, MGR_EVENT_TEXT, 1, 0); /* nobody has started */
-  CHECK_EQ(world_last(&w, MGR_COMMAND_TELL_TEXTS)->more, 1);
+  CHECK_EQ(world_last(&w, MGR_COMMAND_TELL_TEXT)->more, 1);
   world_tell(&w, MGR_EVENT_START, MGR_MODE_MANUAL, 0);
   world_tell(&w, MGR_EVENT_TEXT, 2, 0);
   world_forget(&w);
   world_tell(&w, MGR_EVENT_STOP, 0, 0);
-  CHECK_EQ(world_last(&w, MGR_COMMAND_TELL_TEXTS)->value, 2);
-  CHECK_EQ(world_last(&w, MGR_COMMAND_TELL_TEXTS)->more, 1);
+  CHECK_EQ(world_last(&w, MGR_COMMAND_TELL_TEXT)->value, 2);
+  CHECK_EQ(world_last(&w, MGR_COMMAND_TELL_TEXT)->more, 1);
   world_answer_all(&w, false);
   CHECK_EQ(said_last(), 0);
 }

@@ -507,7 +507,7 @@ export class WebRTCManager extends EventTarget {
         return this.#emit("notice", { notice: nameOf(NOTICE, value) });
       case COMMAND.CLEAR_NOTICE:
         return this.#emit("clearnotice", {});
-      case COMMAND.TELL_TEXTS:
+      case COMMAND.TELL_TEXT:
         return this.#tellTexts(value, command.more === 0);
       case COMMAND.TELL_TIMELINE:
         return this.#emit("timeline", { phases: this.#phases(), gateway: this.#gatewayTimeline });

@@ -26,7 +26,7 @@ export const EVENT = Object.freeze({ TICK: 0, PREPARE: 1, START: 2, STOP: 3, RET
 export const COMMAND = Object.freeze({ FETCH_SERVERS: 1, OPEN: 2, OFFER: 3, TRICKLE: 4, RESTART: 5, USE_SERVERS: 6,
   REOPEN_CHANNEL: 7, CLOSE: 8, PING: 9, ASK_MICROPHONE: 10, RELEASE_MICROPHONE: 11, ATTACH: 12, MIC_LIVE: 13, HUSH: 14,
   SAY_LISTEN: 15, SAY_STOP: 16, SAY_ABORT: 17, SAY_TEXT: 18, SENDER: 19, TELL_STATE: 20, TELL_TURN: 21, TELL_QUALITY: 22,
-  TELL_ISSUES: 23, TELL_NOTICE: 24, TELL_TIMELINE: 25, TELL_RECOVERED: 26, CLEAR_NOTICE: 27, SAMPLE: 28, TELL_TEXTS: 29 });
+  TELL_ISSUES: 23, TELL_NOTICE: 24, TELL_TIMELINE: 25, TELL_RECOVERED: 26, CLEAR_NOTICE: 27, SAMPLE: 28, TELL_TEXT: 29 });
 export const SAMPLE = Object.freeze(["pair", "pair_relayed", "pair_rtt_s", "pair_responses", "pair_bytes_sent",
   "pair_bytes_received", "pair_available_out_bps", "in_packets", "in_lost", "in_bytes", "in_jitter_s", "in_samples",
   "in_concealed", "in_silent_concealed", "in_buffer_delay_s", "in_buffer_emitted", "in_level", "out_packets", "out_bytes",
