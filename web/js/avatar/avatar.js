@@ -9,6 +9,7 @@
 import { EMOTIONS } from "./emotions.js";
 import { Life } from "./life.js";
 import { Mouth, toward } from "./mouth.js";
+import { put } from "./svg.js";
 import { watchTouch } from "./touch.js";
 import { Vector } from "./vector.js";
 
@@ -166,7 +167,6 @@ export class Avatar {
 class Aura {
   #ring;
   #waves;
-  #shown = { mic: -1, voice: -1 };
 
   /** @param {Element} svg */
   constructor(svg) {
@@ -176,16 +176,11 @@ class Aura {
 
   /** @param {number} mic @param {number} voice both 0..1 */
   draw(mic, voice) {
-    if (mic !== this.#shown.mic) {
-      this.#ring.setAttribute("r", (132 + mic * 20).toFixed(1));
-      this.#ring.setAttribute("stroke-width", (3 + mic * 9).toFixed(1));
-    }
-    if (voice !== this.#shown.voice) {
-      this.#waves.forEach((wave, index) => {
-        const reach = Math.max(0, Math.min(1, voice * 2.4 - (index % 3) * 0.45));
-        wave.setAttribute("opacity", (0.16 + 0.84 * reach).toFixed(2));
-      });
-    }
-    this.#shown = { mic, voice };
+    put(this.#ring, "r", (132 + mic * 20).toFixed(1));
+    put(this.#ring, "stroke-width", (3 + mic * 9).toFixed(1));
+    this.#waves.forEach((wave, index) => {
+      const reach = Math.max(0, Math.min(1, voice * 2.4 - (index % 3) * 0.45));
+      put(wave, "opacity", (0.16 + Math.round(reach * 12) * 0.07).toFixed(2));
+    });
   }
 }

@@ -16,8 +16,8 @@ const KEYS = /** @type {Key[]} */ (Object.keys(NEUTRAL));
 /** These have weight and swing into place; the rest is eased. @type {Set<string>} */
 const HEAVY = new Set(["lean", "lift", "squash", "droop", "handLx", "handLy", "handLr", "handRx", "handRy", "handRr"]);
 
-/** How much of a change of each is seen, roughly; below a thousandth of it is rest. @param {Key} key */
-const spanOf = (key) => (/^hand|^look|^brow.|^tilt|lean|lift/.test(key) ? 20 : 1);
+/** What is too little of each to be seen: of lengths and angles, of parts of one. @type {[Key, number][]} */
+const NEAR = KEYS.map((key) => [key, /^hand|^look|^brow.|^tilt|lean|lift/.test(key) ? 0.02 : 0.001]);
 
 /** Small things that go on moving while they are there. @type {Key[]} */
 const LIVELY = [
@@ -80,6 +80,7 @@ export class Life {
   #darting = { x: 0, y: 0, until_s: 0 };
   #pointer = { x: 0, y: 0, until_s: 0 };
   #leaning = 0;
+  #turning = false; // towards what it looks at
 
   /** @param {() => number} [random] */
   constructor(random = Math.random) {
@@ -170,33 +171,37 @@ export class Life {
   /** @param {number} dt_s @returns {boolean} */
   #ease(dt_s) {
     let moves = false;
-    for (const key of KEYS) {
+    for (const [key, near] of NEAR) {
       const goal = this.#goal[key];
-      const was = this.pose[key];
-      if (was === goal && !this.#swings.get(key)?.speed) continue;
-      const near = spanOf(key) / 1000;
-      let now;
-      let rest;
-      if (HEAVY.has(key)) {
-        const swing = this.#swings.get(key) ?? new Swing();
-        this.#swings.set(key, swing);
-        swing.at = was;
-        swing.step(goal, dt_s, 15, 0.62);
-        now = swing.at;
-        rest = Math.abs(goal - now) < near && Math.abs(swing.speed) < near * 8;
-        if (rest) swing.jump(goal);
-      } else {
-        now = toward(was, goal, dt_s, EASE_S);
-        rest = Math.abs(goal - now) < near;
-      }
-      this.pose[key] = rest ? goal : now;
+      if (this.pose[key] === goal && !this.#swings.get(key)?.speed) continue;
+      const rest = HEAVY.has(key) ? this.#swing(key, goal, dt_s, near) : this.#slide(key, goal, dt_s, near);
+      if (rest) this.pose[key] = goal;
       moves ||= !rest;
     }
     return moves;
   }
 
+  /** @param {Key} key @param {number} goal @param {number} dt_s @param {number} near @returns {boolean} it is there */
+  #slide(key, goal, dt_s, near) {
+    this.pose[key] = toward(this.pose[key], goal, dt_s, EASE_S);
+    return Math.abs(goal - this.pose[key]) < near;
+  }
+
+  /** @param {Key} key @param {number} goal @param {number} dt_s @param {number} near @returns {boolean} it is there */
+  #swing(key, goal, dt_s, near) {
+    const swing = this.#swings.get(key) ?? new Swing();
+    this.#swings.set(key, swing);
+    swing.at = this.pose[key];
+    swing.step(goal, dt_s, 15, 0.62);
+    this.pose[key] = swing.at;
+    const rest = Math.abs(goal - swing.at) < near && Math.abs(swing.speed) < near * 8;
+    if (rest) swing.jump(goal);
+    return rest;
+  }
+
   #swinging() {
-    return [this.tilt, this.squish, this.sway].some((swing) => Math.abs(swing.at) + Math.abs(swing.speed) / 20 > 0.01);
+    const far = (/** @type {Swing} */ swing) => Math.abs(swing.at) + Math.abs(swing.speed) / 15;
+    return far(this.tilt) > 0.12 || far(this.sway) > 0.4 || far(this.squish) > 0.004 || this.#turning;
   }
 
   /** @param {number} dt_s */
@@ -205,6 +210,7 @@ export class Life {
     this.breath = Math.sin(t * (this.asleep || this.#emotion === "relaxed" || this.#emotion === "sleepy" ? 1.15 : 1.7));
     this.blink = this.#blinkNow();
     const gaze = this.#gazeNow();
+    this.#turning = Math.abs(gaze.x - this.turn.x) + Math.abs(gaze.y - this.turn.y) > 0.3;
     this.gaze.x = toward(this.gaze.x, gaze.x, dt_s, GAZE_S);
     this.gaze.y = toward(this.gaze.y, gaze.y, dt_s, GAZE_S);
     this.turn.x = toward(this.turn.x, gaze.x, dt_s, TURN_S);

@@ -26,16 +26,16 @@ export function put(element, name, value) {
 /** Shown by so much, and not there at all when it is nothing. @param {Element} element @param {number} amount */
 export function fade(element, amount) {
   put(element, "display", amount < 0.01 ? "none" : "inline");
-  if (amount >= 0.01) put(element, "opacity", amount > 0.99 ? "1" : amount.toFixed(2));
+  if (amount >= 0.01) put(element, "opacity", amount > 0.98 ? "1" : (Math.round(amount * 25) / 25).toFixed(2));
 }
 
-/** Two digits are enough for a drawing of 320 units. @param {number} value */
-export const n = (value) => String(Math.round(value * 100) / 100);
+/** A tenth of the drawing's 320 units is less than is seen. @param {number} value */
+export const n = (value) => String(Math.round(value * 20) / 20);
 
 /** @param {number} x @param {number} y @param {number} [turn] degrees @param {number} [sx] @param {number} [sy] */
 export function place(x, y, turn = 0, sx = 1, sy = sx) {
   const turned = turn ? ` rotate(${n(turn)})` : "";
-  const scaled = sx !== 1 || sy !== 1 ? ` scale(${n(sx)} ${n(sy)})` : "";
+  const scaled = sx !== 1 || sy !== 1 ? ` scale(${sx.toFixed(2)} ${sy.toFixed(2)})` : "";
   return `translate(${n(x)} ${n(y)})${turned}${scaled}`;
 }
 

@@ -65,22 +65,22 @@ export class Vector {
     const squash = pose.squash + life.squish.at * 0.9 + life.breath * 0.011 - life.viseme.open * 0.018 + Math.abs(shake) * 0.018;
     const lean = pose.lean + life.tilt.at + shake * 1.1;
     const lift = pose.lift + life.viseme.open * 2.2 + pose.shake * Math.abs(Math.sin(life.time_s * 17)) * 3;
-    const scale = `scale(${n(1 + squash * 0.75)} ${(1 - squash).toFixed(4)})`;
+    const scale = `scale(${(1 + squash * 0.75).toFixed(3)} ${(1 - squash).toFixed(4)})`;
     put(
       this.#whole,
       "transform",
       `translate(${FOOT.x} ${n(FOOT.y - lift)}) rotate(${n(lean)}) ${scale} translate(${-FOOT.x} ${-FOOT.y})`,
     );
-    put(this.#ground, "transform", place(160 * (lift * 0.006), 0, 0, 1 - lift * 0.006, 1));
+    const shadow = 1 - Math.round(lift) * 0.006;
+    put(this.#ground, "transform", place(160 * (1 - shadow), 0, 0, shadow, 1));
     this.#drawSprout(life);
     fade(this.#heat, pose.heat);
     fade(this.#chill, pose.chill);
     put(this.#face, "transform", place(turn.x * 0.8, turn.y * 0.75));
     this.#drawFace(life);
     const [left, right] = this.#hands;
-    const bob = life.breath * 1.1;
-    put(/** @type {Element} */ (left), "transform", place(pose.handLx, pose.handLy + bob + shake * 2, pose.handLr));
-    put(/** @type {Element} */ (right), "transform", place(pose.handRx, pose.handRy + bob - shake * 2, pose.handRr));
+    put(/** @type {Element} */ (left), "transform", place(pose.handLx, pose.handLy + shake * 2, pose.handLr));
+    put(/** @type {Element} */ (right), "transform", place(pose.handRx, pose.handRy - shake * 2, pose.handRr));
     this.#things.draw(pose, life.time_s);
     this.#faceThings.draw(pose, life.time_s);
   }
@@ -89,7 +89,7 @@ export class Vector {
   #drawSprout({ pose, sway, breath, viseme }) {
     const { droop } = pose;
     put(this.#sprout, "transform", `rotate(${n(sway.at + droop * 16 + breath * 1.2)} 160 62)`);
-    const hang = droop * 58 - viseme.open * 9 + breath * 1.5;
+    const hang = droop * 58 - Math.round(viseme.open * 5) * 2;
     const [left, right] = this.#leaves;
     put(/** @type {Element} */ (left), "transform", place(159, 36, -hang + sway.at * 0.5, 1));
     put(/** @type {Element} */ (right), "transform", place(161, 36, hang + sway.at * 0.5, 1));
@@ -98,14 +98,13 @@ export class Vector {
   /** @param {Life} life */
   #drawFace(life) {
     const { pose, turn } = life;
-    const lively = 1 + (life.viseme.open - 0.2) * 0.06;
     for (const cheek of this.#cheeks) fade(cheek, pose.cheek);
     this.#eyes.L.draw(life, pose.lidL, pose.lowL, pose.eyeL);
     this.#eyes.R.draw(life, pose.lidR, pose.lowR, pose.eyeR);
-    const up = life.viseme.open * 1.5 + turn.y * -0.2;
+    const up = life.viseme.open * 1.5 - turn.y * 0.2;
     const [left, right] = [this.#brows.L, this.#brows.R];
-    put(left, "transform", place(EYES.L + turn.x * 0.15 + pose.tiltL * 0.12, 124 - pose.browL - up, pose.tiltL, lively));
-    put(right, "transform", place(EYES.R + turn.x * 0.15 - pose.tiltR * 0.12, 124 - pose.browR - up, -pose.tiltR, lively));
+    put(left, "transform", place(EYES.L + turn.x * 0.15 + pose.tiltL * 0.12, 124 - pose.browL - up, pose.tiltL));
+    put(right, "transform", place(EYES.R + turn.x * 0.15 - pose.tiltR * 0.12, 124 - pose.browR - up, -pose.tiltR));
     for (const brow of [left, right]) fade(brow, pose.brow);
     this.#mouth.draw(life);
   }
@@ -195,6 +194,7 @@ class Eye {
   #glints;
   #heart;
   #squeeze;
+  #lids = ""; // as drawn
 
   /** @param {Element} face @param {"L"|"R"} side */
   constructor(face, side) {
@@ -233,6 +233,14 @@ class Eye {
     const near = 1 - clamp(turn.x * this.#side * 0.006, -0.06, 0.06);
     put(this.#group, "transform", place(x, y, 0, size * near, size));
     const shut = Math.max(lid, low > 0.6 ? 0 : blink);
+    const lids = `${shut.toFixed(3)} ${low.toFixed(3)} ${pose.slant.toFixed(3)} ${pose.white.toFixed(2)}`;
+    if (lids !== this.#lids) this.#drawLids(pose, shut, low, lid);
+    this.#lids = lids;
+    put(/** @type {Element} */ (this.#bead.parentNode), "transform", place(gaze.x * 0.1, gaze.y * 0.1, 0, 1 - pose.white * 0.66));
+  }
+
+  /** @param {Pose} pose @param {number} shut @param {number} low @param {number} lid */
+  #drawLids(pose, shut, low, lid) {
     const { outline, lash, open } = eyeOutline(shut, low, pose.slant * this.#side);
     put(this.#bead, "d", outline);
     put(this.#clip, "d", outline);
@@ -240,7 +248,6 @@ class Eye {
     fade(this.#lash, ramp(Math.max(shut, low), 0.08, 0.2));
     fade(this.#white, pose.white);
     if (pose.white > 0.01) put(this.#white, "d", outline);
-    put(/** @type {Element} */ (this.#bead.parentNode), "transform", place(gaze.x * 0.1, gaze.y * 0.1, 0, 1 - pose.white * 0.66));
     fade(this.#glow, ramp(open, 0.6, 0.85));
     const [big, small] = this.#glints;
     fade(/** @type {Element} */ (big), ramp(open, 0.25, 0.5));
