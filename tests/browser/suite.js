@@ -13,6 +13,7 @@ import { byHand, hearsEverything, leavesNothing, reportsWell } from "./manager.j
 import { launchChromium, launchFirefox, openPage } from "./browsers.js";
 import { Gateway } from "./gateway.js";
 import { check, note, runAll, same, test, until } from "./harness.js";
+import { testPage } from "./page.js";
 import { testStart } from "./start.js";
 import { PHRASES, plain, SoundCard, speak } from "./speech.js";
 import { bargeInTail, call, captions, holdWhile, nextAnswer, nextHeard, reach, state, type } from "./talk.js";
@@ -531,6 +532,7 @@ const bench = {
   },
 };
 testStart(bench);
+testPage(bench);
 
 async function main() {
   nextWords("hello");

@@ -1,23 +1,40 @@
-/* captions.js - what was said, by whom, as a list that a screen reader follows.
+/* captions.js - what was said, by whom, as a list that a screen reader follows. All of it is kept; the last lines are
+ * shown, and earlier ones when they are asked for.
  *
  * Text of others is only ever set as text, never as markup. */
 
-const MOST = 200;
+/** @typedef {import("./transcript.js").Line} Line */
+
+const SHOWN = 50;
 
 export class Captions {
   #list;
-  /** @type {HTMLElement|null} */
+  #earlier;
+  /** @type {{element:HTMLElement, line:Line}|null} */
   #answer = null;
+  /** @type {Line[]} */
+  #lines = [];
+  /** @type {HTMLElement[]} all of them; the list has the last ones */
+  #items = [];
+  #shown = SHOWN;
   /** @type {{text:string, element:HTMLElement}|null} typed, and not yet confirmed by the assistant */
   #typed = null;
   /** @type {(who:"person"|"assistant") => string} */
   #nameOf;
 
-  /** @param {HTMLElement} list @param {(who:"person"|"assistant") => string} nameOf */
-  constructor(list, nameOf) {
+  /** @param {HTMLElement} list @param {HTMLElement} earlier the key that shows more of it
+   * @param {(who:"person"|"assistant") => string} nameOf */
+  constructor(list, earlier, nameOf) {
     this.#list = list;
+    this.#earlier = earlier;
     this.#nameOf = nameOf;
+    earlier.addEventListener("click", () => this.#showEarlier());
     if (list.parentElement) new ResizeObserver(() => this.#follow()).observe(list.parentElement);
+  }
+
+  /** All that was said. @returns {readonly Line[]} */
+  get lines() {
+    return this.#lines;
   }
 
   /** @param {string} text what the assistant understood */
@@ -32,7 +49,7 @@ export class Captions {
   /** @param {string} text */
   typed(text) {
     this.endAnswer();
-    this.#typed = { text, element: this.#add("person", text) };
+    this.#typed = { text, element: this.#add("person", text).element };
   }
 
   /** @param {string} sentence the next one of the answer */
@@ -42,9 +59,11 @@ export class Captions {
       this.#answer = this.#add("assistant", sentence);
       return;
     }
-    const text = this.#answer.textContent ?? "";
+    const { element, line } = this.#answer;
     // A node of its own: a screen reader then reads what is new and not the whole answer again.
-    this.#answer.append(/[\u3000-\u9fff\uff00-\uffef]$/.test(text) ? sentence : ` ${sentence}`);
+    const more = /[\u3000-\u9fff\uff00-\uffef]$/.test(line.text) ? sentence : ` ${sentence}`;
+    element.append(more);
+    line.text += more;
     this.#follow();
   }
 
@@ -54,7 +73,10 @@ export class Captions {
 
   /** The answer was cut short: what stands there was not all spoken. */
   cutAnswer() {
-    this.#answer?.classList.add("cut");
+    if (this.#answer) {
+      this.#answer.element.classList.add("cut");
+      this.#answer.line.cut = true;
+    }
     this.#answer = null;
   }
 
@@ -73,7 +95,9 @@ export class Captions {
     words.dataset["who"] = who;
     words.textContent = text;
     this.#append(who, words);
-    return words;
+    const line = { who, text, at_ms: Date.now(), cut: false };
+    this.#lines.push(line);
+    return { element: words, line };
   }
 
   /** @param {"person"|"assistant"} who @param {HTMLElement} content */
@@ -85,8 +109,19 @@ export class Captions {
     item.className = who;
     item.append(name, content);
     this.#list.append(item);
-    while (this.#list.childElementCount > MOST) this.#list.firstElementChild?.remove();
+    this.#items.push(item);
+    while (this.#list.childElementCount > this.#shown) this.#list.firstElementChild?.remove();
+    this.#earlier.hidden = this.#items.length <= this.#list.childElementCount;
     this.#follow();
+  }
+
+  #showEarlier() {
+    const first = this.#list.firstElementChild;
+    const from = this.#items.length - this.#list.childElementCount;
+    this.#shown += SHOWN;
+    this.#list.prepend(...this.#items.slice(Math.max(0, this.#items.length - this.#shown), from));
+    this.#earlier.hidden = this.#items.length <= this.#list.childElementCount;
+    first?.scrollIntoView({ block: "start" }); // what was read stays where it was
   }
 
   /** Stays at the newest line. */

@@ -2,6 +2,7 @@
  * shown. */
 
 import { byId } from "./dom.js";
+import { saveFile } from "./files.js";
 import { t } from "./i18n.js";
 import { ISSUES, LEVELS } from "./view.js";
 
@@ -114,10 +115,7 @@ export class Details {
 
   #save() {
     const text = JSON.stringify(this.#manager.diagnostics(), null, 1);
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    link.download = `xiaozhi-connection-${new Date().toISOString().slice(0, 19).replace(/\D/g, "")}.json`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    const name = `xiaozhi-connection-${new Date().toISOString().slice(0, 19).replace(/\D/g, "")}.json`;
+    saveFile({ name, type: "application/json", text });
   }
 }

@@ -1,19 +1,23 @@
 /* main.js - joins the parts: what the person does goes to the manager, what it tells is shown. */
 
 import { Meter } from "./audio.js";
+import { keepAwake } from "./awake.js";
 import { Avatar } from "./avatar/avatar.js";
 import { Camera } from "./camera.js";
 import { Captions } from "./captions.js";
 import { Details } from "./details.js";
 import { findDevice, listDevices } from "./devices.js";
-import { byId } from "./dom.js";
-import { applyLang, bindLangSelect, chooseLang, t } from "./i18n.js";
+import { byId, make, makeSheet, words } from "./dom.js";
+import { saveFile } from "./files.js";
+import { BUZZ, buzz } from "./haptics.js";
+import { applyLang, bindLangSelect, chooseLang, t, translate } from "./i18n.js";
 import { hasWebRtc } from "./manager/compat.js";
 import { WebRTCManager } from "./manager/manager.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
 import { roleMac } from "./roles.js";
 import { Settings } from "./settings.js";
 import { runTool, webAddress } from "./tools.js";
+import { exportAs } from "./transcript.js";
 import { Ui } from "./ui.js";
 import { MICROPHONES, NOTICES, troubleOf, viewOf } from "./view.js";
 
@@ -31,13 +35,16 @@ applyLang(chooseLang(prefs.lang));
 
 const manager = new WebRTCManager({ mode, macAddress: roleMac(prefs), fallback: () => import("./manager/fallback.js") });
 const meter = new Meter();
-const captions = new Captions(byId("captions", HTMLElement), (who) => t(who === "person" ? "you" : "assistant"));
+const nameOf = (/** @type {"person"|"assistant"} */ who) => t(who === "person" ? "you" : "assistant");
+const captions = new Captions(byId("captions", HTMLElement), byId("earlier", HTMLButtonElement), nameOf);
 const camera = new Camera(byId("camera", HTMLDialogElement));
 const avatar = new Avatar(byId("face", HTMLElement), {
   mic: () => meter.level("mic"),
   voice: () => meter.newest("voice"),
   touch: (touch) => {
-    if (manager.canTalk) manager.sendData({ type: "touch", ...touch });
+    if (!manager.canTalk) return;
+    buzz(BUZZ.touch);
+    manager.sendData({ type: "touch", ...touch });
   },
 });
 const details = new Details(manager);
@@ -48,7 +55,10 @@ const ui = new Ui({
   },
   retry: () => manager.retry(),
   hangup: () => manager.disconnect(),
-  press: () => manager.press(),
+  press: () => {
+    if (manager.canTalk) buzz(BUZZ.press);
+    manager.press();
+  },
   release: () => manager.release(),
   cancel: () => manager.cancel(),
   text: (text) => {
@@ -93,6 +103,10 @@ const settings = new Settings({
   track: () => manager.microphoneTrack,
   microphone: ({ id }) => manager.selectDevice("audioinput", id),
   speaker: ({ id }) => manager.selectDevice("audiooutput", id).catch(() => ui.say("once", "speakerFailed")),
+  changed: () => {
+    ui.setToggle(loadPrefs().toggle);
+    show();
+  },
 });
 
 // ---- what the manager tells ----
@@ -104,6 +118,8 @@ manager.on("state", (detail) => {
   if (!["CONNECTED", "UNSTABLE"].includes(detail.state)) captions.endAnswer();
   if (["FAILED", "CLOSED"].includes(detail.state)) ui.unsay("once");
   if (detail.state === "CONNECTING") ui.unsay("broken");
+  if (detail.state === "CONNECTED" && detail.rung !== "RESTART") buzz(BUZZ.connected);
+  if (detail.state === "FAILED") buzz(BUZZ.trouble);
   show();
 });
 manager.on("turn", () => show());
@@ -255,10 +271,22 @@ function anchor(url, text) {
 }
 
 function showTalk() {
+  byId("save", HTMLElement).hidden = false;
   byId("empty", HTMLElement).hidden = true;
 }
 
 // ---- the page ----
+
+const saving = makeSheet("saving", "save", words("p", "saveHint", { class: "hint" }), make("div", { class: "stack" },
+  ...Object.entries({ md: "saveMd", vtt: "saveVtt", json: "saveJson" }).map(([format, key]) =>
+    words("button", key, { class: "big quiet", type: "button", value: format }))));
+translate(saving);
+saving.addEventListener("click", ({ target }) => {
+  const format = target instanceof HTMLButtonElement ? target.value : "";
+  if (format !== "md" && format !== "vtt" && format !== "json") return;
+  saveFile(exportAs([...captions.lines], format, nameOf, document.documentElement.lang));
+  saving.close();
+});
 
 let showing = false;
 
@@ -277,6 +305,7 @@ function draw() {
   ui.render(view);
   avatar.setState(view.state);
   details.render(view);
+  keepAwake(!["idle", "failed", "ended"].includes(view.state));
   clearTimeout(countdown);
   if (view.retryIn_s) countdown = setTimeout(draw, COUNTDOWN_MS);
 }
@@ -297,6 +326,8 @@ document.addEventListener("pointerdown", () => {
   if (ui.says("sound")) manager.unlock();
 });
 
+ui.setToggle(prefs.toggle);
+byId("save", HTMLButtonElement).addEventListener("click", () => saving.showModal());
 byId("open-settings", HTMLButtonElement).addEventListener("click", () => settings.open());
 
 if (prefs.microphone.id) manager.selectDevice("audioinput", prefs.microphone.id);

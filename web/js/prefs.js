@@ -8,8 +8,9 @@
 /**
  * @typedef {{
  *   lang:string, mode:"auto"|"manual", volume:number, theme:"system"|"light"|"dark",
- *   role:string, mac:string, ownMac:string, microphone:Device, speaker:Device, haptics:boolean, awake:boolean,
- * }} Prefs  mac: the chosen role's, ownMac: what was typed for the last one
+ *   role:string, mac:string, ownMac:string, microphone:Device, speaker:Device, haptics:boolean, awake:boolean, toggle:boolean,
+ * }} Prefs  mac: the chosen role's, ownMac: what was typed for the last one; toggle: a tap
+ *   on the talk key opens, the next one sends
  */
 
 const KEY = "xiaozhi-rtc";
@@ -63,6 +64,7 @@ export function loadPrefs() {
     speaker: { id: text(read(NAMES.speaker)), label: text(kept["speakerLabel"]) },
     haptics: kept["haptics"] !== false,
     awake: kept["awake"] !== false,
+    toggle: kept["toggle"] === true,
   };
 }
 

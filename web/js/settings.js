@@ -62,6 +62,7 @@ export class Settings {
         make("div", { class: "row" }, this.#ring, this.#rang)),
       this.#themes(),
       make("section", { class: "switches" },
+        this.#switch("toggle", "toggle"),
         ...("vibrate" in navigator ? [this.#switch("haptics", "haptics")] : []),
         ...("wakeLock" in navigator ? [this.#switch("awake", "awake")] : [])));
     translate(sheet);
@@ -100,7 +101,7 @@ export class Settings {
     return make("section", {}, words("p", "theme", { class: "label", "aria-hidden": "true" }), group);
   }
 
-  /** @param {"haptics"|"awake"} name @param {string} key */
+  /** @param {"haptics"|"awake"|"toggle"} name @param {string} key */
   #switch(name, key) {
     const box = make("input", { type: "checkbox", id: name, role: "switch", checked: loadPrefs()[name] });
     box.addEventListener("change", () => {

@@ -60,6 +60,8 @@ export class Ui {
   #text = byId("text", HTMLInputElement);
   #send = byId("send", HTMLButtonElement);
   #volume = byId("volume", HTMLInputElement);
+  /** A tap opens, the next one sends. */
+  #toggle = false;
   #notice = byId("notice", HTMLElement);
   #actions;
   /** @type {Map<Slot, {key:string, values:Record<string, string|number>}>} */
@@ -119,8 +121,9 @@ export class Ui {
     const busy = view.state === "speaking" || view.state === "thinking";
     const hears = view.microphone === "READY";
     let [icon, text, hint, usable] = ["mic", "hold", "holdKey", view.canTalk];
+    if (this.#toggle) [text, hint] = ["tap", "tapKey"];
     if (!view.canTalk) [icon, text, hint] = ["mic", "wait", ""];
-    else if (view.held) [text, hint] = ["release", touch.matches ? "slideAway" : "escKey"];
+    else if (view.held) [text, hint] = this.#toggle ? ["tapSend", "escKey"] : ["release", touch.matches ? "slideAway" : "escKey"];
     else if (busy && (view.mode === "auto" || !hears)) [icon, text, hint] = ["stop", "interrupt", "interruptKey"];
     else if (!hears) [icon, text, hint, usable] = ["mic-off", view.microphone === "ASKING" ? "micAsk" : "micNot", "", false];
     else if (view.mode === "auto") [text, hint, usable] = [view.muted ? "muted" : "speakNow", "", false];
@@ -179,6 +182,12 @@ export class Ui {
     if (words.textContent !== text) words.textContent = text;
   }
 
+  /** @param {boolean} on */
+  setToggle(on) {
+    this.#toggle = on;
+    if (this.#view) this.render(this.#view);
+  }
+
   /** @param {number} percent */
   setVolume(percent) {
     this.#volume.value = String(percent);
@@ -220,25 +229,35 @@ export class Ui {
     const talk = this.#talk;
     talk.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
+      if (this.#toggle) return this.#tap();
       talk.setPointerCapture(event.pointerId);
       press();
     });
     talk.addEventListener("pointerup", (event) => {
+      if (this.#toggle) return;
       if (this.#view?.held && isAway(talk.getBoundingClientRect(), event)) cancel();
       else release();
     });
-    for (const end of ["pointercancel", "lostpointercapture"]) talk.addEventListener(end, () => release());
+    for (const end of ["pointercancel", "lostpointercapture"]) {
+      talk.addEventListener(end, () => {
+        if (!this.#toggle) release();
+      });
+    }
     talk.addEventListener("contextmenu", (event) => event.preventDefault()); // a long press on a phone
     talk.addEventListener("click", (event) => {
       // Without a pointer (Enter, a switch, a screen reader) nobody can hold: the first click opens, the next one sends.
-      if (event.detail !== 0) return;
-      if (this.#view?.held) release();
-      else press();
+      if (event.detail === 0) this.#tap();
     });
     window.addEventListener("blur", () => release());
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) release();
     });
+  }
+
+  /** Opens, or sends. */
+  #tap() {
+    if (this.#view?.held) this.#actions.release();
+    else this.#actions.press();
   }
 
   #bindKeys() {
@@ -254,12 +273,13 @@ export class Ui {
       event.preventDefault();
       if (event.repeat || spaceDown) return;
       spaceDown = true;
-      press();
+      if (this.#toggle) this.#tap();
+      else press();
     });
     document.addEventListener("keyup", (event) => {
       if (event.key !== " ") return;
       if (event.target === this.#talk || spaceDown) event.preventDefault(); // or the button would take it as a click
-      if (spaceDown) release();
+      if (spaceDown && !this.#toggle) release();
       spaceDown = false;
     });
     window.addEventListener("blur", () => {

@@ -1,0 +1,177 @@
+// The conversation page beyond the conversation: history and export, the talk key's ways, cards, music, figures, camera.
+
+import { exportAs } from "../../web/js/transcript.js";
+import { auditInPage } from "./audit.js";
+import { check, same, test } from "./harness.js";
+import { call, ears, nextAnswer, reach, state, type } from "./talk.js";
+
+/** @typedef {import("./browsers.js").WatchedPage} Page */
+/** @typedef {import("./start.js").Bench} Bench */
+/** @typedef {import("../../web/js/transcript.js").Line} Line */
+
+/** @param {"person"|"assistant"} who */
+const nameOf = (who) => (who === "person" ? "You" : "XiaoZhi");
+
+test("page: a conversation becomes Markdown, WebVTT and JSON, and nothing in it becomes markup", () => {
+  const at_ms = Date.UTC(2026, 0, 2, 3, 4, 5);
+  /** @type {Line[]} */
+  const lines = [
+    { who: "person", text: "a <b>*bold*</b> -->\nnew line & more", at_ms, cut: false },
+    { who: "assistant", text: "Yes.", at_ms: at_ms + 2500, cut: true },
+    { who: "person", text: "later", at_ms: at_ms + 3_661_001, cut: false },
+  ];
+  const vtt = exportAs(lines, "vtt", nameOf, "en");
+  same(vtt.text.split("\n\n"), [
+    "WEBVTT",
+    "1\n00:00:00.000 --> 00:00:02.450\n<v You>a &lt;b&gt;*bold*&lt;/b&gt; --&gt; new line &amp; more",
+    "2\n00:00:02.500 --> 00:00:03.700\n<v XiaoZhi>Yes. —",
+    "3\n01:01:01.001 --> 01:01:02.201\n<v You>later\n",
+  ], "WebVTT");
+  same([vtt.name, vtt.type], ["xiaozhi-202601020304.vtt", "text/vtt;charset=utf-8"], "name and type");
+  const md = exportAs(lines, "md", nameOf, "en").text;
+  check(/^# January \d, 2026\n\n\*\*You\*\* \(\d\d:\d\d.*\): a \\<b\\>\\\*bold\\\*\\<\/b\\> --\\> new line/.test(md), md);
+  const json = JSON.parse(exportAs(lines, "json", nameOf, "vi").text);
+  same([json.language, json.lines.length, json.lines[1]],
+    ["vi", 3, { who: "assistant", name: "XiaoZhi", at: "2026-01-02T03:04:07.500Z", text: "Yes.", cut: true }], "JSON");
+  same(exportAs([], "vtt", nameOf, "en").text, "WEBVTT\n\n\n", "nothing said");
+});
+
+/** @param {Bench} bench */
+export function testPage(bench) {
+  testHistory(bench);
+  testTalkKey(bench);
+}
+
+/** @param {Bench} bench */
+function testHistory({ inChromium, gateway, screens }) {
+  test("chromium: page: the last 50 lines are shown, earlier ones on request, and all are in the file", () =>
+    inChromium(async (page) => {
+      await page.evaluateOnNewDocument(() => {
+        const make = URL.createObjectURL.bind(URL);
+        URL.createObjectURL = (/** @type {any} */ blob) => {
+          /** @type {any} */ (window).saved = blob;
+          return make(blob);
+        };
+        HTMLAnchorElement.prototype.click = () => undefined;
+      });
+      await call(page, gateway.url);
+      same(await page.$eval("#save", (button) => /** @type {any} */ (button).hidden), true, "nothing to save yet");
+      await type(page, "who are you");
+      await nextAnswer(page);
+      await reach(page, ["ready"], 30_000);
+      // The rest of a long talk, as the assistant understands it.
+      await page.evaluate(async (root) => {
+        const { Captions } = await import(`${root}/js/captions.js`);
+        const list = document.createElement("ol");
+        const earlier = document.createElement("button");
+        document.createElement("div").append(earlier, list);
+        const many = new Captions(list, earlier, (/** @type {string} */ who) => who);
+        for (let i = 0; i < 120; i++) many.heard(`line ${i}`);
+        const seen = () => [list.childElementCount, list.firstElementChild?.querySelector("p")?.textContent, earlier.hidden];
+        const steps = [seen()];
+        for (let i = 0; i < 2; i++) {
+          earlier.click();
+          steps.push(seen());
+        }
+        Object.assign(window, { steps, kept: many.lines.length });
+      }, gateway.url);
+      same(await page.evaluate(() => [/** @type {any} */ (window).steps, /** @type {any} */ (window).kept]),
+        [[[50, "line 70", false], [100, "line 20", false], [120, "line 0", true]], 120], "shown, first, key; and kept");
+      await page.click("#save");
+      await page.waitForSelector("#saving[open]");
+      same(await page.evaluate(auditInPage), [], "the sheet");
+      await page.screenshot({ path: `${screens}/desktop-light-saving.png` });
+      await page.click("#saving button[value=md]");
+      const text = await page.evaluate(() => /** @type {any} */ (window).saved.text());
+      check(/\*\*You\*\* \(.*\): who are you\n\n\*\*XiaoZhi\*\*/.test(text), text);
+      same(await page.$eval("#saving", (sheet) => /** @type {any} */ (sheet).open), false, "the sheet is closed");
+      same(await page.evaluate(() => document.activeElement?.id), "save", "focus comes back");
+    }));
+}
+
+/** @param {Bench} bench */
+function testTalkKey({ inChromium, inFirefox, gateway, nextWords }) {
+  const sent = (/** @type {Page} */ page) =>
+    page.evaluate(() => /** @type {any} */ (window).probe.sent.flatMap((/** @type {any} */ { message }) =>
+      (message.type === "ping" ? [] : [`${message.type} ${message.state ?? ""}`.trim()])));
+
+  for (const [name, use] of Object.entries({ chromium: inChromium, firefox: inFirefox })) {
+    test(`${name}: page: tapping instead of holding, by pointer and Space; Esc discards, losing focus sends; kept`, () =>
+      use(async (page) => {
+        nextWords("hello", 20);
+        await call(page, gateway.url);
+        await page.click("#open-settings");
+        await page.click("#toggle");
+        await page.keyboard.press("Escape");
+        same(await page.$eval("#talk-text", (line) => line.textContent), "Tap to talk", "the key says it");
+        await page.click("#talk");
+        await reach(page, ["listening"]);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        const now = [await state(page), await page.$eval("#talk-text", (line) => line.textContent)];
+        same(now, ["listening", "Tap to send"], "a while later");
+        await page.click("#talk");
+        await reach(page, ["thinking", "ready", "speaking"]);
+        await page.keyboard.press("Escape");
+        await reach(page, ["ready"], 30_000);
+        await page.evaluate(() => /** @type {any} */ (document.activeElement)?.blur());
+        await page.keyboard.press(" ");
+        await reach(page, ["listening"]);
+        await page.keyboard.press("Escape");
+        await reach(page, ["ready"]);
+        await page.keyboard.press(" ");
+        await reach(page, ["listening"]);
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        await page.evaluate(() => window.dispatchEvent(new Event("blur")));
+        await reach(page, ["thinking", "ready"]);
+        const told = await sent(page);
+        same(told.filter((/** @type {string} */ one) => one === "listen start").length, 3, "opened three times");
+        same([told.slice(0, 2), told.slice(-2)], Array(2).fill(["listen start", "listen stop"]), "the first and the last are sent");
+        check(told.slice(2, -2).includes("abort"), `the second is discarded: ${told}`);
+        await page.reload();
+        await page.click("#start");
+        await reach(page, ["ready"]);
+        await ears(page);
+        same(await page.$eval("#talk-text", (line) => line.textContent), "Tap to talk", "after a reload");
+        await page.evaluate(() => localStorage.clear());
+      }));
+  }
+
+  test("chromium: page: the hand feels the press, once, unless it does not want to; the screen stays on in a call", () =>
+    inChromium(async (page) => {
+      nextWords("hello", 20);
+      await page.evaluateOnNewDocument(() => {
+        /** @type {any[]} */
+        const felt = [];
+        /** @type {string[]} */
+        const awake = [];
+        Object.assign(window, { felt, awake });
+        navigator.vibrate = (pattern) => felt.push(pattern) > 0;
+        navigator.wakeLock.request = async () => {
+          awake.push("on");
+          const lock = Object.assign(new EventTarget(), { release: async () => void awake.push("off") });
+          return /** @type {any} */ (lock);
+        };
+      });
+      await call(page, gateway.url);
+      await page.hover("#talk");
+      await page.mouse.down();
+      await reach(page, ["listening"]);
+      await page.mouse.up();
+      const felt = () => page.evaluate(() => /** @type {any} */ (window).felt.splice(0));
+      same((await felt()).filter((/** @type {unknown} */ one) => one === 50), [50], "50 ms at the press");
+      same(await page.evaluate(() => /** @type {any} */ (window).awake), ["on"], "screen");
+      await page.click("#open-settings");
+      await page.click("#haptics");
+      await page.click("#awake");
+      await page.keyboard.press("Escape");
+      same(await page.evaluate(() => /** @type {any} */ (window).awake), ["on", "off"], "screen, when it is not wanted");
+      await page.keyboard.press("Escape");
+      await reach(page, ["ready"], 30_000);
+      await page.hover("#talk");
+      await page.mouse.down();
+      await reach(page, ["listening"]);
+      await page.mouse.up();
+      same(await felt(), [], "nothing, when it is not wanted");
+      await page.evaluate(() => localStorage.clear());
+    }));
+}
