@@ -108,11 +108,12 @@ export class SoundCard {
     return execFileSync("pactl", words, { env, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
   }
 
-  /** What pactl cannot: a line for the server's console. @param {string} line @returns {Promise<void>} when it is done */
-  command(line) {
+  /** What pactl cannot: lines for the server's console, carried out with nothing in between.
+   * @param {string[]} lines @returns {Promise<void>} when it is done */
+  command(lines) {
     return new Promise((resolve, reject) => {
       // Success is silent; the figures that are asked for next are not.
-      const socket = net.connect(this.#console, () => void socket.write(`${line}\nstat\n`));
+      const socket = net.connect(this.#console, () => void socket.write(`${[...lines, "stat"].join("\n")}\n`));
       socket.on("data", (text) => {
         if (!/Default source/.test(String(text))) return;
         socket.destroy();

@@ -5,7 +5,7 @@ import path from "node:path";
 import { until } from "../browser/harness.js";
 import { captions, nextAnswer } from "../browser/talk.js";
 import { speak } from "../browser/speech.js";
-import { permitMicrophone, plug, privileged, unplug, usualMicrophone } from "./hands.js";
+import { listeners, permission, permitMicrophone, plug, privileged, unplug, usualMicrophone } from "./hands.js";
 import { sleep } from "./time.js";
 
 /** @typedef {import("./matrix.js").Entry} Entry */
@@ -24,7 +24,10 @@ const microphone = ({ page }) =>
 /** Until something is heard again that is not what was lost. @param {Stage} stage @param {number} from_ms
  * @param {number} limit_s */
 async function heard(stage, from_ms, limit_s) {
-  await until("a microphone that hears", async () => (await microphone(stage))?.hears, limit_s * 1000);
+  await until("a microphone that hears", async () => {
+    const now = await microphone(stage);
+    return now?.hears && !/^Monitor of/.test(now.label); // what is played is no microphone, even if Firefox takes it for one
+  }, limit_s * 1000);
   return Date.now() - from_ms;
 }
 
@@ -64,6 +67,20 @@ const MICROPHONE = {
   proof: spoken,
   after: usualMicrophone,
 };
+
+/** The person chooses the headset. The present track is kept by, to see what becomes of it. @param {Stage} stage */
+const chooseHeadset = ({ page }) =>
+  page.evaluate(async () => {
+    const { watch, probe } = /** @type {any} */ (window);
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    const inputs = devices.filter((one) => one.kind === "audioinput");
+    const headset = inputs.find((one) => /headset/i.test(one.label));
+    if (!headset) throw new Error(`no headset among ${inputs.map((one) => one.label).join(", ")}`);
+    const senders = probe.peers.at(-1).getSenders();
+    watch.before = senders.find((/** @type {RTCRtpSender} */ one) => one.track?.kind === "audio").track;
+    if (/headset/i.test(watch.before.label)) throw new Error("the headset is in use already");
+    void watch.manager.selectDevice("audioinput", headset.deviceId);
+  });
 
 /** @type {Entry[]} */
 export const DEVICES = [
@@ -105,6 +122,31 @@ export const DEVICES = [
   },
   {
     ...MICROPHONE,
+    name: "microphone switched: another one is chosen",
+    prepare: async (stage) => {
+      await plug(stage, "headset");
+      await stage.addGateway([]);
+    },
+    inject: chooseHeadset,
+    recovery: async (stage, from_ms, limit_s) => {
+      await until("sound of the headset", async () => {
+        const now = await microphone(stage);
+        return now?.hears && /headset/i.test(now.label);
+      }, limit_s * 1000);
+      return Date.now() - from_ms;
+    },
+    proof: async (stage) => {
+      const old = () => stage.page.evaluate(() => /** @type {any} */ (window).watch.before.readyState);
+      await until("the end of the old track", async () => (await old()) === "ended", 2000);
+      // Nothing listens to the old one any more, so what is understood came from the new one; to be sure, it is deaf.
+      await until("the old device to be free", () => listeners(stage, "microphone") === 0, 5000);
+      stage.card.control("set-source-mute", "microphone", "1");
+      await spoken(stage);
+      stage.note = "WebRTCManager.selectDevice; the old device muted afterwards";
+    },
+  },
+  {
+    ...MICROPHONE,
     name: "microphone muted by the system for 8 s",
     inject: async ({ card }) => void card.control("set-source-mute", "microphone", "1"),
     hold: async (stage) => {
@@ -130,8 +172,8 @@ export const DEVICES = [
     ...MICROPHONE,
     name: "microphone: permission revoked, then given",
     inject: async (stage) => {
-      await permitMicrophone(stage, "denied");
-      if (stage.kind === "firefox") await privileged(stage, STOP_SHARING);
+      if (stage.kind === "firefox") await privileged(stage, `${STOP_SHARING}\n${permission(stage, "denied")}`);
+      else await permitMicrophone(stage, "denied");
       await until("silence", async () => !(await microphone(stage))?.hears, 5000);
     },
     hold: async (stage) => {
@@ -143,8 +185,9 @@ export const DEVICES = [
   },
 ];
 
-/** What Firefox does itself when the permission is taken back in its panel. */
+/** What Firefox does itself when the permission is taken back in its panel. It then forgets the permission: what is to
+ * become of it must be said in the same breath. */
 const STOP_SHARING = `(() => {
   const { webrtcUI } = ChromeUtils.importESModule("resource:///modules/webrtcUI.sys.mjs");
   webrtcUI.stopSharingStreams(webrtcUI.getActiveStreams(true, true, true, true), true, true, true, true);
-})()`;
+})();`;

@@ -3,7 +3,6 @@
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { check } from "../browser/harness.js";
-import { sleep } from "./time.js";
 
 /** @typedef {import("./lane.js").Stage} Stage */
 
@@ -42,12 +41,15 @@ export async function rendererOf(stage) {
       .browsingContext.currentWindowGlobal.osPid`;
     return privileged(stage, code);
   }
-  // The page under test meters sound without a pause: its process is the one that works.
+  // Nothing tells which process it is: the page is made to work, and the one that does is it.
   const root = Number(stage.browser.process()?.pid);
   const listed = spawnSync("pgrep", ["-f", "--", "--type=renderer"], { encoding: "utf8" }).stdout.split("\n");
   const pids = listed.filter(Boolean).map(Number).filter((pid) => isBelow(pid, root));
   const before = pids.map(spentBy);
-  await sleep(600);
+  await stage.page.evaluate(() => {
+    const end_ms = performance.now() + 600;
+    while (performance.now() < end_ms);
+  });
   const spent = pids.map((pid, index) => spentBy(pid) - Number(before[index]));
   const pid = pids[spent.indexOf(Math.max(...spent))];
   check(pid, "no process runs the page");
@@ -75,25 +77,35 @@ function isBelow(pid, root) {
 
 // ---- microphones: sources of the sound server, all of them hearing what is played into "mouth" ----
 
-/** Who hears it is cut off first: this server would move a stream to another source, and where nothing is left but
- * monitors that would be no unplugging. Chromium learns of devices from udev, which knows nothing of such sources: it is
- * told by hand that the list has changed. @param {Stage} stage @param {string} name */
-export async function unplug(stage, name) {
-  const { card } = stage;
-  const sources = card.control("list", "short", "sources").split("\n").map((line) => line.split("\t"));
-  const source = sources.find((fields) => fields[1] === name)?.[0];
-  for (const line of card.control("list", "short", "source-outputs").split("\n")) {
-    const [output, of] = line.split("\t");
-    if (of === source && source) await card.command(`kill-source-output ${output}`);
-  }
-  const next = sources.find((fields) => fields[1] !== name && !fields[1]?.endsWith(".monitor"))?.[1];
-  if (next) card.control("set-default-source", next); // as a desktop does
-  for (const line of card.control("list", "short", "modules").split("\n")) {
-    if (line.includes(`source_name=${name} `)) card.control("unload-module", String(line.split("\t")[0]));
-  }
+/** @param {import("../browser/speech.js").SoundCard} card @param {string} kind @returns {string[][]} a line's fields */
+const listed = (card, kind) => card.control("list", "short", kind).split("\n").map((line) => line.split("\t"));
+
+/** How many streams record from it. @param {Stage} stage @param {string} name @returns {number} */
+export function listeners({ card }, name) {
+  const source = listed(card, "sources").find((fields) => fields[1] === name)?.[0];
+  return listed(card, "source-outputs").filter(([, of]) => source && of === source).length;
 }
 
-/** @param {Stage} stage */
+/** Who hears it is cut off first: this server would move a stream to another source, and where nothing is left but
+ * monitors that would be no unplugging. All in one breath, or a page that lost its microphone would open it again before
+ * it is gone. @param {Stage} stage @param {string} name */
+export async function unplug({ card }, name) {
+  const sources = listed(card, "sources");
+  const source = sources.find((fields) => fields[1] === name)?.[0];
+  if (!source) return;
+  const outputs = listed(card, "source-outputs").filter(([, of]) => of === source);
+  const next = sources.find((fields) => fields[1] !== name && !fields[1]?.endsWith(".monitor"))?.[1];
+  const modules = listed(card, "modules").filter((fields) => fields[2]?.includes(`source_name=${name} `));
+  await card.command([
+    ...outputs.map(([output]) => `kill-source-output ${output}`),
+    ...(next ? [`set-default-source ${next}`] : []), // as a desktop does
+    ...modules.map(([module]) => `unload-module ${module}`),
+  ]);
+  check(!listed(card, "sources").some((fields) => fields[1] === name), `${name} is still there`);
+}
+
+/** Chromium learns of devices from udev, which knows nothing of such sources: it is told by hand that the list has
+ * changed. @param {Stage} stage */
 async function tellDevices({ kind, page }) {
   if (kind !== "chromium" || !page || page.isClosed()) return;
   await page.evaluate(() => void navigator.mediaDevices.dispatchEvent(new Event("devicechange")));
@@ -104,7 +116,7 @@ export async function plug(stage, name) {
   const { card } = stage;
   const known = card.control("list", "short", "sources").includes(`\t${name}\t`);
   if (!known) {
-    const label = `source_properties=device.description=${name}`;
+    const label = `source_properties=device.description=${name[0]?.toUpperCase()}${name.slice(1)}`; // as in SoundCard
     card.control("load-module", "module-remap-source", "master=mouth.monitor", `source_name=${name}`, label);
   }
   await tellDevices(stage);
@@ -112,10 +124,10 @@ export async function plug(stage, name) {
 
 /** As in the beginning: one microphone, and it hears. @param {Stage} stage */
 export async function usualMicrophone(stage) {
-  await unplug(stage, "headset");
   await plug(stage, "microphone");
   stage.card.control("set-default-source", "microphone");
   stage.card.control("set-source-mute", "microphone", "0");
+  await unplug(stage, "headset");
 }
 
 /** The person's decision in the browser's own settings. @param {Stage} stage @param {"granted"|"denied"} state */
@@ -124,9 +136,11 @@ export async function permitMicrophone(stage, state) {
     await stage.browser.defaultBrowserContext().setPermission(stage.url, { permission: { name: "microphone" }, state });
     return;
   }
-  const action = state === "granted" ? "ALLOW_ACTION" : "DENY_ACTION";
-  await privileged(stage, `(() => {
-    const principal = Services.scriptSecurityManager.createContentPrincipalFromOrigin("${stage.url}");
-    Services.perms.addFromPrincipal(principal, "microphone", Services.perms.${action});
-  })()`);
+  await privileged(stage, permission(stage, state));
 }
+
+/** The same as code for Firefox. @param {Stage} stage @param {"granted"|"denied"} state */
+export const permission = ({ url }, state) => `(() => {
+  const principal = Services.scriptSecurityManager.createContentPrincipalFromOrigin("${url}");
+  Services.perms.addFromPrincipal(principal, "microphone", Services.perms.${state === "granted" ? "ALLOW" : "DENY"}_ACTION);
+})();`;

@@ -221,7 +221,10 @@ async function tryFault(stage, fault) {
   await within(saveLogs(stage, fault, verdict.error), 5).catch(() => undefined);
   verdict.note = stage.note;
   verdict.told = await within(statesSince(stage), 5).catch(() => "");
-  await within(Promise.all([fault.after?.(stage), stage.page?.close()]), 10).catch(() => undefined);
+  // What was not put back would be the next fault's failure.
+  const back = await within(Promise.resolve(fault.after?.(stage)), 10).catch((error) => `not put back: ${error.message}`);
+  if (back) console.error(`${stage.kind}: ${fault.name}: ${back}`);
+  await within(Promise.resolve(stage.page?.close()), 10).catch(() => undefined);
   verdict.took_s = (Date.now() - began_ms) / 1000;
   return verdict;
 }

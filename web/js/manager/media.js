@@ -23,8 +23,12 @@ export class Microphone {
   #held = [];
   /** @type {string|null} */
   #deviceId = null;
+  /** @type {string|undefined} the device of the track */
+  #inUse;
   #live = false;
   #lost = false;
+  /** @type {(() => void)|null} what waits for the device that was lost */
+  #waiting = null;
   /** Of the last request; an older one's track is not wanted any more. */
   #asked = 0;
   #registry;
@@ -79,6 +83,7 @@ export class Microphone {
 
   /** Another device, a track that is made elsewhere, or none. @param {string|MediaStreamTrack|null} source */
   async use(source) {
+    this.#waitNoMore();
     if (source === null) {
       this.close();
       return this.#tell("NONE");
@@ -97,6 +102,7 @@ export class Microphone {
   #take(track, foreign) {
     this.#release();
     this.#track = track;
+    this.#inUse = track.getSettings().deviceId; // Firefox does not tell of a track that has ended
     this.#lost = false;
     track.enabled = this.#live;
     this.#held.push(
@@ -112,12 +118,31 @@ export class Microphone {
 
   /** Unplugged, or the permission was taken back. */
   async #ended() {
+    const device = this.#inUse;
     this.#release();
     this.#onTrack(null);
     this.#deviceId = null;
     this.#lost = true;
+    if (device && device !== "default") this.#waitFor(device);
     const permission = await microphonePermission();
     if (!this.#track && this.#lost) this.#tell(permission?.state === "denied" ? "DENIED" : "LOST");
+  }
+
+  /** A plug that was loose: meanwhile another device may have been taken, which nobody chose. Firefox takes even what is
+   * played by the loudspeaker, if there is no other source. @param {string} device */
+  #waitFor(device) {
+    this.#waitNoMore();
+    this.#waiting = this.#registry.listen(navigator.mediaDevices, "devicechange", async () => {
+      const waiting = this.#waiting;
+      const devices = await navigator.mediaDevices.enumerateDevices();
+      const isBack = devices.some((one) => one.kind === "audioinput" && one.deviceId === device);
+      if (isBack && this.#track && waiting === this.#waiting) await this.use(device);
+    });
+  }
+
+  #waitNoMore() {
+    this.#waiting?.();
+    this.#waiting = null;
   }
 
   /** @param {boolean} live */
@@ -130,6 +155,7 @@ export class Microphone {
   close() {
     this.#asked++;
     this.#lost = false;
+    this.#waitNoMore();
     const had = this.#track;
     this.#release();
     if (had) this.#onTrack(null);
