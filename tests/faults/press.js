@@ -107,10 +107,13 @@ function judgeTimelines(kind, presses, judge) {
   const wait_ms = (/** @type {Press} */ { phases }) => Number(phases["ANSWERED"]) - Number(phases["OFFERED"]);
   const way_ms = (/** @type {Press} */ press) => wait_ms(press) - Number(press.gateway["signalling"]);
   const ways = presses.map(way_ms);
-  judge.say(Math.min(...ways) >= -CLOCK_MS, `${kind}: no answer came before the gateway had it: least ${Math.min(...ways).toFixed(1)} ms`);
+  const least = Math.min(...ways);
+  judge.say(least >= -CLOCK_MS, `${kind}: no answer came before the gateway had it: ${least.toFixed(1)} ms at least`);
   console.log(`       the gateway's signalling: ${figures(presses.map(({ gateway }) => Number(gateway["signalling"])))}`);
-  const median = (/** @type {string} */ what, /** @type {number[]} */ values) =>
-    judge.say(Math.abs(quantile(values, 0.5)) <= APART_MS, `${kind}: ${what}: ${figures(values)} (median at most ${APART_MS})`, true);
+  const median = (/** @type {string} */ what, /** @type {number[]} */ values) => {
+    const well = Math.abs(quantile(values, 0.5)) <= APART_MS;
+    judge.say(well, `${kind}: ${what}: ${figures(values)} (median at most ${APART_MS})`, true);
+  };
   median("offer and answer on their way", ways);
   median("of that after the browser had it", presses.map((press) => wait_ms(press) - press.http_ms));
   for (const [mine, theirs] of /** @type {const} */ ([["PATH", "ice"], ["SECURE", "dtls"], ["CHANNEL", "data"]])) {
