@@ -131,11 +131,22 @@ export const PAGE_FAULTS = [
     when: "during",
     limit_s: 15,
     kept: true,
-    // As tried with Chromium 156 and Firefox 153. No browser keeps a page with an open connection or a live track. For
-    // Chromium it is soon enough to close them in `pagehide`, the microphone's track and those of the receivers too:
-    // close() alone ends the latter only later ("mediastream" in notRestoredReasons). Firefox has decided by then, and
-    // in beforeunload, visibilitychange and the Navigation API's navigate as well: there the page is told a moment
-    // before. All else is real: the way out, the stay and the return.
+    // As tried with Chromium 156 and Firefox 153. No browser keeps a page with an open connection or a live track, and
+    // Chromium none that has ever asked for a microphone ("audio-capture" in notRestoredReasons; its pagehide then says
+    // so: not persisted, and the page hangs up). Else it is soon enough for Chromium to close everything in `pagehide`;
+    // close() however ends the receivers' tracks only later ("mediastream"), so they are stopped. Firefox has decided by
+    // then, and in beforeunload, visibilitychange and the Navigation API's navigate as well: there the page is told a
+    // moment before. All else is real: the way out, the stay and the return.
+    dress: async ({ page, kind }) => {
+      if (kind === "firefox") return;
+      await page.evaluateOnNewDocument(() => {
+        navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("none", "NotFoundError"));
+        addEventListener("pagehide", () => {
+          const peers = /** @type {RTCPeerConnection[]} */ (/** @type {any} */ (window).probe.peers);
+          for (const receiver of peers.flatMap((peer) => peer.getReceivers())) receiver.track.stop();
+        });
+      });
+    },
     inject: async (stage) => {
       await stage.page.evaluate((early) => {
         addEventListener("pageshow", (event) => Object.assign(window, { persisted: event.persisted }));
@@ -149,7 +160,8 @@ export const PAGE_FAULTS = [
         return [/** @type {any} */ (window).persisted === true, reasons.join(", ")];
       });
       check(persisted, `the browser did not keep the page: ${why || "it does not say why"}`);
-      stage.note = stage.kind === "chromium" ? "event.persisted" : `event.persisted; pagehide told ${EARLY_MS} ms early`;
+      const how = stage.kind === "chromium" ? "a page without a microphone" : `pagehide told ${EARLY_MS} ms early`;
+      stage.note = `event.persisted; ${how}`;
     },
     heal: async () => undefined,
   },
