@@ -2,6 +2,7 @@
 
 import fs from "node:fs";
 import { EMOTION_NAMES, REACTIONS } from "../../web/js/avatar/emotions.js";
+import { albumOf, pictureFor } from "../../web/js/avatar/image.js";
 import { Life } from "../../web/js/avatar/life.js";
 import { Mouth } from "../../web/js/avatar/mouth.js";
 import { Gestures } from "../../web/js/avatar/touch.js";
@@ -33,6 +34,7 @@ export function avatarTests(ground) {
   decisions(ground.folder);
   looks(ground);
   touches(ground);
+  pictures(ground);
   speaks(ground);
   rests(ground);
 }
@@ -319,6 +321,69 @@ function touches({ url, withPage }) {
       });
       same(stroke, { type: "touch", event: "swipe", area: "Head", dir: "left" }, "by key");
       same(others, [], "touches beside the figure");
+    }));
+}
+
+// ---- an operator's pictures ----
+
+/** @param {string} color */
+const disc = (color) =>
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle cx="4.5" cy="4.5" r="4" fill="${color}"/></svg>`;
+
+/** @param {Ground} ground */
+function pictures({ url, withPage }) {
+  test("avatar: of a list only plain file names count, and every emotion has a picture", () => {
+    const list = { renderer: "image", pictures: { neutral: "n.png", sad: "s.svg", happy: "../x.png", cool: "//x/y.png" } };
+    const album = albumOf("robot", list);
+    same(album.pictures, { neutral: "/avatar/robot/n.png", sad: "/avatar/robot/s.svg" }, "pictures");
+    same(NAMES.map((name) => pictureFor(album.pictures, name).slice(-5, -4)).join(""), "nnnnsssnnnnnnnnnnnnnn", "kin");
+    for (const bad of [null, {}, { renderer: "image" }, { ...list, renderer: "vrm" }]) {
+      let fault = "";
+      try {
+        albumOf("robot", bad);
+      } catch (error) {
+        fault = String(error);
+      }
+      check(fault, `${JSON.stringify(bad)} was taken`);
+    }
+  });
+
+  test("avatar: a folder of pictures takes the drawing's place; where there is none, the page says so", () =>
+    withPage(async (page) => {
+      /** @type {Record<string, [string, string]>} */
+      const files = {
+        "/avatar/robot/avatar.json": [
+          "application/json",
+          JSON.stringify({ renderer: "image", pictures: { neutral: "calm.svg", happy: "glad.svg" } }),
+        ],
+        "/avatar/robot/calm.svg": ["image/svg+xml", disc("gray")],
+        "/avatar/robot/glad.svg": ["image/svg+xml", disc("gold")],
+      };
+      await page.setRequestInterception(true);
+      page.on("request", (request) => {
+        const file = files[new URL(request.url()).pathname];
+        if (file) request.respond({ contentType: file[0], body: file[1] });
+        else request.continue();
+      });
+      const shown = () => page.$eval("#face", (face) => face.querySelector("img.shown")?.getAttribute("src") ?? null);
+      await call(page, url(), "manual", "?avatar=robot");
+      await until("the calm picture", async () => (await shown()) === "/avatar/robot/calm.svg");
+      same(await page.$("#face .figure"), null, "the drawing");
+      await feel(page, "loving");
+      await until("the glad picture", async () => (await shown()) === "/avatar/robot/glad.svg");
+      const box = await page.$eval("#face", (face) => face.getBoundingClientRect().toJSON());
+      await page.mouse.click(box.x + box.width / 2, box.y + box.height * 0.9);
+      const [sent] = await until("the touch", async () => {
+        const all = await messages(page, "sent", "touch");
+        return all.length ? all : null;
+      });
+      same(sent, { type: "touch", event: "singlehit", area: "Body" }, "sent");
+      for (const name of ["nobody", "..%2F..%2Fetc"]) {
+        await page.goto(`${url()}/chat?avatar=${name}`);
+        await until("word of it", () =>
+          page.$eval("#notice", (notice) => /** @type {HTMLElement} */ (notice).dataset["key"] === "avatarMissing"));
+        check(await page.$("#face .figure"), "the drawing stays");
+      }
     }));
 }
 

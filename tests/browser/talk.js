@@ -22,9 +22,10 @@ export async function reach(page, wanted, limit_ms = 15_000) {
   });
 }
 
-/** Opens the conversation and presses start. @param {Page} page @param {string} url @param {"manual"|"auto"} mode */
-export async function dial(page, url, mode = "manual") {
-  await page.goto(`${url}/chat`);
+/** Opens the conversation and presses start. @param {Page} page @param {string} url @param {"manual"|"auto"} mode
+ * @param {string} query */
+export async function dial(page, url, mode = "manual", query = "") {
+  await page.goto(`${url}/chat${query}`);
   await page.evaluate((wish) => {
     /** @type {HTMLInputElement|null} */ (document.querySelector(`#modes input[value=${wish}]`))?.click();
   }, mode);
@@ -32,9 +33,10 @@ export async function dial(page, url, mode = "manual") {
   await page.click("#start");
 }
 
-/** Opens the conversation and starts it. @param {Page} page @param {string} url @param {"manual"|"auto"} mode */
-export async function call(page, url, mode = "manual") {
-  await dial(page, url, mode);
+/** Opens the conversation and starts it. @param {Page} page @param {string} url @param {"manual"|"auto"} mode
+ * @param {string} query */
+export async function call(page, url, mode = "manual", query = "") {
+  await dial(page, url, mode, query);
   await reach(page, mode === "auto" ? ["listening"] : ["ready"]);
   await ears(page);
 }

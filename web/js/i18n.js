@@ -199,6 +199,11 @@ const TABLE = {
   try3: ["Who are you?", "你是谁？", "Bạn là ai?"],
   try4: ["Take a photo", "拍张照片", "Chụp một tấm ảnh"],
   avatar: ["The assistant, {emotion}", "助手：{emotion}", "Trợ lý, {emotion}"],
+  avatarMissing: [
+    "The avatar “{name}” cannot be shown ({text}). The usual one stays.",
+    "无法显示头像“{name}”（{text}），继续使用默认形象。",
+    "Không hiện được hình đại diện “{name}” ({text}). Vẫn dùng hình mặc định.",
+  ],
   avatarKeys: ["Enter taps it, the arrow keys stroke it", "按回车键轻点，按方向键抚摸", "Enter để chạm, phím mũi tên để vuốt ve"],
   "emotion.neutral": ["calm", "平静", "điềm tĩnh"],
   "emotion.happy": ["happy", "开心", "vui vẻ"],

@@ -316,6 +316,19 @@ function nameAvatar() {
 avatar.onEmotion = nameAvatar;
 nameAvatar();
 
+/** ?avatar=NAME: pictures of the operator's, where the page's server has such a folder. */
+async function chooseAvatar() {
+  const name = new URLSearchParams(location.search).get("avatar");
+  if (!name) return;
+  try {
+    const { openImage } = await import("./avatar/image.js");
+    avatar.use(await openImage(name));
+  } catch (error) {
+    ui.say("once", "avatarMissing", { name, text: error instanceof Error ? error.message : "" });
+  }
+}
+chooseAvatar();
+
 bindLangSelect(byId("lang", HTMLSelectElement), (lang) => {
   savePrefs({ lang });
   ui.relabel();

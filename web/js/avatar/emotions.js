@@ -79,7 +79,7 @@ export const EMOTIONS = {
   },
   thinking: {
     lidL: 0.2, lidR: 0.06, lookX: 8, lookY: -9, browL: -3, browR: 12, tiltL: 8, tiltR: -6, brow: 0.95, smile: 0.05,
-    width: 0.62, skew: -0.5, lean: 4, droop: 0.12, dots: 1, handLx: 62, handLy: 220, handRx: 190, handRy: 226, handRr: -20,
+    width: 0.62, skew: -0.5, lean: 4, droop: 0.12, dots: 1, handLx: 62, handLy: 220, handRx: 194, handRy: 219, handRr: -34,
   },
   winking: {
     lidL: 0, lowL: 1, lidR: 0, browL: -2, browR: 11, tiltL: 6, tiltR: -8, smile: 0.9, open: 0.2, width: 1.05, skew: -0.45,

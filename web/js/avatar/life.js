@@ -91,6 +91,10 @@ export class Life {
     return ASLEEP.includes(this.#state);
   }
 
+  get emotion() {
+    return this.#emotion;
+  }
+
   /** @param {string} state */
   setState(state) {
     this.#state = state;
