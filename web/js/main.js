@@ -14,7 +14,7 @@ import { applyLang, bindLangSelect, chooseLang, t, translate } from "./i18n.js";
 import { hasWebRtc } from "./manager/compat.js";
 import { WebRTCManager } from "./manager/manager.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
-import { roleMac } from "./roles.js";
+import { roleMac, roleOf } from "./roles.js";
 import { Settings } from "./settings.js";
 import { runTool, webAddress } from "./tools.js";
 import { exportAs } from "./transcript.js";
@@ -38,6 +38,7 @@ const meter = new Meter();
 const nameOf = (/** @type {"person"|"assistant"} */ who) => t(who === "person" ? "you" : "assistant");
 const captions = new Captions(byId("captions", HTMLElement), byId("earlier", HTMLButtonElement), nameOf);
 const camera = new Camera(byId("camera", HTMLDialogElement));
+byId("face", HTMLElement).dataset["look"] = roleOf(prefs).id;
 const avatar = new Avatar(byId("face", HTMLElement), {
   mic: () => meter.level("mic"),
   voice: () => meter.newest("voice"),

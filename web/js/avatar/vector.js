@@ -1,7 +1,8 @@
 /* vector.js - the avatar as a drawing: a pebble of celadon glaze on clay feet, with a sprout that feels what it feels.
  *
  * All shapes are made here and moved by attributes alone; colours are classes of avatar.css. The eye is one outline
- * between two lids, the mouth one outline between two lips, so every emotion blends into every other. */
+ * between two lids, the mouth one outline between two lips, so every emotion blends into every other. Each role
+ * (data-look of the host) has a glaze of its own and something on its head: that, too, is a matter of avatar.css. */
 
 import { FaceThings, HEART, Things } from "./things.js";
 import { clamp, fade, make, n, place, put, ramp } from "./svg.js";
@@ -144,15 +145,22 @@ function defineGlazes(svg) {
 /** @param {Element} parent @returns {SVGElement[]} the two leaves, which hang from its top */
 function drawSprout(parent) {
   make("path", { class: "stem", d: "M160 64Q158 50 160 36" }, parent);
-  return [
+  make("circle", { class: "knob for-own", cx: 160, cy: 32, r: 10 }, parent);
+  const leaves = [
     [-1, "M0 1C-7 -14 -25 -20 -39 -13C-36 1 -17 9 0 1Z", "M-3 -1Q-16 -8 -30 -10"],
     [1, "M0 1C5 -19 24 -27 41 -19C38 -2 19 9 0 1Z", "M3 -2Q16 -11 31 -14"],
   ].map(([, leaf, vein]) => {
-    const group = make("g", {}, parent);
+    const group = make("g", { class: "blade" }, parent);
     make("path", { class: "leaf", d: String(leaf) }, group);
     make("path", { class: "vein", d: String(vein) }, group);
     return group;
   });
+  const blossom = make("g", { class: "for-companion", transform: "translate(160 30)" }, parent);
+  for (let turn = 0; turn < 360; turn += 72) {
+    make("ellipse", { class: "petal", cy: -11, rx: 7.5, ry: 10, transform: `rotate(${turn})` }, blossom);
+  }
+  make("circle", { class: "pollen", r: 6 }, blossom);
+  return leaves;
 }
 
 /** @param {Element} parent */
@@ -169,6 +177,8 @@ function drawBody(parent) {
   make("path", { class: "shine", d: "M84 124c6-23 21-39 44-48" }, parent);
   make("circle", { class: "shine-dot", cx: 80, cy: 143, r: 4.6 }, parent);
   make("path", { class: "bounce", d: "M238 222c-11 15-29 25-52 29" }, parent);
+  make("path", { class: "cap for-curious", d: "M83 106C86 70 116 49 160 49s74 21 77 57q-77-24-154 0z" }, parent);
+  make("path", { class: "brim for-curious", d: "M166 94q62-1 90 24c-5 8-12 10-20 7-22-17-48-22-72-20z" }, parent);
   return { heat, chill };
 }
 
