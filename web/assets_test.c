@@ -59,5 +59,5 @@ TEST(web_assets_hold_the_files_and_stay_small) {
     CHECK(web_asset_find(table[i].path) == &table[i]);
     if (i) CHECK(strcmp(table[i - 1].path, table[i].path) < 0);
   }
-  CHECK(total < 400 * 1024);
+  CHECK(total < 512 * 1024);
 }
