@@ -1,6 +1,7 @@
 // Faults of the network: made at the router, or at the page's cable.
 
-import { until } from "../browser/harness.js";
+import { check, until } from "../browser/harness.js";
+import { captions, type } from "../browser/talk.js";
 import { tellOffline } from "./hands.js";
 import { sleep } from "./time.js";
 
@@ -19,11 +20,36 @@ const blocked = (s, limit_s) => ({
   heal: async ({ lab }) => lab.heal(),
 });
 
+const TYPED = "what time is it";
+
 /** @type {Entry[]} */
 export const NETWORK = [
   blocked(1, 10),
   blocked(5, 10),
   blocked(20, 10),
+  {
+    // Long enough that the connection into which it is typed is given up.
+    name: "text typed while UDP is blocked for 12 s",
+    when: "during",
+    limit_s: 10,
+    kept: true,
+    inject: async ({ lab, page }) => {
+      lab.blockUdp();
+      await type(page, TYPED);
+      await sleep(11_000);
+      await type(page, "tell me a joke"); // there is no channel now
+      await sleep(1000);
+    },
+    heal: async ({ lab }) => lab.heal(),
+    proof: async (stage) => {
+      await until("the answers to what was typed", async () => (await captions(stage.page, "assistant")).length > 1, 20_000);
+      await until("nothing that waits", () => stage.page.evaluate(() => !document.querySelector(".waits")), 10_000);
+      const typed = await captions(stage.page, "person");
+      for (const text of [TYPED, "tell me a joke"]) {
+        check(typed.filter((one) => one === text).length === 1, `said once: ${text}; captions: ${typed.join(" | ")}`);
+      }
+    },
+  },
   {
     name: "path change, address and port",
     when: "during",

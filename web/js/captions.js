@@ -17,8 +17,8 @@ export class Captions {
   /** @type {HTMLElement[]} all of them; the list has the last ones */
   #items = [];
   #shown = SHOWN;
-  /** @type {{text:string, element:HTMLElement}|null} typed, and not yet confirmed by the assistant */
-  #typed = null;
+  /** Typed, and not yet confirmed by the assistant. @type {{text:string, element:HTMLElement}[]} */
+  #typed = [];
   /** @type {(who:"person"|"assistant") => string} */
   #nameOf;
 
@@ -40,16 +40,29 @@ export class Captions {
   /** @param {string} text what the assistant understood */
   heard(text) {
     this.endAnswer();
-    const typed = this.#typed;
-    this.#typed = null;
-    if (!text || (typed && sameWords(typed.text, text))) return;
-    this.#add("person", text);
+    const at = this.#typed.findIndex((typed) => sameWords(typed.text, text));
+    this.#typed.splice(0, at < 0 ? this.#typed.length : at + 1);
+    if (text && at < 0) this.#add("person", text);
   }
 
-  /** @param {string} text */
+  /** Paler until `settled` says what became of it. @param {string} text */
   typed(text) {
     this.endAnswer();
-    this.#typed = { text, element: this.#add("person", text).element };
+    const { element } = this.#add("person", text);
+    element.classList.add("waits");
+    this.#typed.push({ text, element });
+  }
+
+  /** What was typed has arrived, or nobody will say it any more. @param {string} text @param {string} lost what to add
+   * then; "": it has arrived */
+  settled(text, lost) {
+    const waits = this.#items.flatMap((item) => [...item.querySelectorAll(".waits")]).find((one) => one.textContent === text);
+    waits?.classList.remove("waits");
+    if (!waits || !lost) return;
+    const mark = document.createElement("small");
+    mark.textContent = lost;
+    waits.append(mark);
+    this.#typed = this.#typed.filter((typed) => typed.element !== waits);
   }
 
   /** @param {string} sentence the next one of the answer */

@@ -388,6 +388,7 @@ const TABLE = {
     "页面曾被暂停，正在恢复通话。",
     "Trang vừa ngủ. Đang nối lại cuộc gọi.",
   ],
+  notSent: ["not sent", "未发送", "chưa gửi"],
   gaveUp: [
     "All attempts failed. Check the network, then press the button. It starts by itself when the network changes.",
     "多次尝试均失败。请检查网络后点按钮；网络变化时会自动重试。",

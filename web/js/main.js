@@ -63,11 +63,12 @@ const ui = new Ui({
   release: () => manager.release(),
   cancel: () => manager.cancel(),
   text: (text) => {
-    if (!manager.canTalk) return;
+    if (!manager.canType) return;
     showTalk();
     if (manager.getConnectionInfo().turn === "SPEAKING") captions.cutAnswer();
     captions.typed(text);
     manager.sendText(text);
+    show();
   },
   mute: (on) => {
     manager.setMuted(on);
@@ -146,6 +147,10 @@ manager.on("blocked", ({ blocked }) => (blocked ? ui.say("sound", "tapToHear") :
 manager.on("track", ({ stream }) => meter.watch("voice", stream));
 manager.on("hush", ({ on }) => {
   if (on) captions.cutAnswer();
+});
+manager.on("text", ({ text, arrived }) => {
+  captions.settled(text, arrived ? "" : t("notSent"));
+  show();
 });
 manager.on("quality", () => details.refresh());
 manager.on("issues", () => details.refresh());

@@ -91,9 +91,9 @@ export class Ui {
     this.#renderStart(view, before);
     this.#mute.setAttribute("aria-pressed", String(view.muted));
     setGlyph("mute-glyph", view.muted ? "mic-off" : "mic");
-    this.#send.disabled = !view.canTalk;
+    this.#send.disabled = !view.canType;
     for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("#tries button"))) {
-      button.disabled = !view.canTalk;
+      button.disabled = !view.canType;
     }
     for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("#modes input"))) {
       radio.checked = radio.value === view.mode;
@@ -215,7 +215,7 @@ export class Ui {
     byId("typing", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       const text = this.#text.value.trim();
-      if (!text || !this.#view?.canTalk) return;
+      if (!text || !this.#view?.canType) return;
       this.#text.value = "";
       actions.text(text);
     });

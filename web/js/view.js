@@ -8,7 +8,7 @@
  *
  * @typedef {{
  *   state:State, link:string, mode:"auto"|"manual", microphone:string,
- *   held:boolean, muted:boolean, canTalk:boolean, connected:boolean,
+ *   held:boolean, muted:boolean, canTalk:boolean, canType:boolean, connected:boolean,
  *   attempt:number, of:number, retryIn_s:number,
  * }} View  link: the manager's state
  */
@@ -19,8 +19,8 @@ const TURNS = { NONE: "ready", LISTENING: "listening", THINKING: "thinking", SPE
 /** States in which a call stands: nothing was given up. */
 const STANDING = ["CONNECTED", "UNSTABLE"];
 
-/** @param {{state:string, turn:string, canTalk:boolean, microphone:string, mode:string, muted:boolean, attempt:number,
- *   of:number, retryAt_ms:number}} info of getConnectionInfo @param {number} now_ms @returns {View} */
+/** @param {{state:string, turn:string, canTalk:boolean, canType:boolean, microphone:string, mode:string, muted:boolean,
+ *   attempt:number, of:number, retryAt_ms:number}} info of getConnectionInfo @param {number} now_ms @returns {View} */
 export function viewOf(info, now_ms) {
   const connected = STANDING.includes(info.state);
   const mode = info.mode === "manual" ? "manual" : "auto";
@@ -32,6 +32,7 @@ export function viewOf(info, now_ms) {
     held: mode === "manual" && info.canTalk && info.turn === "LISTENING",
     muted: info.muted,
     canTalk: info.canTalk,
+    canType: info.canType,
     connected,
     attempt: info.attempt,
     of: info.of,

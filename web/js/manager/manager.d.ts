@@ -146,6 +146,8 @@ export declare class WebRTCManager extends EventTarget {
   handleAnswer(answer: { sdp: string; type?: string }): boolean;
 
   readonly canTalk: boolean;
+  /** sendText takes a text now; it is said as soon as somebody can hear it. */
+  readonly canType: boolean;
   readonly held: Record<string, number>;
   getStats(): Promise<{
     at_ms: number;
@@ -173,6 +175,7 @@ export declare class WebRTCManager extends EventTarget {
   getConnectionInfo(): StateDetail & {
     turn: string;
     canTalk: boolean;
+    canType: boolean;
     mode: Mode;
     muted: boolean;
     hushed: boolean;

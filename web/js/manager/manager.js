@@ -314,7 +314,7 @@ export class WebRTCManager extends EventTarget {
    * to be sure; "text" tells what became of it. @param {string} text
    * @returns {boolean} false: nobody has started a call, or too much waits already; it will not be sent */
   sendText(text) {
-    if (!text || !IN_CALL.includes(this.#state.state) || this.#texts.size >= TEXTS_MOST) return false;
+    if (!text || !this.canType) return false;
     this.#texts.set(++this.#lastText, text);
     this.#tell({ kind: EVENT.TEXT, value: this.#lastText });
     return true;
@@ -755,6 +755,7 @@ export class WebRTCManager extends EventTarget {
       ...this.#state,
       turn: nameOf(TURN, this.#core?.turn ?? TURN.NONE),
       canTalk: this.canTalk,
+      canType: this.canType,
       mode: this.#mode,
       muted: this.#muted,
       hushed: this.#hushed,
@@ -775,6 +776,11 @@ export class WebRTCManager extends EventTarget {
   /** A sentence can be sent. */
   get canTalk() {
     return this.#core?.canTalk ?? false;
+  }
+
+  /** sendText takes a text: there is a call, even if nobody can be told just now. */
+  get canType() {
+    return IN_CALL.includes(this.#state.state) && this.#texts.size < TEXTS_MOST;
   }
 
   /** Everything that helps to understand what went wrong, as plain JSON. No token, no address, no word that was said. */
