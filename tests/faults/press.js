@@ -142,6 +142,7 @@ async function measure(kind, browser, url, runs, judge) {
     const text = `${kind}, ${name}: press to listening ${figures(times)} (p95 at most ${MOST_MS[name]})`;
     judge.say(quantile(times, 0.95) <= MOST_MS[name], text, true);
     console.log(`       the browser gave the microphone after ${figures(presses.map((one) => one.microphone_ms))}`);
+    console.log(`       and it listened after that ${figures(presses.map((one) => one.ms - one.microphone_ms))}`);
     all.push(...presses);
   }
   judgeTimelines(kind, all, judge);
