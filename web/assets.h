@@ -7,17 +7,17 @@
  *
  * A server sends |data| with `Content-Type: mime`, `ETag: etag` and `Cache-Control: no-cache` (a reload then costs
  * one 304), and WEB_ASSETS_CSP as `Content-Security-Policy`: no page here has inline script or style, and none
- * loads anything from elsewhere. 'wasm-unsafe-eval' allows to compile WebAssembly, which still has to come from
- * here, and nothing else: no eval. */
+ * loads anything from elsewhere but the music that the assistant was asked for. 'wasm-unsafe-eval' allows to
+ * compile WebAssembly, which still has to come from here, and nothing else: no eval. */
 #ifndef WEB_ASSETS_H
 #define WEB_ASSETS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define WEB_ASSETS_CSP                                                                              \
-  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; base-uri 'none'; form-action 'self'; " \
-  "frame-ancestors 'none'; object-src 'none'"
+#define WEB_ASSETS_CSP                                                                        \
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; media-src 'self' https: http:; " \
+  "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
 typedef struct web_asset {
   const char *path;    /* "/js/main.js" */

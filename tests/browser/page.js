@@ -1,8 +1,10 @@
 // The conversation page beyond the conversation: history and export, the talk key's ways, cards, music, figures, camera.
 
+import http from "node:http";
 import { exportAs } from "../../web/js/transcript.js";
 import { auditInPage } from "./audit.js";
-import { check, same, test } from "./harness.js";
+import { Gateway } from "./gateway.js";
+import { check, same, test, until } from "./harness.js";
 import { call, ears, nextAnswer, reach, state, type } from "./talk.js";
 
 /** @typedef {import("./browsers.js").WatchedPage} Page */
@@ -40,6 +42,27 @@ test("page: a conversation becomes Markdown, WebVTT and JSON, and nothing in it 
 export function testPage(bench) {
   testHistory(bench);
   testTalkKey(bench);
+  testCards(bench);
+  testFigures(bench);
+}
+
+/** A gateway that sends back what it is told: so the test says what "the assistant" says, over the real channel.
+ * @param {Bench} bench @param {(page:Page, say:(message:object) => Promise<void>) => Promise<void>} use */
+async function withEcho({ binary, inChromium }, use) {
+  const echo = new Gateway(binary, { args: ["--backend", "echo"] });
+  await echo.start();
+  try {
+    await inChromium(async (page) => {
+      await page.goto(`${echo.url}/chat`);
+      await page.click("#start");
+      await reach(page, ["ready"]);
+      await use(page, (message) =>
+        page.evaluate((text) => void /** @type {any} */ (window).probe.channels.at(-1).send(text), JSON.stringify(message)));
+      await page.evaluate(() => localStorage.clear());
+    });
+  } finally {
+    await echo.stop();
+  }
 }
 
 /** @param {Bench} bench */
@@ -173,5 +196,135 @@ function testTalkKey({ inChromium, inFirefox, gateway, nextWords }) {
       await page.mouse.up();
       same(await felt(), [], "nothing, when it is not wanted");
       await page.evaluate(() => localStorage.clear());
+    }));
+}
+
+/** A second of a tone, as a file. */
+function tone() {
+  const [rate, seconds] = [8000, 60];
+  const wav = Buffer.alloc(44 + rate * seconds);
+  wav.write("RIFF", 0);
+  wav.writeUInt32LE(wav.length - 8, 4);
+  wav.write("WAVEfmt ", 8);
+  wav.writeUInt32LE(16, 16);
+  wav.writeUInt16LE(1, 20);
+  wav.writeUInt16LE(1, 22);
+  wav.writeUInt32LE(rate, 24);
+  wav.writeUInt32LE(rate, 28);
+  wav.writeUInt16LE(1, 32);
+  wav.writeUInt16LE(8, 34);
+  wav.write("data", 36);
+  wav.writeUInt32LE(rate * seconds, 40);
+  for (let i = 0; i < rate * seconds; i++) wav[44 + i] = 128 + Math.round(60 * Math.sin(i / 4));
+  return wav;
+}
+
+/** @param {Bench} bench */
+function testCards(bench) {
+  test("chromium: page: music plays, waits, pauses, steps back for speech, stops; the person's volume holds", async () => {
+    const wav = tone();
+    const radio = http.createServer((request, response) => {
+      if (request.url === "/none.wav") return void response.writeHead(404).end();
+      response.writeHead(200, { "Content-Type": "audio/wav", "Content-Length": wav.length }).end(wav);
+    });
+    await new Promise((resolve) => radio.listen(0, "127.0.0.1", () => resolve(undefined)));
+    const { port } = /** @type {import("node:net").AddressInfo} */ (radio.address());
+    const song = (/** @type {string} */ text, file = "a.wav") =>
+      ({ type: "music", state: "start", url: `http://127.0.0.1:${port}/${file}`, text });
+    try {
+      await withEcho(bench, async (page, say) => {
+        const sound = () =>
+          page.$eval("#music-audio", (/** @type {any} */ audio) =>
+            ({ paused: audio.paused, at: audio.currentTime, volume: audio.volume }));
+        await page.$eval("#volume", (/** @type {any} */ slider) => {
+          slider.value = "50";
+          slider.dispatchEvent(new Event("input", { bubbles: true }));
+        });
+        await say({ ...song("no address"), url: "javascript:alert(1)" });
+        await say(song("First"));
+        await until("music", async () => (await sound()).at > 0.3);
+        same((await sound()).volume, 0.5, "as loud as the person wants");
+        await say(song("Second"));
+        await until("the queue", () => page.$eval("#music-rest", (line) => line.textContent === "1 more"));
+        same(await page.evaluate(auditInPage), [], "names, contrast, sizes");
+        await page.screenshot({ path: `${bench.screens}/desktop-light-music.png` });
+        await page.focus("#talk");
+        await page.keyboard.down(" ");
+        await reach(page, ["listening"]);
+        await until("music that steps back", async () => (await sound()).volume < 0.15);
+        await page.keyboard.press("Escape");
+        await page.keyboard.up(" ");
+        await until("music that comes back", async () => (await sound()).volume === 0.5);
+        await page.click("#music-pause");
+        await until("the pause", async () => (await sound()).paused);
+        same(await page.$eval("#music-pause", (button) => button.getAttribute("aria-label")), "Play", "the key");
+        await page.click("#music-pause");
+        await page.click("#music-next");
+        await until("the second", () => page.$eval("#music-title", (line) => line.textContent === "Second"));
+        await say(song("Nothing there", "none.wav"));
+        await until("the queue", () => page.$eval("#music-rest", (line) => line.textContent === "1 more"));
+        await page.click("#music-next");
+        await until("word that it does not play", () =>
+          page.$$eval(".card p", (all) => all.some((one) => /Nothing there/.test(one.textContent ?? ""))));
+        same(await page.$eval("#music", (bar) => /** @type {any} */ (bar).hidden), true, "nothing is left to play");
+        await say(song("Third"));
+        await until("music", async () => !(await sound()).paused);
+        await say({ type: "tool", id: 7, text: "stop_music" });
+        await until("silence", async () => (await sound()).paused);
+        const results = await page.evaluate(() =>
+          /** @type {any} */ (window).probe.sent.flatMap((/** @type {any} */ { message }) =>
+            (message.id === 7 && message.type === "tool_result" ? [message.value] : [])));
+        same(results, ["stopped"], "the tool's answer");
+      });
+    } finally {
+      radio.close();
+    }
+  });
+
+  test("chromium: page: an activation code is large, copied, counted down, and shown once", async () => {
+    await withEcho(bench, async (page, say) => {
+      await page.browserContext().overridePermissions(new URL(page.url()).origin,
+        ["clipboard-read", "clipboard-write", "clipboard-sanitized-write", "microphone"]);
+      await page.bringToFront();
+      const expiresAt = new Date(Date.now() + 90_000).toISOString();
+      const code = { type: "activation", code: "483921", message: "example.org\n483921", expiresAt };
+      await say(code);
+      await say(code);
+      await page.waitForSelector(".activation");
+      same(await page.$$eval(".activation code", (all) => all.map((one) => one.textContent)), ["483921"], "once");
+      const left = () => page.$eval(".activation .left", (line) => line.textContent ?? "");
+      const first = await left();
+      check(/^Holds for 1:(2\d|30)$/.test(first), first);
+      await until("the countdown", async () => (await left()) !== first);
+      const link = await page.$eval(".activation a", (/** @type {any} */ a) => [a.href, a.rel, a.target]);
+      same(link, ["https://example.org/", "noopener noreferrer", "_blank"], "link");
+      await page.click(".activation button");
+      await until("the copy", () => page.$eval(".activation button", (button) => button.textContent === "Copied"));
+      same(await page.evaluate(() => navigator.clipboard.readText()), "483921", "clipboard");
+      same(await page.evaluate(auditInPage), [], "names, contrast, sizes");
+      await page.screenshot({ path: `${bench.screens}/desktop-light-activation.png` });
+      await say({ ...code, code: "111222", message: "", expiresAt: new Date(Date.now() + 1500).toISOString() });
+      await until("its end", () => page.$$eval(".activation.over", (all) => all.length === 2));
+    });
+  });
+}
+
+/** @param {Bench} bench */
+function testFigures({ inChromium, gateway, screens }) {
+  test("chromium: page: the badge tells way, rate and the last answer's delay; the sheet draws them as they come", () =>
+    inChromium(async (page) => {
+      await call(page, gateway.url);
+      await type(page, "tell me a joke");
+      await nextAnswer(page);
+      const title = () => page.$eval("#quality", (/** @type {any} */ badge) => badge.title);
+      await until("all of it", async () => /Round trip.*Sent.*Received.*direct, Answer after \d+\.\d s/.test(await title()));
+      await page.click("#quality");
+      const points = () =>
+        page.$$eval("[data-plot=rtt] path", (paths) => (paths[0]?.getAttribute("d")?.match(/[ML]/g) ?? []).length);
+      const before = Number(await until("a curve", async () => (await points()) >= 2 && points()));
+      await until("more of it", async () => (await points()) > before);
+      same(await page.evaluate(auditInPage), [], "the sheet");
+      await page.screenshot({ path: `${screens}/desktop-light-plots.png` });
+      check(/\d ms/.test(await page.$eval("[data-plot=rtt] b", (now) => now.textContent ?? "")), "the figure of now");
     }));
 }

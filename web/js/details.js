@@ -4,6 +4,7 @@
 import { byId } from "./dom.js";
 import { saveFile } from "./files.js";
 import { t } from "./i18n.js";
+import { Plots } from "./plots.js";
 import { ISSUES, LEVELS } from "./view.js";
 
 /** @typedef {import("./manager/manager.d.ts").WebRTCManager} WebRTCManager */
@@ -21,7 +22,7 @@ const FIGURES = [
   ["in_bps", "figureIn", 0.001, 0, " kbit/s"],
   ["buffer_ms", "figureBuffer", 1, 0, " ms"],
 ];
-const IN_TITLE = ["mos", "rtt_ms", "loss_up", "loss_down"];
+const IN_TITLE = ["mos", "rtt_ms", "loss_up", "loss_down", "out_bps", "in_bps"];
 
 export class Details {
   #manager;
@@ -31,13 +32,32 @@ export class Details {
   /** @type {ReturnType<typeof setInterval>|undefined} */
   #timer;
   #shown = false;
+  #plots = new Plots(byId("plots", HTMLElement));
+  /** From the end of what the person said to the first word of the answer; 0: no turn yet. */
+  #turn_ms = 0;
+  #askedAt_ms = 0;
 
   /** @param {WebRTCManager} manager */
   constructor(manager) {
     this.#manager = manager;
     this.#badge.addEventListener("click", () => this.#open());
     this.#sheet.addEventListener("close", () => clearInterval(this.#timer));
+    setInterval(() => this.#sample(), REFRESH_MS);
     byId("save-report", HTMLButtonElement).addEventListener("click", () => this.#save());
+  }
+
+  /** @param {string} turn */
+  turn(turn) {
+    const now_ms = performance.now();
+    if (turn === "SPEAKING" && this.#askedAt_ms) this.#turn_ms = now_ms - this.#askedAt_ms;
+    this.#askedAt_ms = turn === "THINKING" ? now_ms : 0;
+  }
+
+  /** One point of the curves; between calls there is nothing to remember. */
+  #sample() {
+    if (!this.#shown || document.hidden) return;
+    const { isConnected } = this.#manager.getConnectionInfo();
+    this.#plots.take(isConnected ? this.#manager.getQualityMetrics() : {});
   }
 
   /** @param {View} view */
@@ -54,9 +74,14 @@ export class Details {
     this.#badge.dataset["level"] = level.toLowerCase();
     byId("quality-text", HTMLElement).textContent = t(LEVELS[level] ?? "qualityUnknown");
     const figures = standing ? this.#figures() : [];
-    this.#badge.title = figures.filter(({ name }) => IN_TITLE.includes(name)).map(({ text }) => text).join(", ");
+    const title = figures.filter(({ name }) => IN_TITLE.includes(name)).map(({ text }) => text);
+    if (figures.length) title.push(t(this.#isRelayed() ? "routeRelay" : "routeDirect"));
+    if (this.#turn_ms) title.push(`${t("figureTurn")} ${(this.#turn_ms / 1000).toFixed(1)} s`);
+    this.#badge.title = title.join(", ");
     this.#showIssues(standing && this.#shown ? metrics.issues : []);
-    if (this.#sheet.open) this.#fill(figures);
+    if (!this.#sheet.open) return;
+    this.#fill(figures);
+    this.#plots.draw();
   }
 
   /** @returns {{name:string, label:string, value:string, text:string}[]} those that are measured */
@@ -98,6 +123,7 @@ export class Details {
     const rows = figures.map(({ label, value }) => [label, value]);
     if (typeof phases["CHANNEL"] === "number") rows.unshift([t("figureConnected"), `${Math.round(phases["CHANNEL"])} ms`]);
     if (info.isConnected) rows.push([t("figureRoute"), t(this.#isRelayed() ? "routeRelay" : "routeDirect")]);
+    if (this.#turn_ms) rows.push([t("figureTurn"), `${(this.#turn_ms / 1000).toFixed(2)} s`]);
     rows.push([t("figureRecoveries"), String(recoveries.length)]);
     byId("figures", HTMLElement).replaceChildren(
       ...rows.flatMap(([label = "", value = ""]) => {

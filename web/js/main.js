@@ -1,5 +1,6 @@
 /* main.js - joins the parts: what the person does goes to the manager, what it tells is shown. */
 
+import { Activation } from "./activation.js";
 import { Meter } from "./audio.js";
 import { keepAwake } from "./awake.js";
 import { Avatar } from "./avatar/avatar.js";
@@ -13,6 +14,7 @@ import { BUZZ, buzz } from "./haptics.js";
 import { applyLang, bindLangSelect, chooseLang, t, translate } from "./i18n.js";
 import { hasWebRtc } from "./manager/compat.js";
 import { WebRTCManager } from "./manager/manager.js";
+import { Music } from "./music.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
 import { roleMac, roleOf } from "./roles.js";
 import { Settings } from "./settings.js";
@@ -49,6 +51,14 @@ const avatar = new Avatar(byId("face", HTMLElement), {
   },
 });
 const details = new Details(manager);
+const music = new Music(({ url, title }) => {
+  captions.card([line(t("musicFailed", { text: title })), anchor(url, t("linkOpen", { host: url.host }))]);
+  showTalk();
+});
+const activation = new Activation((content) => {
+  captions.card(content);
+  showTalk();
+});
 const ui = new Ui({
   start: () => {
     meter.unlock();
@@ -124,7 +134,12 @@ manager.on("state", (detail) => {
   if (detail.state === "FAILED") buzz(BUZZ.trouble);
   show();
 });
-manager.on("turn", () => show());
+manager.on("turn", ({ turn }) => {
+  details.turn(turn);
+  const { mode: way } = manager.getConnectionInfo();
+  music.duck(turn === "SPEAKING" || (turn === "LISTENING" && way === "manual"));
+  show();
+});
 manager.on("notice", ({ notice }) => {
   const key = NOTICES[notice];
   if (key) ui.say("once", key);
@@ -181,11 +196,13 @@ function shown(message) {
       runTool(message, hands);
       break;
     case "music":
-      offerMusic(message);
+      playMusic(message);
       break;
     case "activation":
-      captions.card([line(t("activation")), tag("code", String(message["code"] ?? "")), line(String(message["message"] ?? ""))]);
-      showTalk();
+      activation.show(message);
+      break;
+    case "backend":
+      if (message["state"] === "ready") activation.end("activationDone");
       break;
     case "error":
       ui.say("once", "said", { text: String(message["message"] ?? message["code"] ?? "") });
@@ -199,7 +216,7 @@ function shown(message) {
 const hands = {
   setVolume,
   status,
-  stopMusic: () => false, // music is a link here: nothing of it plays in this page
+  stopMusic: () => music.stop(),
   offerLink: (url) => {
     captions.card([line(t("linkTitle")), anchor(url, t("linkOpen", { host: url.host }))]);
     showTalk();
@@ -240,19 +257,19 @@ async function status() {
 function setVolume(percent) {
   volume = percent;
   manager.setVolume(percent / 100);
+  music.setVolume(percent / 100);
   ui.setVolume(percent);
   savePrefs({ volume });
 }
 
 /** @param {Incoming} message */
-function offerMusic(message) {
+function playMusic(message) {
+  if (message["state"] === "stop") music.stop();
   if (message["state"] !== "start") return;
   try {
-    const url = webAddress(message["url"]);
-    captions.card([line(t("musicTitle", { text: String(message["text"] ?? "") })), anchor(url, t("linkOpen", { host: url.host }))]);
-    showTalk();
+    music.add({ url: webAddress(message["url"]), title: String(message["text"] ?? "") });
   } catch {
-    // No address that a browser may open: nothing to offer.
+    // No address that a browser may open: nothing to play.
   }
 }
 
