@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "gateway/folder.h"
 #include "gateway/gateway.h"
 #include "gateway/http.h"
 #include "gateway/http_read.h"
@@ -339,6 +340,19 @@ static void get_asset(gw_exchange *x, const web_asset *asset) {
   gw_respond(x, same ? 304 : 200, asset->mime, asset->data, same ? 0 : asset->len);
 }
 
+static void get_avatar(gw_exchange *x) {
+  size_t len = 0;
+  const char *mime = NULL;
+  char *bytes = gw_folder_read(x->http->config->avatars, x->path + strlen("/avatar/"), &len, &mime);
+  if (!bytes) {
+    gw_respond_error(x, GW_HTTP_NOT_FOUND, NULL, 0);
+    return;
+  }
+  x->cache = "max-age=600";
+  x->policy = WEB_ASSETS_CSP;
+  gw_respond_owned(x, 200, mime, bytes, len);
+}
+
 /* ---- the table ---- */
 
 static const route routes[] = {
@@ -353,6 +367,7 @@ static const route routes[] = {
     {"/api/socket", GW_GET, TOKEN, NULL, get_socket},
     {"/api/ice", GW_GET, TOKEN, NULL, get_ice},
     {"/api/ice/status", GW_GET, TOKEN, NULL, get_ice_status},
+    {"/avatar/*/*", GW_GET, OPEN, NULL, get_avatar},
     {"/healthz", GW_GET, OPEN, NULL, get_health},
     {"/readyz", GW_GET, OPEN, NULL, get_ready},
     {"/metrics", GW_GET, OPEN, NULL, get_metrics},

@@ -1,6 +1,7 @@
 // The avatar: what it decides without a browser, and what a person sees and does in a real one.
 
 import fs from "node:fs";
+import path from "node:path";
 import { EMOTION_NAMES, REACTIONS } from "../../web/js/avatar/emotions.js";
 import { albumOf, pictureFor } from "../../web/js/avatar/image.js";
 import { Life } from "../../web/js/avatar/life.js";
@@ -331,7 +332,7 @@ const disc = (color) =>
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle cx="4.5" cy="4.5" r="4" fill="${color}"/></svg>`;
 
 /** @param {Ground} ground */
-function pictures({ url, withPage }) {
+function pictures({ url, folder, withPage }) {
   test("avatar: of a list only plain file names count, and every emotion has a picture", () => {
     const list = { renderer: "image", pictures: { neutral: "n.png", sad: "s.svg", happy: "../x.png", cool: "//x/y.png" } };
     const album = albumOf("robot", list);
@@ -350,27 +351,20 @@ function pictures({ url, withPage }) {
 
   test("avatar: a folder of pictures takes the drawing's place; where there is none, the page says so", () =>
     withPage(async (page) => {
-      /** @type {Record<string, [string, string]>} */
-      const files = {
-        "/avatar/robot/avatar.json": [
-          "application/json",
-          JSON.stringify({ renderer: "image", pictures: { neutral: "calm.svg", happy: "glad.svg" } }),
-        ],
-        "/avatar/robot/calm.svg": ["image/svg+xml", disc("gray")],
-        "/avatar/robot/glad.svg": ["image/svg+xml", disc("gold")],
-      };
-      await page.setRequestInterception(true);
-      page.on("request", (request) => {
-        const file = files[new URL(request.url()).pathname];
-        if (file) request.respond({ contentType: file[0], body: file[1] });
-        else request.continue();
-      });
+      const robot = path.join(folder, "avatars", "robot");
+      fs.mkdirSync(robot, { recursive: true });
+      const list = { renderer: "image", pictures: { neutral: "calm.svg", happy: "glad.svg" } };
+      fs.writeFileSync(path.join(robot, "avatar.json"), JSON.stringify(list));
+      fs.writeFileSync(path.join(robot, "calm.svg"), disc("gray"));
+      fs.writeFileSync(path.join(robot, "glad.svg"), disc("gold"));
       const shown = () => page.$eval("#face", (face) => face.querySelector("img.shown")?.getAttribute("src") ?? null);
       await call(page, url(), "manual", "?avatar=robot");
       await until("the calm picture", async () => (await shown()) === "/avatar/robot/calm.svg");
       same(await page.$("#face .figure"), null, "the drawing");
       await feel(page, "loving");
       await until("the glad picture", async () => (await shown()) === "/avatar/robot/glad.svg");
+      const size = () => page.$eval("#face img.shown", (image) => /** @type {HTMLImageElement} */ (image).naturalWidth);
+      check(await until("its pixels", size), "a picture without pixels");
       const box = await page.$eval("#face", (face) => face.getBoundingClientRect().toJSON());
       await page.mouse.click(box.x + box.width / 2, box.y + box.height * 0.9);
       const [sent] = await until("the touch", async () => {

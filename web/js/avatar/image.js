@@ -8,7 +8,7 @@
  *
  * "neutral" is a must; an emotion without a picture takes that of its nearest kin that has one. "areas", optional, are the
  * heights, of the whole picture's, at which the face and the body begin. A picture has no mouth to move: it nods to the
- * sound. Whether there is such a folder is up to whoever serves the page; without it the drawing stays (see openImage). */
+ * sound. The gateway serves such folders from `--avatars FOLDER`; without one the drawing stays. */
 
 import { EMOTION_NAMES } from "./emotions.js";
 import { clamp } from "./svg.js";
