@@ -18,6 +18,7 @@ import { call, nextAnswer, reach, type } from "./talk.js";
  * @typedef {{
  *   chromium:() => Browser, url:() => string, folder:string, screens:string,
  *   withPage:(use:(page:Page) => Promise<void>) => Promise<void>,
+ *   inFirefox:(use:(page:Page) => Promise<void>) => Promise<void>,
  * }} Ground  what the suite lends: a page for one test, a folder to write into, a folder for pictures
  */
 
@@ -384,53 +385,57 @@ function pictures({ url, folder, withPage }) {
 // ---- sound ----
 
 /** @param {Ground} ground */
-function speaks({ url, withPage }) {
-  test("avatar: in a call the mouth follows what is heard, by more than 0.7 and within 80 ms", () =>
-    withPage(async (page) => {
-      await call(page, url());
-      /** @type {Error|null} */
-      let fault = null;
-      // A browser that was not scheduled draws no mouth: on a busy machine it may need another answer.
-      for (let round = 0; round < 4; round++) {
-        await page.evaluate(() => {
-          const lab = /** @type {any} */ (window);
-          lab.opened = [];
-          lab.watching = true;
-          const mouth = /** @type {SVGGeometryElement} */ (document.querySelector("#face .mouth"));
-          // How far the lips are apart in the middle, by what is filled between them.
-          const gap = () => {
-            let n_filled = 0;
-            for (let y = -20; y < 50; y++) if (mouth.isPointInFill(new DOMPoint(0, y))) n_filled++;
-            return n_filled;
-          };
-          const look = () => {
-            if (document.documentElement.dataset["state"] === "speaking") {
-              lab.opened.push({ at: performance.now(), value: gap() });
-            }
-            if (lab.watching) requestAnimationFrame(look);
-          };
-          look();
-        });
-        await type(page, "tell me a joke");
-        await nextAnswer(page, round);
-        await reach(page, ["ready"], 40_000);
-        const { opened, levels } = await page.evaluate(() => {
-          const lab = /** @type {any} */ (window);
-          lab.watching = false;
-          return { opened: lab.opened, levels: lab.probe.levels };
-        });
-        const loud = levels
-          .filter((/** @type {any} */ level) => level.at > opened[0].at - 300 && level.at < opened.at(-1).at + 300)
-          .map((/** @type {any} */ level) => ({ at: level.at - 3, value: 10 ** (level.db / 20) }));
-        try {
-          judge(`${opened.length} frames of an answer`, follow(opened, loud));
-          return;
-        } catch (error) {
-          fault = /** @type {Error} */ (error);
+function speaks({ url, withPage, inFirefox }) {
+  const what = "avatar: in a call the mouth follows what is heard, by more than 0.7 and within 80 ms";
+  test(what, () => withPage((page) => followsSpeech(page, url())));
+  test(`${what}, in Firefox`, () => inFirefox((page) => followsSpeech(page, url())));
+}
+
+/** @param {Page} page @param {string} url */
+async function followsSpeech(page, url) {
+  await call(page, url);
+  /** @type {Error|null} */
+  let fault = null;
+  // A browser that was not scheduled draws no mouth: on a busy machine it may need another answer.
+  for (let round = 0; round < 4; round++) {
+    await page.evaluate(() => {
+      const lab = /** @type {any} */ (window);
+      lab.opened = [];
+      lab.watching = true;
+      const mouth = /** @type {SVGGeometryElement} */ (document.querySelector("#face .mouth"));
+      // How far the lips are apart in the middle, by what is filled between them.
+      const gap = () => {
+        let n_filled = 0;
+        for (let y = -20; y < 50; y++) if (mouth.isPointInFill(new DOMPoint(0, y))) n_filled++;
+        return n_filled;
+      };
+      const look = () => {
+        if (document.documentElement.dataset["state"] === "speaking") {
+          lab.opened.push({ at: performance.now(), value: gap() });
         }
-      }
-      throw fault;
-    }));
+        if (lab.watching) requestAnimationFrame(look);
+      };
+      look();
+    });
+    await type(page, "tell me a joke");
+    await nextAnswer(page, round);
+    await reach(page, ["ready"], 40_000);
+    const { opened, levels } = await page.evaluate(() => {
+      const lab = /** @type {any} */ (window);
+      lab.watching = false;
+      return { opened: lab.opened, levels: lab.probe.levels };
+    });
+    const loud = levels
+      .filter((/** @type {any} */ level) => level.at > opened[0].at - 300 && level.at < opened.at(-1).at + 300)
+      .map((/** @type {any} */ level) => ({ at: level.at - 3, value: 10 ** (level.db / 20) }));
+    try {
+      judge(`${opened.length} frames of an answer`, follow(opened, loud));
+      return;
+    } catch (error) {
+      fault = /** @type {Error} */ (error);
+    }
+  }
+  throw fault;
 }
 
 // ---- rest ----

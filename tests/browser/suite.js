@@ -451,6 +451,7 @@ avatarTests({
   folder,
   screens,
   withPage: (use) => withPage(chromium, use),
+  inFirefox,
 });
 
 // ---- Firefox ----

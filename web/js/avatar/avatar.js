@@ -90,8 +90,7 @@ export class Avatar {
     this.#state = state;
     this.#life.setState(state);
     if (["listening", "idle", "ended"].includes(state)) this.setEmotion("neutral");
-    clearTimeout(this.#fading);
-    if (state === "ready") this.#fading = setTimeout(() => this.setEmotion("neutral"), KEEPS_S * 1000);
+    this.#fade();
     this.#wake();
   }
 
@@ -103,7 +102,14 @@ export class Avatar {
     this.#host.dataset["emotion"] = known;
     this.#life.setEmotion(known);
     this.onEmotion();
+    this.#fade();
     this.#wake();
+  }
+
+  /** When nobody speaks any more an emotion passes. */
+  #fade() {
+    clearTimeout(this.#fading);
+    if (this.#state === "ready") this.#fading = setTimeout(() => this.setEmotion("neutral"), KEEPS_S * 1000);
   }
 
   get emotion() {

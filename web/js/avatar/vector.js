@@ -353,10 +353,10 @@ class Lips {
 function lipsOf(pose, viseme) {
   const talks = ramp(viseme.open, 0, 0.3);
   const open = pose.open + viseme.open * (1 - pose.open * 0.5);
-  const round = clamp(pose.round * (1 - talks * 0.6) + talks * (0.62 - viseme.wide) * 1.1, 0, 1);
+  const round = clamp(pose.round * (1 - talks * 0.6) + talks * (0.6 - viseme.wide) * 1.8, 0, 1);
   const width = mix(pose.width, 0.72 + viseme.wide * 0.5, talks * 0.6);
   const half = 21 * width * (1 - 0.3 * round);
-  const smile = pose.smile * (1 - talks * 0.25);
+  const smile = pose.smile * (1 - talks * (0.2 + 0.5 * round));
   const skew = pose.skew * 7;
   const left = -smile * 6 + skew;
   const right = -smile * 6 - skew;
