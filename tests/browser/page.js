@@ -1,8 +1,12 @@
 // The conversation page beyond the conversation: history and export, the talk key's ways, cards, music, figures, camera.
 
 import http from "node:http";
+import {
+  clampIn, handleIn, isAwayIn, settleIn, sizeIn, startIn,
+} from "../../web/js/preview_place.js";
 import { exportAs } from "../../web/js/transcript.js";
 import { auditInPage } from "./audit.js";
+import { launchChromium, openPage } from "./browsers.js";
 import { Gateway } from "./gateway.js";
 import { check, same, test, until } from "./harness.js";
 import { call, ears, nextAnswer, reach, state, type } from "./talk.js";
@@ -44,6 +48,7 @@ export function testPage(bench) {
   testTalkKey(bench);
   testCards(bench);
   testFigures(bench);
+  testCamera(bench);
 }
 
 /** A gateway that sends back what it is told: so the test says what "the assistant" says, over the real channel.
@@ -327,4 +332,90 @@ function testFigures({ inChromium, gateway, screens }) {
       await page.screenshot({ path: `${screens}/desktop-light-plots.png` });
       check(/\d ms/.test(await page.$eval("[data-plot=rtt] b", (now) => now.textContent ?? "")), "the figure of now");
     }));
+}
+
+test("page: the camera picture's places: start, clamping, the 32 px that come back, what is left of it, its handle", () => {
+  const desk = { width: 1280, height: 800 };
+  const phone = { width: 390, height: 844 };
+  same([sizeIn(desk), sizeIn(phone), sizeIn({ width: 768, height: 9 }).width],
+    [{ width: 240, height: 135 }, { width: 135, height: 240 }, 135], "sizes");
+  same([startIn(desk), startIn(phone)], [{ x: 16, y: 72 }, { x: 239, y: 66 }], "start");
+  const far = [clampIn({ x: -999, y: -5 }, desk), clampIn({ x: 9999, y: 9999 }, desk)];
+  same(far, [{ x: -220, y: 0 }, { x: 1260, y: 665 }], "clamped");
+  const settle = (/** @type {number} */ x) => settleIn({ x, y: 100 }, desk).x;
+  same([settle(-32), settle(-33), settle(1280 - 240 + 32), settle(1280 - 240 + 33)], [16, -220, 1024, 1260], "past the edge");
+  same([settle(519), settle(521)], [16, 1024], "to the nearer side");
+  same([-1, 0, 1258, 1259].map((x) => isAwayIn({ x, y: 0 }, desk)), [true, false, false, true], "away");
+  same([handleIn({ x: -220, y: 100 }, desk), handleIn({ x: 1260, y: 100 }, desk)],
+    [{ x: 6, y: 139.5 }, { x: 1246, y: 139.5 }], "handle");
+});
+
+/** @param {Bench} bench */
+function testCamera({ folder, microphone, gateway, screens }) {
+  test("chromium: page: the camera on, dragged, pushed away, brought back, switched and off: then it is really off", async () => {
+    const browser = await launchChromium(folder, microphone, {
+      args: ["--no-sandbox", "--disable-gpu", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=device-count=2",
+        "--autoplay-policy=no-user-gesture-required"],
+    });
+    try {
+      const page = await openPage(browser, gateway.url);
+      await page.setViewport({ width: 1280, height: 800 });
+      await call(page, gateway.url);
+      const cameras = () =>
+        page.evaluate(() => /** @type {any} */ (window).probe.tracks.flatMap((/** @type {MediaStreamTrack} */ track) =>
+          (track.kind === "video" && track.readyState === "live" ? [track.label] : [])));
+      const box = async () => (await page.$("#preview"))?.boundingBox();
+      const at = async () => {
+        const found = await box();
+        return found && [Math.round(found.x), Math.round(found.y)];
+      };
+      const settled = (/** @type {number[]} */ place) =>
+        until(`the picture at ${place}`, async () => JSON.stringify(await at()) === JSON.stringify(place), 5000);
+      await page.click("#camera-toggle");
+      await settled([16, 72]);
+      const [first] = await cameras();
+      check(first, "a camera is open");
+      await until("a picture", () => page.$eval("#preview video", (/** @type {any} */ video) => video.videoWidth > 0));
+      same(await page.evaluate(auditInPage), [], "names, contrast, sizes");
+      await page.screenshot({ path: `${screens}/desktop-light-preview.png` });
+      const drag = async (/** @type {number} */ dx, /** @type {number} */ dy) => {
+        const { x = 0, y = 0 } = (await box()) ?? {};
+        await page.mouse.move(x + 60, y + 40);
+        await page.mouse.down();
+        await page.mouse.move(x + 60 + dx, y + 40 + dy, { steps: 6 });
+        await page.mouse.up();
+      };
+      await drag(700, 277);
+      await settled([1024, 349]);
+      await drag(16 + 32, 0);
+      await settled([1024, 349]);
+      await drag(16 + 40, 10);
+      await settled([1260, 359]);
+      await page.screenshot({ path: `${screens}/desktop-light-preview-away.png` });
+      const handle = await (await page.$("#preview-handle"))?.boundingBox();
+      same(handle && [handle.x, handle.width, handle.height], [1246, 28, 56], "the handle");
+      await page.setViewport({ width: 1000, height: 700 });
+      await settled([980, 359]);
+      await page.click("#preview-handle");
+      await settled([744, 359]);
+      await page.keyboard.press("ArrowLeft");
+      await settled([16, 359]);
+      await page.click("#camera-switch");
+      await until("the other camera", async () => {
+        const now = await cameras();
+        return now.length === 1 && now[0] !== first;
+      });
+      await type(page, "take a photo");
+      await page.waitForSelector("#camera[open]");
+      same((await cameras()).length, 1, "the photo is of the picture that is on");
+      await page.waitForSelector(".card canvas");
+      same((await cameras()).length, 1, "which stays on");
+      await page.click("#camera-toggle");
+      await until("the camera off", async () => (await cameras()).length === 0);
+      same(await page.$eval("#preview", (element) => /** @type {any} */ (element).hidden), true, "no picture");
+      same(page.faults, [], "console errors");
+    } finally {
+      await browser.close();
+    }
+  });
 }

@@ -17,16 +17,17 @@ export class Camera {
     this.#count = /** @type {HTMLElement} */ (dialog.querySelector("output"));
   }
 
-  /** @returns {Promise<{blob:Blob, width:number, height:number, canvas:HTMLCanvasElement}>} */
-  async take() {
+  /** @param {MediaStream|null} running a picture that is on already; it stays on
+   * @returns {Promise<{blob:Blob, width:number, height:number, canvas:HTMLCanvasElement}>} */
+  async take(running) {
     if (this.#busy) throw new Error("a picture is already being taken");
     if (!navigator.mediaDevices) throw new Error("no camera on an insecure page");
     this.#busy = true;
     /** @type {MediaStream|null} */
     let stream = null;
     try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: LONGEST_SIDE } } });
-      await this.#show(stream);
+      if (!running) stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: LONGEST_SIDE } } });
+      await this.#show(/** @type {MediaStream} */ (running ?? stream));
       return await this.#still();
     } finally {
       for (const track of stream?.getTracks() ?? []) track.stop();

@@ -310,6 +310,18 @@ const TABLE = {
   photoTitle: ["Picture sent to the assistant", "照片已发送给助手", "Ảnh đã gửi cho trợ lý"],
   activation: ["Activation code", "激活码", "Mã kích hoạt"],
   camera: ["The assistant asked for a picture", "助手请求拍照", "Trợ lý muốn chụp ảnh"],
+  cameraOn: ["Turn the camera on", "打开摄像头", "Bật máy ảnh"],
+  cameraOff: ["Turn the camera off", "关闭摄像头", "Tắt máy ảnh"],
+  cameraSwitch: ["Other camera", "切换摄像头", "Đổi máy ảnh"],
+  cameraBack: ["Show the camera picture", "显示摄像头画面", "Hiện hình máy ảnh"],
+  cameraMine: ["Your camera, seen only by you. Arrow keys move it.", "您的摄像头画面，仅自己可见。方向键可移动。", "Máy ảnh của bạn, chỉ bạn thấy. Phím mũi tên để di chuyển."],
+  cameraDenied: [
+    "The camera is not allowed. Press the lock beside the address and allow it.",
+    "摄像头未获许可。请点地址栏旁的锁形图标并允许。",
+    "Máy ảnh chưa được phép. Nhấn ổ khoá cạnh địa chỉ và cho phép.",
+  ],
+  cameraNone: ["No camera was found. Plug one in and try again.", "未找到摄像头。请接好后重试。", "Không thấy máy ảnh. Hãy cắm vào rồi thử lại."],
+  cameraBusy: ["Another program holds the camera. Close it and try again.", "摄像头被其他程序占用。请关闭后重试。", "Chương trình khác đang dùng máy ảnh. Hãy đóng nó rồi thử lại."],
   cancel: ["Cancel", "取消", "Huỷ"],
   // notices
   insecure: [

@@ -16,6 +16,7 @@ import { hasWebRtc } from "./manager/compat.js";
 import { WebRTCManager } from "./manager/manager.js";
 import { Music } from "./music.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
+import { Preview } from "./preview.js";
 import { roleMac, roleOf } from "./roles.js";
 import { Settings } from "./settings.js";
 import { runTool, webAddress } from "./tools.js";
@@ -51,6 +52,7 @@ const avatar = new Avatar(byId("face", HTMLElement), {
   },
 });
 const details = new Details(manager);
+const preview = new Preview((key) => ui.say("once", key));
 const music = new Music(({ url, title }) => {
   captions.card([line(t("musicFailed", { text: title })), anchor(url, t("linkOpen", { host: url.host }))]);
   showTalk();
@@ -222,7 +224,7 @@ const hands = {
     showTalk();
   },
   takePhoto: async () => {
-    const photo = await camera.take();
+    const photo = await camera.take(preview.stream);
     const copy = photo.canvas;
     copy.setAttribute("role", "img");
     copy.setAttribute("aria-label", t("photoTitle"));
@@ -356,6 +358,8 @@ bindLangSelect(byId("lang", HTMLSelectElement), (lang) => {
   savePrefs({ lang });
   ui.relabel();
   details.refresh();
+  music.relabel();
+  preview.relabel();
   nameAvatar();
 });
 document.addEventListener("pointerdown", () => {
