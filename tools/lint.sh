@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that judges the text of the program without running it. `tools/lint.sh [CHECK...]` runs some only:
-# format tidy names floors purity clang-tidy shell javascript. Ends with "N passed, N failed".
+# format tidy names preload floors purity clang-tidy shell javascript. Ends with "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 2
 
@@ -14,6 +14,7 @@ lint_format() {
 }
 lint_tidy() { tools/tidy.py; }
 lint_names() { tools/names.py --check; }
+lint_preload() { tools/preload.py --check; }
 lint_floors() { tools/floors.py; }
 lint_purity() { tools/purity.sh; }
 lint_clang_tidy() {
@@ -53,7 +54,7 @@ lint_javascript() {
   fi
 }
 
-[ $# -gt 0 ] || set -- format tidy names floors purity clang-tidy shell javascript
+[ $# -gt 0 ] || set -- format tidy names preload floors purity clang-tidy shell javascript
 for check in "$@"; do
   declare -F "lint_${check//-/_}" >/dev/null || { echo "no such check: $check"; exit 2; }
   if "lint_${check//-/_}"; then

@@ -159,18 +159,14 @@ export const PAGE_FAULTS = [
     kept: true,
     // As tried with Chromium 156 and Firefox 153. No browser keeps a page with an open connection or a live track, and
     // Chromium none that has ever asked for a microphone ("audio-capture" in notRestoredReasons; its pagehide then says
-    // so: not persisted, and the page hangs up). Else it is soon enough for Chromium to close everything in `pagehide`;
-    // close() however ends the receivers' tracks only later ("mediastream"), so they are stopped. Firefox has decided by
+    // so: not persisted, and the page hangs up). Else it is soon enough for Chromium to close everything in `pagehide`,
+    // the receivers' tracks by themselves ("mediastream": close() ends them only later). Firefox has decided by
     // then, and in beforeunload, visibilitychange and the Navigation API's navigate as well: there the page is told a
     // moment before. All else is real: the way out, the stay and the return.
     dress: async ({ page, kind }) => {
       if (kind === "firefox") return;
       await page.evaluateOnNewDocument(() => {
         navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("none", "NotFoundError"));
-        addEventListener("pagehide", () => {
-          const peers = /** @type {RTCPeerConnection[]} */ (/** @type {any} */ (window).probe.peers);
-          for (const receiver of peers.flatMap((peer) => peer.getReceivers())) receiver.track.stop();
-        });
       });
     },
     inject: async (stage) => {

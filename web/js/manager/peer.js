@@ -446,6 +446,8 @@ export class Peer {
 
   #shut() {
     this.#channel?.close();
+    // close() ends them only later, and Chromium keeps no page in its back-forward cache while a track lives.
+    for (const receiver of this.#pc?.getReceivers() ?? []) receiver.track.stop();
     for (const release of this.#held.splice(0)) release();
     this.#channel = null;
     this.#pc = null;
