@@ -294,7 +294,6 @@ const TABLE = {
   // cards
   linkTitle: ["The assistant suggests a page", "助手推荐了一个网页", "Trợ lý gợi ý một trang"],
   linkOpen: ["Open {host}", "打开 {host}", "Mở {host}"],
-  musicTitle: ["Music: {text}", "音乐：{text}", "Nhạc: {text}"],
   musicMore: ["{n} more", "还有 {n} 首", "còn {n} bài"],
   music: ["Music", "音乐", "Nhạc"],
   musicPlay: ["Play", "播放", "Phát"],
