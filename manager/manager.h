@@ -46,7 +46,7 @@ typedef struct mgr_settings {
   uint32_t answer_ms, path_ms, secure_ms, channel_ms;
   uint32_t trickle_ms; /* candidates come in bunches; one request carries a bunch */
   /* trouble */
-  uint32_t ping_ms, ping_idle_ms; /* while somebody speaks or listens; otherwise */
+  uint32_t ping_ms, ping_idle_ms; /* in a call on a page that is seen; otherwise, and on a narrow path */
   uint32_t ping_timeout_ms;       /* or four round trips, if that is longer */
   uint32_t restart_ms;            /* one ICE restart; after two comes the next rung */
   uint32_t stuck_ms;              /* the path lives, the channel is silent: a new connection */

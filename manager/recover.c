@@ -10,8 +10,9 @@
 #define TROUBLE_PING_US MGR_MS(250) /* the first answer on a new path shall not wait for the next ping */
 #define TROUBLE_SAMPLE_US MGR_MS(150)
 #define PROOF_US MGR_MS(1000) /* and two round trips: SCTP's retransmission timer may have grown to seconds */
-#define QUIET_US MGR_S(5)     /* between restarts because the network changed */
-#define AGAIN_US MGR_S(1)     /* an attempt younger than this is not begun anew when the network changes */
+#define N_PROBES 3 /* pings at once: reports of three later ones make SCTP repeat the lost (RFC 9260 7.2.4) */
+#define QUIET_US MGR_S(5) /* between restarts because the network changed */
+#define AGAIN_US MGR_S(1) /* an attempt younger than this is not begun anew when the network changes */
 
 static bool is_in_trouble(const mgr_manager *m) { return m->trouble_at != MGR_NEVER; }
 
@@ -140,6 +141,11 @@ void mgr_recover_fail(mgr_manager *m, mgr_reason reason) {
   mgr_core_release_microphone(m);
 }
 
+static void ping(mgr_manager *m) {
+  mgr_alive_pinged(&m->alive, m->now);
+  mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_PING, .link = m->link.number});
+}
+
 void mgr_recover_heard(mgr_manager *m, bool over_channel) {
   if (m->step == MGR_STEP_UP) {
     if (over_channel) m->proof_until = MGR_NEVER;
@@ -151,15 +157,11 @@ void mgr_recover_heard(mgr_manager *m, bool over_channel) {
   mgr_recover_done(m);
   if (over_channel) return;
   mgr_alive_path_is_back(&m->alive, m->now);
+  for (int i = 0; i < N_PROBES; i++) ping(m);
   m->proof_until = m->now + PROOF_US + (mgr_time)(m->alive.rtt_ms * 2000);
 }
 
 /* ---- the world changed ---- */
-
-static void ping(mgr_manager *m) {
-  mgr_alive_pinged(&m->alive, m->now);
-  mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_PING, .link = m->link.number});
-}
 
 void mgr_recover_try(mgr_manager *m) {
   m->rung = choose_rung(m);
@@ -218,7 +220,7 @@ static bool is_watching(const mgr_manager *m) {
 static mgr_time ping_interval(const mgr_manager *m) {
   if (m->step != MGR_STEP_UP) return TROUBLE_PING_US;
   bool is_narrow = (m->quality.issues & MGR_ISSUE_LOW_BANDWIDTH) != 0;
-  bool is_busy = m->turn.state != MGR_TURN_NONE && m->visible && !is_narrow;
+  bool is_busy = m->wanted && m->visible && !is_narrow;
   return MGR_MS(is_busy ? m->settings.ping_ms : m->settings.ping_idle_ms);
 }
 

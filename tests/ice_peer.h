@@ -91,6 +91,7 @@ typedef struct peer_request {
   bool use_candidate, controlling, controlled, unknown_attribute, wrong_key, no_integrity;
   uint64_t tie_breaker;
   const char *username; /* NULL: the right one */
+  bool previous;        /* the agent's password from before its restart */
 } peer_request;
 
 static inline wr_ice_input peer_send(peer *p, peer_request request) {
@@ -107,7 +108,7 @@ static inline wr_ice_input peer_send(peer *p, peer_request request) {
   if (request.controlled) wr_stun_write_u64(&w, WR_STUN_ICE_CONTROLLED, request.tie_breaker);
   if (request.use_candidate) wr_stun_write_flag(&w, WR_STUN_USE_CANDIDATE);
   if (request.unknown_attribute) wr_stun_write_bytes(&w, (wr_stun_attribute)0x7abc, WR_BYTES_LITERAL("?"));
-  const char *pwd = request.wrong_key ? "wrong" : wr_ice_local_pwd(p->ice);
+  const char *pwd = request.wrong_key ? "wrong" : p->ice->session[request.previous].local_pwd;
   size_t len = wr_stun_end(&w, p->ice->crypto, wr_bytes_of(pwd, request.no_integrity ? 0 : strlen(pwd)));
   wr_path path = {p->own[request.to], peer_addr(request.from)};
   wr_ice_input input = wr_ice_recv(p->ice, &path, wr_bytes_of(out, len), p->now);

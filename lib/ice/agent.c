@@ -239,6 +239,7 @@ wr_err wr_ice_set_remote(wr_ice *ice, const char *ufrag, const char *pwd, bool r
   /* RFC 8445 6.1.1: a full agent controls a lite one. */
   if (!ice->lite && remote_lite) wr_ice_set_role(ice, true);
   ice->began_at = ice->next_new_at = now;
+  wr_ice_take_early(ice, now);
   wr_ice_refresh_state(ice, now);
   return WR_OK;
 }

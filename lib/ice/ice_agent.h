@@ -16,7 +16,10 @@
   10000 /* least time between two checks of one pair, however many checks the peer sends \
          */
 #define WR_ICE_NEVER_SENT (INT64_MIN / 2)
-#define WR_ICE_LINGER_US 5000000 /* how long old credentials are honoured after a restart has found its pair */
+#define WR_ICE_MAX_EARLY 4
+#define WR_ICE_EARLY_UFRAG_MAX 32 /* browsers use 4 to 8; a check under a longer name is only answered */
+#define WR_ICE_EARLY_US 30000000  /* how long one is remembered */
+#define WR_ICE_LINGER_US 5000000  /* how long old credentials are honoured after a restart has found its pair */
 
 /* Credentials of one ICE session, that is of the time between two restarts. */
 typedef struct wr_ice_session {
@@ -25,6 +28,16 @@ typedef struct wr_ice_session {
   bool has_remote, remote_lite, remote_ended;
   bool local_is_old; /* begun by the peer; our own half is still the previous one's */
 } wr_ice_session;
+
+/* A check under a name of the peer that we do not know yet: it has restarted ICE and its description is on the way.
+ * It was answered, so the peer may send over that path from now on. */
+typedef struct wr_ice_early {
+  wr_path path;
+  wr_time heard_at;
+  uint32_t priority; /* 0: the check said none */
+  bool used, use_candidate;
+  char remote_ufrag[WR_ICE_EARLY_UFRAG_MAX + 1];
+} wr_ice_early;
 
 /* A response to be sent. */
 typedef struct wr_ice_answer {
@@ -60,6 +73,7 @@ struct wr_ice {
   wr_time recheck_at;                   /* of all other pairs while the selected one is shaky */
   uint32_t n_unverified;                /* see WR_ICE_MAX_UNVERIFIED */
 
+  wr_ice_early early[WR_ICE_MAX_EARLY];
   wr_ice_answer answer[WR_ICE_MAX_ANSWERS];
   uint8_t n_answers;
   wr_ice_stats stats;
@@ -78,6 +92,10 @@ bool wr_ice_is_path_of(const wr_ice *ice, const wr_ice_pair *pair, const wr_path
 /* Slot for a peer-reflexive remote candidate; gives up the one unheard for longest if the table is full. -1: none.
  */
 int wr_ice_add_reflexive(wr_ice *ice, const wr_addr *addr, uint32_t priority, wr_time now);
+
+/* input.c */
+/* The remote description is known: checks that came before it count now. */
+void wr_ice_take_early(wr_ice *ice, wr_time now);
 
 /* select.c */
 void wr_ice_consider_answer(wr_ice *ice, size_t pair, bool used_candidate, wr_time now);

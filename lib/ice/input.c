@@ -9,12 +9,13 @@
 
 /* ---- requests ---- */
 
-/* Which session USERNAME "ours:theirs" belongs to; -1: none. */
-static int session_of(const wr_ice *ice, wr_bytes username) {
+/* Which session USERNAME "ours:theirs" belongs to, by our name; -1: none. */
+static int session_of(const wr_ice *ice, wr_bytes username, wr_bytes *their_name) {
   const uint8_t *colon = username.len ? memchr(username.data, ':', username.len) : NULL;
   if (!colon) return -1;
   wr_bytes ours = wr_bytes_of(username.data, (size_t)(colon - username.data));
   wr_bytes theirs = wr_bytes_of(colon + 1, username.len - ours.len - 1);
+  *their_name = theirs;
   bool matches[2], theirs_match[2];
   for (int i = 0; i < 2; i++) {
     const wr_ice_session *s = &ice->session[i];
@@ -51,11 +52,10 @@ static bool settle_role(wr_ice *ice, const wr_stun *stun) {
 }
 
 /* The pair a check of the peer came over, made if it is new (RFC 8445 7.3.1.3, 7.3.1.4). -1: none. */
-static int pair_of_request(wr_ice *ice, const wr_path *path, const wr_stun *stun, bool *is_new, wr_time now) {
+static int pair_of_request(wr_ice *ice, const wr_path *path, uint32_t priority, bool *is_new, wr_time now) {
   int local = wr_ice_locals_find(&ice->locals, &path->local, path->remote.family);
   if (local < 0) return -1;
-  uint32_t priority =
-      stun->has_priority ? stun->priority : wr_ice_locals_reflexive_priority(&ice->locals, (size_t)local);
+  if (!priority) priority = wr_ice_locals_reflexive_priority(&ice->locals, (size_t)local);
   int remote = wr_ice_add_reflexive(ice, &path->remote, priority, now);
   if (remote < 0) return -1;
   int found = wr_ice_pairs_find(&ice->pairs, (size_t)local, (size_t)remote, false);
@@ -86,8 +86,57 @@ static void note_previous(wr_ice *ice, const wr_path *path, const wr_stun *stun,
     wr_ice_consider_request(ice, (size_t)ice->selected, stun->use_candidate, false, 0, now);
 }
 
+/* A check of the current session. |priority| 0: it said none. */
+static void take_check(wr_ice *ice, const wr_path *path, uint32_t priority, bool use_candidate, wr_time now) {
+  bool is_new = false;
+  int i = pair_of_request(ice, path, priority, &is_new, now);
+  if (i < 0) return;
+  wr_ice_pair *p = &ice->pairs.slot[i];
+  if (ice->lite) { /* RFC 8445 7.3.2: no checks of its own; what the peer could send over is good */
+    p->valid = true;
+    p->state = WR_ICE_PAIR_SUCCEEDED;
+    p->answered_at = now;
+  } else {
+    trigger_check(ice, (size_t)i, now);
+  }
+  wr_ice_consider_request(ice, (size_t)i, use_candidate, is_new, priority, now);
+}
+
+static bool is_their_name(const wr_ice *ice, wr_bytes name) {
+  const wr_ice_session *s = &ice->session[0];
+  return s->has_remote && wr_bytes_equal(name, wr_bytes_of(s->remote_ufrag, strlen(s->remote_ufrag)));
+}
+
+static void remember_early(wr_ice *ice, const wr_path *path, wr_bytes name, const wr_stun *stun, wr_time now) {
+  if (name.len > WR_ICE_EARLY_UFRAG_MAX) return;
+  wr_ice_early *slot = &ice->early[0];
+  for (size_t i = 0; i < WR_ICE_MAX_EARLY; i++) {
+    wr_ice_early *e = &ice->early[i];
+    bool is_same = e->used && wr_addr_equal(&e->path.remote, &path->remote);
+    if (is_same || !e->used || (slot->used && e->heard_at < slot->heard_at)) slot = e;
+    if (is_same) break;
+  }
+  *slot = (wr_ice_early){.path = *path,
+                         .heard_at = now,
+                         .priority = stun->has_priority ? stun->priority : 0,
+                         .used = true,
+                         .use_candidate = stun->use_candidate};
+  memcpy(slot->remote_ufrag, name.data, name.len);
+}
+
+void wr_ice_take_early(wr_ice *ice, wr_time now) {
+  for (size_t i = 0; i < WR_ICE_MAX_EARLY; i++) {
+    wr_ice_early *e = &ice->early[i];
+    bool is_due = e->used && now - e->heard_at <= WR_ICE_EARLY_US &&
+                  is_their_name(ice, wr_bytes_of(e->remote_ufrag, strlen(e->remote_ufrag)));
+    if (is_due) take_check(ice, &e->path, e->priority, e->use_candidate, now);
+    if (is_due) e->used = false;
+  }
+}
+
 static wr_ice_input recv_request(wr_ice *ice, const wr_path *path, const wr_stun *stun, wr_time now) {
-  int session = session_of(ice, stun->username);
+  wr_bytes their_name = {0};
+  int session = session_of(ice, stun->username, &their_name);
   if (session < 0) return WR_ICE_INPUT_UNKNOWN_USER;
   const char *pwd = ice->session[session].local_pwd;
   if (!wr_stun_verify(stun, ice->crypto, wr_bytes_of(pwd, strlen(pwd)))) return WR_ICE_INPUT_BAD_INTEGRITY;
@@ -102,23 +151,14 @@ static wr_ice_input recv_request(wr_ice *ice, const wr_path *path, const wr_stun
     return WR_ICE_INPUT_CONSUMED;
   }
   answer(ice, path, stun, session, 0);
-  if (session == 1) {
+  /* A peer that has restarted goes on under our old name where our new one has not reached it. */
+  bool is_theirs = is_their_name(ice, their_name);
+  if (is_theirs || (session == 0 && !ice->session[0].has_remote))
+    take_check(ice, path, stun->has_priority ? stun->priority : 0, stun->use_candidate, now);
+  else if (session == 0)
+    remember_early(ice, path, their_name, stun, now);
+  else
     note_previous(ice, path, stun, now);
-    return WR_ICE_INPUT_CONSUMED;
-  }
-  bool is_new = false;
-  int i = pair_of_request(ice, path, stun, &is_new, now);
-  if (i < 0) return WR_ICE_INPUT_CONSUMED;
-  wr_ice_pair *p = &ice->pairs.slot[i];
-  if (ice->lite) { /* RFC 8445 7.3.2: no checks of its own; what the peer could send over is good */
-    p->valid = true;
-    p->state = WR_ICE_PAIR_SUCCEEDED;
-    p->answered_at = now;
-  } else {
-    trigger_check(ice, (size_t)i, now);
-  }
-  uint32_t priority = stun->has_priority ? stun->priority : 0;
-  wr_ice_consider_request(ice, (size_t)i, stun->use_candidate, is_new, priority, now);
   return WR_ICE_INPUT_CONSUMED;
 }
 

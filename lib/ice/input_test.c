@@ -1,4 +1,6 @@
 /* Requests and answers as an honest, a wrong and a hostile peer sends them. */
+#include <stdio.h>
+
 #include "ice_peer.h"
 
 static peer p;
@@ -47,6 +49,29 @@ TEST(ice_early_request_is_answered_and_checked_when_credentials_come) {
   peer_drain(&p);
   CHECK(peer_check_to(&p, 9) != NULL);
   CHECK_EQ(wr_ice_get_state(p.ice), WR_ICE_CHECKING);
+}
+
+/* A peer that restarts goes on with a new socket, under its new name and our old one, until our answer reaches it.
+ */
+TEST(ice_checks_of_a_peer_that_has_restarted_count_when_its_offer_comes) {
+  char name[64];
+  peer_init(&p, false, false, 1, true);
+  snprintf(name, sizeof name, "%s:fresh", wr_ice_local_ufrag(p.ice));
+  CHECK_EQ(peer_send(&p, (peer_request){.from = 1, .controlling = true}), WR_ICE_INPUT_CONSUMED);
+  CHECK_EQ(peer_send(&p, (peer_request){.from = 9, .controlling = true, .username = name}), WR_ICE_INPUT_CONSUMED);
+  CHECK_EQ(p.sent[p.n_sent - 1].stun.class_, WR_STUN_SUCCESS);
+  CHECK(peer_check_to(&p, 9) == NULL); /* under which password? */
+  p.now += WR_S(2);
+  wr_ice_restart(p.ice, p.now);
+  CHECK_EQ(wr_ice_set_remote(p.ice, "fresh", PEER_PWD, false, p.now), WR_OK);
+  peer_drain(&p);
+  CHECK(peer_check_to(&p, 9) != NULL);
+  wr_addr from = peer_addr(9);
+  CHECK(wr_ice_is_valid_path(p.ice, &(wr_path){p.own[0], from})); /* it was told so: its data comes from there */
+  p.now += WR_S(1);                                               /* our answer is still on its way */
+  peer_request late = {.from = 7, .controlling = true, .username = name, .previous = true};
+  CHECK_EQ(peer_send(&p, late), WR_ICE_INPUT_CONSUMED);
+  CHECK(peer_check_to(&p, 7) != NULL);
 }
 
 TEST(ice_unknown_required_attribute_is_refused_by_name) {
