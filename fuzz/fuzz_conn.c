@@ -49,7 +49,10 @@ static void pass(input *in, wr_conn *to, const wr_addr *here, const wr_addr *the
   if (fate >= 250) return; /* lost */
   if (fate >= 240) bytes[next(in) % len] ^= next(in);
   if (fate >= 235 && fate < 240) len = next(in) % (len + 1);
-  if (fate >= 230 && fate < 235) path.remote.port ^= 1;
+  if (fate >= 230 && fate < 235) {
+    path.remote.port ^= 1;
+    if (wr_conn_may_be_of(to, wr_bytes_of(bytes, len), now)) wr_conn_ask_at(to, &path, now);
+  }
   uint8_t copy[WR_CONN_MTU];
   memcpy(copy, bytes, len);
   (void)wr_conn_recv(to, &path, (wr_span){bytes, len}, now);

@@ -463,6 +463,11 @@ void gw_session_recv(gw_session *s, const wr_path *path, wr_span datagram, wr_ti
   gw_session_settle(s, now);
 }
 
+void gw_session_ask_at(gw_session *s, const wr_path *path, wr_time now) {
+  if (s->conn) wr_conn_ask_at(s->conn, path, now);
+  gw_session_settle(s, now);
+}
+
 void gw_session_tick(gw_session *s, wr_time now) {
   if (now >= s->state_until) {
     gw_session_close(s, s->state == GW_SESSION_LOST ? GW_END_LOST : GW_END_CONNECT_TIMEOUT, now);

@@ -127,6 +127,8 @@ void gw_session_reoffer(gw_session *session, const gw_request *request, wr_time 
 void gw_session_fragment(gw_session *session, const gw_request *request, wr_time now);
 void gw_session_candidates(gw_session *session, const gw_request *request, bool last, wr_time now);
 void gw_session_recv(gw_session *session, const wr_path *path, wr_span datagram, wr_time now);
+/* Something from |path| seems to be this caller's: it is asked there. */
+void gw_session_ask_at(gw_session *session, const wr_path *path, wr_time now);
 void gw_session_tick(gw_session *session, wr_time now);
 /* Says goodbye to the peer and the backend and empties the slot. */
 void gw_session_close(gw_session *session, gw_counter end, wr_time now);

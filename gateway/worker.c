@@ -20,7 +20,9 @@
 #define MAILBOX_CELLS 1024
 #define PAGE 4096
 #define ROUTES_PER_SLOT 4 /* remote candidates of a session, roughly */
-#define ROUNDS_MAX 8      /* batches taken before other work has its turn */
+#define ROAM_PERIOD_US 100000
+#define ROAMS_MAX 16 /* unknown addresses looked at in that time */
+#define ROUNDS_MAX 8 /* batches taken before other work has its turn */
 
 wr_time gw_now(void) {
   struct timespec t;
@@ -187,6 +189,29 @@ static void follow(gw_worker *w, uint64_t to, bool from_peer, const wr_path *pat
     forward(w, owner, path, datagram);
 }
 
+/* Whose it seems to be is asked, by a check to that address; the datagram itself is lost, its sender repeats it.
+ * What no caller of ours might have sent is shown to the other workers, once. Strangers can make guesses come true,
+ * hence the limit: they are no more than a few checks a second to an address. */
+static void roam(gw_worker *w, bool from_peer, const wr_path *path, wr_span datagram, wr_time now) {
+  if (now - w->roam_at >= ROAM_PERIOD_US) w->roam_at = now, w->n_roams = 0;
+  gw_session *found = NULL;
+  bool may = w->n_roams < ROAMS_MAX;
+  for (uint32_t i = 0; may && i < w->n_used && !found; i++) {
+    gw_session *s = gw_worker_session(w, i);
+    if (s && s->conn && wr_conn_may_be_of(s->conn, wr_span_bytes(datagram), now)) found = s;
+  }
+  if (found || !may || from_peer || w->settings.n_workers == 1) {
+    if (found) w->n_roams++;
+    if (found) count(w, GW_ROAMED);
+    deliver(w, found, path, datagram, now);
+    if (found) gw_session_ask_at(found, path, now);
+    return;
+  }
+  w->n_roams++;
+  for (uint16_t i = 0; i < w->settings.n_workers; i++)
+    if (i != w->settings.index) forward(w, i, path, datagram);
+}
+
 /* Not from an address that has proved itself: a STUN request says whose it is; an answer to one of ours comes from
  * where we sent it. Anybody can name a session; that is remembered apart, so that it can crowd out nothing else. */
 static void route(gw_worker *w, bool from_peer, const wr_path *path, wr_span datagram, wr_time now) {
@@ -201,7 +226,7 @@ static void route(gw_worker *w, bool from_peer, const wr_path *path, wr_span dat
   } else if (gw_map_get(&w->named, &key, &to) || gw_map_get(&w->routes, &key, &to)) {
     follow(w, to, from_peer, path, datagram, now);
   } else {
-    deliver(w, NULL, path, datagram, now);
+    roam(w, from_peer, path, datagram, now);
   }
 }
 

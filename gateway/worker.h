@@ -53,7 +53,9 @@ typedef struct gw_worker {
   uint8_t *message_buffer;
   wr_sdp *scratch;
   _Atomic uint32_t n_sessions; /* read by the HTTP thread to choose the emptiest */
-  uint64_t woken;              /* bit mask of workers to announce forwarded datagrams to */
+  wr_time roam_at;             /* of the period in which |n_roams| unknown addresses were looked at */
+  uint32_t n_roams;
+  uint64_t woken; /* bit mask of workers to announce forwarded datagrams to */
   bool draining, stopped, said_drained;
   wr_time drain_until;
   char drain_deadline[24]; /* the same as ISO time */

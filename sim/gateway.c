@@ -186,10 +186,25 @@ static session *find(sim_gateway *g, const wr_addr *remote, wr_bytes datagram) {
   return NULL;
 }
 
+/* As gateway/worker.c: data from an address of nobody's. */
+static void ask_whose(sim_gateway *g, const wr_path *path, wr_bytes datagram) {
+  wr_time now = sim_net_now(g->net);
+  for (int i = 0; i < SIM_GATEWAY_SESSIONS; i++) {
+    session *s = &g->session[i];
+    if (!s->conn || !wr_conn_may_be_of(s->conn, datagram, now)) continue;
+    learn(s, &path->remote); /* the answer comes from there */
+    wr_conn_ask_at(s->conn, path, now);
+    sim_gateway_settle(g, s);
+  }
+}
+
 static void take(sim_gateway *g, const wr_path *path, wr_span bytes) {
   if (g->ignores_dtls && bytes.len && bytes.data[0] >= 20 && bytes.data[0] <= 63) return;
   session *s = find(g, &path->remote, wr_span_bytes(bytes));
-  if (!s) return;
+  if (!s) {
+    ask_whose(g, path, wr_span_bytes(bytes));
+    return;
+  }
   if (wr_conn_recv(s->conn, path, bytes, sim_net_now(g->net))) learn(s, &path->remote);
   sim_gateway_settle(g, s);
 }

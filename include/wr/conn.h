@@ -152,6 +152,13 @@ const char *wr_conn_local_ufrag(const wr_conn *conn);
  * the conn (or, by its prefix, the worker) of a peer it has not heard before. Borrowed from |datagram|. */
 wr_bytes wr_conn_peek_ufrag(wr_bytes datagram);
 
+/* For data from an address that is nobody's: whether it may be of this conn's peer, to whom its network has given
+ * another address. Told by what stands in the clear (SSRC and sequence number, DTLS record number) and by the
+ * peer's silence at its old address. A hint, not a proof: ask there. */
+bool wr_conn_may_be_of(const wr_conn *conn, wr_bytes datagram, wr_time now);
+/* [mutates] Asks the peer at |path| by an ICE check whether it is there; its answer moves the conn. Bounded. */
+void wr_conn_ask_at(wr_conn *conn, const wr_path *path, wr_time now);
+
 /* ---- the engine ---- */
 /* [mutates] |datagram| is decrypted in place. Hostile input is not an error: it is counted in wr_conn_stats.drop.
  * Returns true if the datagram proved to come from the peer (authenticated STUN, DTLS or SRTP): the caller may then

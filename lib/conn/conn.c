@@ -176,6 +176,7 @@ static void feed_sctp(wr_conn *conn, wr_time now) {
   uint8_t record[RECORD_BYTES];
   size_t len;
   while ((len = wr_dtls_read(&conn->dtls, record, sizeof record)) > 0) {
+    wr_roam_record_read(&conn->roam);
     if (conn->sctp) wr_sctp_recv(conn->sctp, wr_bytes_of(record, len), now);
   }
 }
@@ -247,12 +248,13 @@ static bool recv_dtls(wr_conn *conn, bool valid_path, wr_bytes datagram, wr_time
     return false;
   }
   conn->stats.consumed++;
+  wr_roam_record_in(&conn->roam, datagram);
   wr_dtls_recv(&conn->dtls, datagram, now);
   wr_conn_progress(conn, now);
   return valid_path;
 }
 
-bool wr_conn_recv(wr_conn *conn, const wr_path *path, wr_span datagram, wr_time now) {
+static bool take(wr_conn *conn, const wr_path *path, wr_span datagram, wr_time now) {
   conn->stats.datagrams_in++;
   conn->stats.bytes_in += datagram.len;
   if (conn->state == WR_CONN_CLOSED || datagram.len == 0) {
@@ -272,6 +274,23 @@ bool wr_conn_recv(wr_conn *conn, const wr_path *path, wr_span datagram, wr_time 
     return false;
   }
   return wr_media_recv(conn, datagram, now);
+}
+
+bool wr_conn_recv(wr_conn *conn, const wr_path *path, wr_span datagram, wr_time now) {
+  bool proved = take(conn, path, datagram, now);
+  if (proved) conn->roam.heard_at = now;
+  return proved;
+}
+
+bool wr_conn_may_be_of(const wr_conn *conn, wr_bytes datagram, wr_time now) {
+  const wr_rtp_source_stats *source = &conn->media.source;
+  if (conn->state != WR_CONN_CONNECTED && conn->state != WR_CONN_DISCONNECTED) return false;
+  return wr_roam_may_continue(&conn->roam, datagram, source->started, source->ssrc, source->highest_seq, now);
+}
+
+void wr_conn_ask_at(wr_conn *conn, const wr_path *path, wr_time now) {
+  if (conn->state == WR_CONN_CLOSED || !conn->ice) return;
+  wr_ice_ask_at(conn->ice, path, now);
 }
 
 wr_bytes wr_conn_peek_ufrag(wr_bytes datagram) { return wr_stun_peek_local_ufrag(datagram); }

@@ -7,6 +7,7 @@
 #ifndef WR_CONN_CONN_STATE_H
 #define WR_CONN_CONN_STATE_H
 
+#include "conn/roam.h"
 #include "dtls/dtls.h"
 #include "ice/ice.h"
 #include "jitter/reorder.h"
@@ -62,6 +63,7 @@ struct wr_conn {
   wr_sctp *sctp; /* NULL before the agreement, or without data */
   wr_dtls dtls;
   wr_srtp srtp;
+  wr_roam roam;
   media media;
   uint8_t n_notices, first_notice;
   wr_event notice[N_NOTICES];

@@ -96,6 +96,10 @@ void wr_ice_restart(wr_ice *ice, wr_time now);
 /* [mutates] One datagram whose first byte is 0..3. path->local may be of family 0 (a wildcard socket): the first
  * local candidate of the family then stands for it. */
 wr_ice_input wr_ice_recv(wr_ice *ice, const wr_path *path, wr_bytes datagram, wr_time now);
+/* [mutates] Something that proves nothing says that the peer is at |path| now: it is asked there, and its answer
+ * selects the path. Only while a path is selected and the peer is none of an older session; bounded as all checks
+ * of addresses that have not answered yet. */
+void wr_ice_ask_at(wr_ice *ice, const wr_path *path, wr_time now);
 /* The next STUN datagram and where it goes; 0: none due now. |cap| >= 600. */
 size_t wr_ice_poll(wr_ice *ice, wr_path *path, uint8_t *out, size_t cap, wr_time now);
 bool wr_ice_poll_event(wr_ice *ice, wr_ice_event *event);

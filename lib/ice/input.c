@@ -102,6 +102,31 @@ static void take_check(wr_ice *ice, const wr_path *path, uint32_t priority, bool
   wr_ice_consider_request(ice, (size_t)i, use_candidate, is_new, priority, now);
 }
 
+/* Stands for the selected path, moved (select.c): what the peer says with its checks it cannot say yet. */
+void wr_ice_ask_at(wr_ice *ice, const wr_path *path, wr_time now) {
+  if (ice->lite || ice->selected < 0 || ice->pairs.slot[ice->selected].previous) return;
+  if (ice->state == WR_ICE_FAILED || !wr_ice_addr_is_usable(&path->remote)) return;
+  uint32_t priority = ice->pairs.slot[ice->selected].heard_priority;
+  int local = wr_ice_locals_find(&ice->locals, &path->local, path->remote.family);
+  if (local < 0) return;
+  if (!priority) priority = wr_ice_locals_reflexive_priority(&ice->locals, (size_t)local);
+  int remote = wr_ice_remotes_find(&ice->remotes, &path->remote); /* nobody gives way to a hint */
+  if (remote < 0) remote = wr_ice_remotes_add(&ice->remotes, &path->remote, WR_CANDIDATE_PRFLX, priority, now);
+  if (remote < 0) return;
+  ice->remotes.slot[remote].current = true;
+  int i = wr_ice_pairs_find(&ice->pairs, (size_t)local, (size_t)remote, false);
+  if (i < 0) i = wr_ice_add_pair(ice, (size_t)local, (size_t)remote, false);
+  if (i < 0 || i == ice->selected) return;
+  wr_ice_pair *p = &ice->pairs.slot[i];
+  if (p->valid || p->triggered) return;
+  if (ice->controlling)
+    p->nominating = true;
+  else
+    p->nominated = p->peer_chose = true;
+  wr_ice_trigger(ice, (size_t)i, spaced_after(p, now));
+  wr_ice_refresh_state(ice, now);
+}
+
 static bool is_their_name(const wr_ice *ice, wr_bytes name) {
   const wr_ice_session *s = &ice->session[0];
   return s->has_remote && wr_bytes_equal(name, wr_bytes_of(s->remote_ufrag, strlen(s->remote_ufrag)));
