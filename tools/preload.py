@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Keeps the conversation page's list of preloads: every module that main.js needs at once, and the manager's core.
+"""Keeps the conversation page's list of preloads: the manager's core, what early.js needs, then what main.js needs.
 
 A browser finds imports level by level, a round trip each; the list in web/chat.html tells it all of them at once. Writes
 the list between its two marks; `--check` writes nothing and fails where it is not current. Ends with "N passed, N failed"."""
@@ -20,19 +20,26 @@ def imports(path):
     return [os.path.normpath(os.path.join(os.path.dirname(path), name)) for name in found]
 
 
-def all_below(start):
-    """In the order in which a browser would find them."""
+def all_below(*starts):
+    """In the order in which a browser would find them, one start after the other."""
+    known = []
+    for start in starts:
+        known += [path for path in below(start) if path not in known]
+    return [path for path in known if path not in starts]
+
+
+def below(start):
     known, queue = [], [start]
     while queue:
         path = queue.pop(0)
         if path not in known:
             known.append(path)
             queue += imports(path)
-    return known[1:]
+    return known
 
 
 def main():
-    modules = all_below("js/main.js")
+    modules = all_below("js/early.js", "js/main.js")
     links = "".join(f'  <link rel="modulepreload" href="/{path}">\n' for path in modules)
     page = open(PAGE, encoding="utf-8").read()
     head, rest = page.split(FIRST)

@@ -9,15 +9,15 @@ import { Captions } from "./captions.js";
 import { Details } from "./details.js";
 import { findDevice, listDevices } from "./devices.js";
 import { byId, make, makeSheet, words } from "./dom.js";
+import { catchUp, manager } from "./early.js";
 import { saveFile } from "./files.js";
 import { BUZZ, buzz } from "./haptics.js";
 import { applyLang, bindLangSelect, chooseLang, t, translate } from "./i18n.js";
 import { hasWebRtc } from "./manager/compat.js";
-import { WebRTCManager } from "./manager/manager.js";
 import { Music } from "./music.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
 import { Preview } from "./preview.js";
-import { roleMac, roleOf } from "./roles.js";
+import { roleOf } from "./roles.js";
 import { Settings } from "./settings.js";
 import { runTool, webAddress } from "./tools.js";
 import { exportAs } from "./transcript.js";
@@ -36,7 +36,6 @@ let countdown;
 
 applyLang(chooseLang(prefs.lang));
 
-const manager = new WebRTCManager({ mode, macAddress: roleMac(prefs), fallback: () => import("./manager/fallback.js") });
 const meter = new Meter();
 const nameOf = (/** @type {"person"|"assistant"} */ who) => t(who === "person" ? "you" : "assistant");
 const captions = new Captions(byId("captions", HTMLElement), byId("earlier", HTMLButtonElement), nameOf);
@@ -376,4 +375,4 @@ setVolume(volume);
 draw();
 if (!hasWebRtc()) ui.say("browser", "overSocket");
 // The connection is made ahead of the first press, without a microphone; whether just now is the core's business.
-manager.prepare(mode).catch(() => undefined);
+catchUp();

@@ -1,0 +1,28 @@
+/* early.js - the connection begins before the page is drawn: manager and core are loaded and at work while the rest of
+ * the page's modules are still on their way. What they tell meanwhile is kept. */
+
+import { WebRTCManager } from "./manager/manager.js";
+import { loadPrefs } from "./prefs.js";
+import { roleMac } from "./roles.js";
+
+/** What is told once; the rest can be asked for at any time. */
+const KEPT = ["message", "track", "notice", "blocked"];
+
+const prefs = loadPrefs();
+/** @type {CustomEvent[]} */
+const kept = [];
+const keep = (/** @type {Event} */ event) => void kept.push(/** @type {CustomEvent} */ (event));
+
+export const manager = new WebRTCManager({
+  mode: prefs.mode,
+  macAddress: roleMac(prefs),
+  fallback: () => import("./manager/fallback.js"),
+});
+for (const name of KEPT) manager.addEventListener(name, keep);
+manager.prepare(prefs.mode).catch(() => undefined);
+
+/** Everybody listens now: what was told so far is told again. */
+export function catchUp() {
+  for (const name of KEPT) manager.removeEventListener(name, keep);
+  for (const { type, detail } of kept.splice(0)) manager.dispatchEvent(new CustomEvent(type, { detail }));
+}
