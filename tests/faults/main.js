@@ -25,7 +25,7 @@ function parseArguments(words) {
     else if (word === "--runs") options.runs = Number(words[++i]);
     else if (word === "--lanes") options.lanes = Number(words[++i]);
     else if (word === "--browser") options.browsers = [String(words[++i])];
-    else if (word === "--table") options.table = String(words[++i]);
+    else if (word === "--table") options.table = path.resolve(root, String(words[++i]));
     else if (word.startsWith("-")) throw new Error(`unknown: ${word}`);
     else options.part = word;
   }

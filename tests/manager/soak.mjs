@@ -83,10 +83,19 @@ class Track extends Target {
     held.tracks++;
   }
 
+  getSettings() {
+    return { deviceId: "microphone" };
+  }
+
   stop() {
     if (this.readyState === "live") held.tracks--;
     this.readyState = "ended";
   }
+}
+
+/** Belongs to its connection: not counted. */
+class Receiving {
+  stop() {}
 }
 
 class Stream {
@@ -154,6 +163,10 @@ class PeerConnection extends Target {
     const getParameters = () => ({ encodings: this.#encodings });
     const sender = { replaceTrack: async () => undefined, getParameters, setParameters: async () => undefined };
     return { sender, receiver: this.#receiver };
+  }
+
+  getReceivers() {
+    return [{ track: new Receiving() }];
   }
 
   createDataChannel() {
