@@ -222,18 +222,23 @@ function testDevices({ inChromium, inFirefox, gateway, nextWords, card }) {
           page.$$eval("#speaker option", (all) => all.find((one) => /Headphones/.test(one.textContent ?? ""))?.value ?? "");
         const id = await until("the headphones in the list", find);
         await page.select("#speaker", id);
-        const heard = async (/** @type {() => Promise<unknown>|void} */ act) => {
-          const ends = [sound.loudest("headphones", 4000), sound.loudest("ear", 4000)];
-          await act();
-          const [there = -99, here = -99] = await Promise.all(ends);
-          note(`headphones ${there.toFixed(0)} dBFS, the other speaker ${here.toFixed(0)} dBFS`);
-          check(there > -40 && here < -60, "the headphones alone should sound");
+        const heard = async (/** @type {() => Promise<unknown>} */ act) => {
+          let [there = -99, here = -99] = [];
+          for (let tries = 1; tries <= 3 && !(there > -40); tries++) { // a busy machine may sound too late
+            const ends = [sound.loudest("headphones", 5000), sound.loudest("ear", 5000)];
+            await act();
+            [there = -99, here = -99] = await Promise.all(ends);
+            note(`headphones ${there.toFixed(0)} dBFS, the other speaker ${here.toFixed(0)} dBFS`);
+            check(here < -60, "the other speaker should be silent");
+          }
+          check(there > -40, "the headphones should sound");
         };
         await heard(() => page.click("#speaker-test"));
         await call(page, gateway.url);
-        await type(page, "tell me a joke");
-        await reach(page, ["speaking"]);
-        await heard(() => undefined);
+        await heard(async () => {
+          await type(page, "tell me a joke");
+          await reach(page, ["speaking"]);
+        });
       } finally {
         await page.evaluate(() => localStorage.clear());
         sound.control("unload-module", module);
