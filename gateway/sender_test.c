@@ -4,6 +4,14 @@
 
 #include "check.h"
 
+/* The next message, after a flush where the mailbox was empty. */
+static gw_message *take_next(gw_sender *sender, gw_mailbox *box) {
+  gw_message *m = gw_mailbox_peek(box);
+  if (m) return m;
+  gw_sender_flush(sender);
+  return gw_mailbox_peek(box);
+}
+
 TEST(sender_keeps_order_over_a_full_mailbox) {
   gw_mailbox box;
   gw_sender sender;
@@ -12,11 +20,7 @@ TEST(sender_keeps_order_over_a_full_mailbox) {
   for (uint32_t i = 0; i < 10; i++) gw_tell(&sender, &(gw_message){.number = i, .owned = malloc(4)}, &i, 4);
   CHECK(!gw_try_tell(&sender, &(gw_message){.number = 99}, NULL, 0)); /* must not overtake */
   for (uint32_t i = 0; i < 10; i++) {
-    gw_message *m = gw_mailbox_peek(&box);
-    if (!m) {
-      gw_sender_flush(&sender);
-      m = gw_mailbox_peek(&box);
-    }
+    gw_message *m = take_next(&sender, &box);
     REQUIRE(m != NULL);
     CHECK_EQ(m->number, i);
     CHECK_BYTES(m->bytes, m->len, &i, 4);
@@ -45,11 +49,7 @@ TEST(sender_carries_bytes_of_any_length) {
   for (uint32_t i = 0; i < N; i++) /* one waits already: these would overtake, and are dropped */
     CHECK(!gw_tell_bytes(&sender, &(gw_message){.number = 99}, wr_bytes_of(bytes, lens[i]), false));
   for (uint32_t i = 0; i < N; i++) {
-    gw_message *m = gw_mailbox_peek(&box);
-    if (!m) {
-      gw_sender_flush(&sender);
-      m = gw_mailbox_peek(&box);
-    }
+    gw_message *m = take_next(&sender, &box);
     REQUIRE(m != NULL);
     CHECK_EQ(m->number, i);
     CHECK_EQ(m->owned != NULL, lens[i] > GW_MESSAGE_INLINE);
