@@ -51,11 +51,17 @@ static bool settle_role(wr_ice *ice, const wr_stun *stun) {
   return true;
 }
 
+/* The local candidate that |path| comes in at; -1: none. |*priority| 0 becomes what the peer would have said. */
+static int local_of(const wr_ice *ice, const wr_path *path, uint32_t *priority) {
+  int local = wr_ice_locals_find(&ice->locals, &path->local, path->remote.family);
+  if (local >= 0 && !*priority) *priority = wr_ice_locals_reflexive_priority(&ice->locals, (size_t)local);
+  return local;
+}
+
 /* The pair a check of the peer came over, made if it is new (RFC 8445 7.3.1.3, 7.3.1.4). -1: none. */
 static int pair_of_request(wr_ice *ice, const wr_path *path, uint32_t priority, bool *is_new, wr_time now) {
-  int local = wr_ice_locals_find(&ice->locals, &path->local, path->remote.family);
+  int local = local_of(ice, path, &priority);
   if (local < 0) return -1;
-  if (!priority) priority = wr_ice_locals_reflexive_priority(&ice->locals, (size_t)local);
   int remote = wr_ice_add_reflexive(ice, &path->remote, priority, now);
   if (remote < 0) return -1;
   int found = wr_ice_pairs_find(&ice->pairs, (size_t)local, (size_t)remote, false);
@@ -107,9 +113,8 @@ void wr_ice_ask_at(wr_ice *ice, const wr_path *path, wr_time now) {
   if (ice->lite || ice->selected < 0 || ice->pairs.slot[ice->selected].previous) return;
   if (ice->state == WR_ICE_FAILED || !wr_ice_addr_is_usable(&path->remote)) return;
   uint32_t priority = ice->pairs.slot[ice->selected].heard_priority;
-  int local = wr_ice_locals_find(&ice->locals, &path->local, path->remote.family);
+  int local = local_of(ice, path, &priority);
   if (local < 0) return;
-  if (!priority) priority = wr_ice_locals_reflexive_priority(&ice->locals, (size_t)local);
   int remote = wr_ice_remotes_find(&ice->remotes, &path->remote); /* nobody gives way to a hint */
   if (remote < 0) remote = wr_ice_remotes_add(&ice->remotes, &path->remote, WR_CANDIDATE_PRFLX, priority, now);
   if (remote < 0) return;
