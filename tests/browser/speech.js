@@ -143,25 +143,34 @@ export class SoundCard {
     });
   }
 
-  /** The loudest 20 ms that a sink was given from now on. @param {string} sink @param {number} for_ms
-   * @returns {Promise<number>} dBFS */
-  loudest(sink, for_ms) {
+  /** Watches a sink until its loudest 20 ms satisfy |enough|, or the time is over.
+   * @param {string} sink @param {number} limit_ms @param {(dbfs:number) => boolean} [enough]
+   * @returns {Promise<number>} dBFS of the loudest 20 ms */
+  loudest(sink, limit_ms, enough = () => false) {
     return new Promise((resolve, reject) => {
       const args = [`--device=${sink}.monitor`, "--raw", "--format=s16le", "--rate=48000", "--channels=1"];
       const child = spawn("parec", args, { env: { ...process.env, ...this.env }, stdio: ["ignore", "pipe", "ignore"] });
       let most = 0;
-      child.stdout.on("data", (/** @type {Buffer} */ sound) => {
-        for (let at = 0; at + 1920 <= sound.length; at += 1920) {
+      let kept = Buffer.alloc(0);
+      const dbfs = () => 10 * Math.log10(most + 1e-10);
+      const end = () => {
+        clearTimeout(timer);
+        child.kill();
+        resolve(dbfs());
+      };
+      const timer = setTimeout(end, limit_ms);
+      child.stdout.on("data", (/** @type {Buffer} */ piece) => {
+        kept = Buffer.concat([kept, piece]); // a piece may be shorter than 20 ms
+        let at = 0;
+        for (; at + 1920 <= kept.length; at += 1920) {
           let sum = 0;
-          for (let i = 0; i < 960; i++) sum += (sound.readInt16LE(at + i * 2) / 32768) ** 2;
+          for (let i = 0; i < 960; i++) sum += (kept.readInt16LE(at + i * 2) / 32768) ** 2;
           most = Math.max(most, sum / 960);
         }
+        kept = kept.subarray(at);
+        if (enough(dbfs())) end();
       });
       child.on("error", reject);
-      setTimeout(() => {
-        child.kill();
-        resolve(10 * Math.log10(most + 1e-10));
-      }, for_ms);
     });
   }
 
