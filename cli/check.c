@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <libwebsockets.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "gateway/avatars.h"
+#include "gateway/roles.h"
 #include "gateway/udp.h"
 
 static int n_broken;
@@ -49,6 +52,17 @@ static void check_listen(const gw_config *config) {
   snprintf(text, sizeof(text), "port %u %s", addr.port, ok ? "is free" : strerror(errno));
   finding(ok, "listen", text);
   if (fd >= 0) close(fd);
+}
+
+static void check_faces(const gw_config *config) {
+  char why[GW_CONFIG_ERROR_MAX] = "readable and complete";
+  char *roles = gw_roles_load(config->roles, config->avatars, why);
+  finding(roles != NULL, "roles", why);
+  free(roles);
+  if (!config->avatars[0]) return;
+  char *avatars = gw_avatars_list(config->avatars, config->avatar_licence);
+  finding(avatars != NULL, "avatars", avatars ? avatars : "no memory");
+  free(avatars);
 }
 
 /* ---- the backend's hello, with a socket of its own ---- */
@@ -130,6 +144,7 @@ int check_run(const gw_config *config) {
   finding(true, "config", "readable and complete");
   check_listen(config);
   check_udp(config);
+  check_faces(config);
   check_backend(config);
   return n_broken ? 1 : 0;
 }

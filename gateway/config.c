@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/avatars.h"
+
 typedef enum kind { TEXT, SECRET, LIST, NUMBER, CHOICE, FLAG } kind;
 
 typedef struct row {
@@ -364,6 +366,8 @@ bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
     why = "backend: ota: is not supported yet; use embedded, echo or ws:URL";
   else if (!backend_is_known(config->backend))
     why = "backend: must be embedded, echo or ws:URL (as in ws:wss://host/xiaozhi/v1/)";
+  else if (!gw_avatar_licences_known(config->avatar_licence))
+    why = "avatar-licence: live2d, vrm, or both separated by a comma";
   else if (!config->tls_cert[0] != !config->tls_key[0])
     why = "tls-cert and tls-key belong together: one of them is missing";
   if (!why) return true;

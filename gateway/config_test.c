@@ -88,6 +88,14 @@ TEST(config_backends) {
   CHECK(strstr(error, "needs a value") != NULL);
 }
 
+TEST(config_avatar_licences) {
+  gw_config config;
+  char error[GW_CONFIG_ERROR_MAX];
+  CHECK_EQ(load(&config, (char *[]){"--avatar-licence", "vrm, live2d", NULL}, NULL, error), GW_CONFIG_OK);
+  CHECK_EQ(load(&config, (char *[]){"--avatar-licence", "vrm,image", NULL}, NULL, error), GW_CONFIG_BAD);
+  CHECK(strstr(error, "avatar-licence: live2d, vrm") != NULL);
+}
+
 TEST(config_host_port_forms) {
   wr_addr addr;
   CHECK(gw_host_port("localhost:80", &addr) && addr.family == 4 && addr.port == 80);

@@ -3,22 +3,38 @@
 #include "gateway/folder.h"
 
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_MAX_BYTES 40
-#define FILE_MAX_BYTES 80
+#define PART_MAX_BYTES 80
+#define DEEPEST 4 /* parts of a path */
 
 static const struct {
   const char *ending, *mime;
-} types[] = {{".json", "application/json"}, {".webp", "image/webp"}, {".png", "image/png"},
-             {".jpg", "image/jpeg"},        {".jpeg", "image/jpeg"}, {".gif", "image/gif"},
-             {".svg", "image/svg+xml"},     {".avif", "image/avif"}};
+  bool is_plain;
+} types[] = {
+    {".json", "application/json", true},
+    {".webp", "image/webp", true},
+    {".png", "image/png", true},
+    {".jpg", "image/jpeg", true},
+    {".jpeg", "image/jpeg", true},
+    {".gif", "image/gif", true},
+    {".svg", "image/svg+xml", true},
+    {".avif", "image/avif", true},
+    {".js", "text/javascript", false},
+    {".mjs", "text/javascript", false},
+    {".wasm", "application/wasm", false},
+    {".vrm", "model/gltf-binary", false},
+    {".glb", "model/gltf-binary", false},
+    {".gltf", "model/gltf+json", false},
+    {".moc3", "application/octet-stream", false},
+    {".bin", "application/octet-stream", false},
+    {".ktx2", "image/ktx2", false},
+};
 
-static bool is_plain(const char *text, size_t len, size_t most, bool dots) {
+static bool has_letters(const char *text, size_t len, size_t most, bool dots) {
   if (!len || len > most || text[0] == '.') return false;
   for (size_t i = 0; i < len; i++) {
     char c = text[i];
@@ -28,52 +44,69 @@ static bool is_plain(const char *text, size_t len, size_t most, bool dots) {
   return true;
 }
 
-static const char *mime_of(const char *file) {
+bool gw_folder_is_name(const char *text) { return has_letters(text, strlen(text), GW_FOLDER_NAME_MAX, false); }
+
+/* Its row of |types|; -1: none. */
+static int type_of(const char *file) {
   const char *ending = strrchr(file, '.');
   for (size_t i = 0; ending && i < sizeof types / sizeof types[0]; i++)
-    if (strcmp(ending, types[i].ending) == 0) return types[i].mime;
-  return NULL;
+    if (strcmp(ending, types[i].ending) == 0) return (int)i;
+  return -1;
 }
 
-static int open_file(const char *root, const char *name, const char *file) {
-  int top = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  int folder = top < 0 ? -1 : openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  int fd = folder < 0 ? -1 : openat(folder, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (top >= 0) close(top);
-  if (folder >= 0) close(folder);
+/* Opens |path| part by part, no link followed. -1: not there, or no such path can be. |n_parts|: of it. */
+static int open_parts(const char *root, const char *path, int *n_parts) {
+  int fd = root[0] ? open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  const char *part = path;
+  for (*n_parts = 1; fd >= 0; (*n_parts)++) {
+    char name[PART_MAX_BYTES + 1];
+    size_t len = strcspn(part, "/"), most = *n_parts == 1 ? GW_FOLDER_NAME_MAX : PART_MAX_BYTES;
+    bool last = !part[len];
+    int next = -1, flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | (last ? O_NONBLOCK : O_DIRECTORY);
+    if (has_letters(part, len, most, *n_parts > 1) && *n_parts <= DEEPEST && !(last && *n_parts == 1)) {
+      memcpy(name, part, len);
+      name[len] = 0;
+      next = openat(fd, name, flags);
+    }
+    close(fd);
+    fd = next;
+    if (last) break;
+    part += len + 1;
+  }
   return fd;
 }
 
-static char *read_all(int fd, size_t len) {
-  char *bytes = malloc(len + 1);
+bool gw_folder_open(const char *root, const char *path, gw_file *file) {
+  struct stat about;
+  int n_parts, type = type_of(path);
+  if (type < 0) return false;
+  int fd = open_parts(root, path, &n_parts);
+  if (fd < 0) return false;
+  off_t most = types[type].is_plain ? (off_t)GW_FOLDER_PICTURE_MAX : (off_t)GW_FOLDER_MODEL_MAX;
+  if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode) || about.st_size > most) {
+    close(fd);
+    return false;
+  }
+  *file = (gw_file){fd, (size_t)about.st_size, types[type].mime, types[type].is_plain && n_parts == 2};
+  return true;
+}
+
+char *gw_folder_read(const char *root, const char *path, size_t most, size_t *len) {
+  gw_file file;
+  if (!gw_folder_open(root, path, &file)) return NULL;
+  char *bytes = file.len <= most ? malloc(file.len + 1) : NULL;
   size_t n = 0;
-  while (bytes && n < len) {
-    ssize_t got = read(fd, bytes + n, len - n);
+  while (bytes && n < file.len) {
+    ssize_t got = read(file.fd, bytes + n, file.len - n);
     if (got <= 0) break;
     n += (size_t)got;
   }
-  if (bytes && n == len) return bytes;
+  close(file.fd);
+  if (bytes && n == file.len) {
+    bytes[n] = 0;
+    *len = n;
+    return bytes;
+  }
   free(bytes);
   return NULL;
-}
-
-char *gw_folder_read(const char *root, const char *path, size_t *len, const char **mime) {
-  const char *slash = strchr(path, '/');
-  char name[NAME_MAX_BYTES + 1];
-  struct stat about;
-  if (!root[0] || !slash || !is_plain(path, (size_t)(slash - path), NAME_MAX_BYTES, false)) return NULL;
-  if (!is_plain(slash + 1, strlen(slash + 1), FILE_MAX_BYTES, true)) return NULL;
-  *mime = mime_of(slash + 1);
-  if (!*mime) return NULL;
-  memcpy(name, path, (size_t)(slash - path));
-  name[slash - path] = 0;
-  int fd = open_file(root, name, slash + 1);
-  if (fd < 0) return NULL;
-  char *bytes = NULL;
-  if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size <= (off_t)GW_FOLDER_FILE_MAX) {
-    *len = (size_t)about.st_size;
-    bytes = read_all(fd, *len);
-  }
-  close(fd);
-  return bytes;
 }

@@ -33,35 +33,93 @@ static void link_to(const char *target, const char *path) {
 }
 
 static bool is_there(const char *path) {
-  size_t len;
-  const char *mime;
-  char *bytes = gw_folder_read(root, path, &len, &mime);
-  free(bytes);
-  return bytes != NULL;
+  gw_file file;
+  bool there = gw_folder_open(root, path, &file);
+  if (there) close(file.fd);
+  return there;
 }
 
-TEST(folder_reads_what_is_below_it_and_nothing_else) {
+static void make_tree(void) {
   snprintf(root, sizeof root, "/tmp/folder-test-XXXXXX");
   REQUIRE(mkdtemp(root));
   make_folder("robot");
   make_folder("robot/deep.png");
+  make_folder("robot/model.2048");
+  make_folder("robot/model.2048/in");
+  make_folder("robot/model.2048/in/deeper");
+  make_folder("robot/.git");
+  write_file("robot/model.2048/a.moc3", "moc", 0);
+  write_file("robot/model.2048/in/b.png", "x", 0);
+  write_file("robot/model.2048/in/deeper/c.png", "x", 0);
+  write_file("robot/.git/d.png", "x", 0);
+  write_file("robot/runtime.js", "x", 0);
   write_file("robot/avatar.json", "{}", 0);
   write_file("robot/happy.png", "png", 0);
   write_file("robot/empty.svg", "", 0);
   write_file("robot/notes.txt", "x", 0);
   write_file("robot/.hidden.png", "x", 0);
-  write_file("robot/huge.png", "x", (off_t)GW_FOLDER_FILE_MAX + 1);
+  write_file("robot/huge.png", "x", (off_t)GW_FOLDER_PICTURE_MAX + 1);
   write_file("top.png", "x", 0);
   link_to("/etc/hostname", "robot/link.png");
   link_to("robot", "alias");
+  link_to("in", "robot/model.2048/alias");
+}
 
+static void remove_tree(void) {
+  static const char *const made[] = {
+      "robot/model.2048/in/deeper/c.png",
+      "robot/model.2048/in/deeper",
+      "robot/model.2048/in/b.png",
+      "robot/model.2048/in",
+      "robot/model.2048/alias",
+      "robot/model.2048/a.moc3",
+      "robot/model.2048",
+      "robot/.git/d.png",
+      "robot/.git",
+      "robot/runtime.js",
+      "robot/avatar.json",
+      "robot/happy.png",
+      "robot/empty.svg",
+      "robot/notes.txt",
+      "robot/.hidden.png",
+      "robot/huge.png",
+      "robot/link.png",
+      "robot/deep.png",
+      "robot",
+      "alias",
+      "top.png",
+      "",
+  };
+  for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
+    char full[160];
+    snprintf(full, sizeof full, "%s/%s", root, made[i]);
+    CHECK_EQ(remove(full), 0);
+  }
+}
+
+TEST(folder_reads_what_is_below_it_and_nothing_else) {
+  make_tree();
   size_t len = 0;
-  const char *mime = NULL;
-  char *bytes = gw_folder_read(root, "robot/happy.png", &len, &mime);
+  gw_file file;
+  char *bytes = gw_folder_read(root, "robot/happy.png", 3, &len);
   REQUIRE(bytes != NULL);
   CHECK_BYTES(bytes, len, "png", 3);
-  CHECK_TEXT(mime, "image/png");
   free(bytes);
+  CHECK(gw_folder_read(root, "robot/happy.png", 2, &len) == NULL);
+  static const struct {
+    const char *path, *mime;
+    bool is_plain;
+  } kinds[] = {{"robot/happy.png", "image/png", true},
+               {"robot/avatar.json", "application/json", true},
+               {"robot/runtime.js", "text/javascript", false},
+               {"robot/model.2048/a.moc3", "application/octet-stream", false},
+               {"robot/model.2048/in/b.png", "image/png", false}};
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    REQUIRE(gw_folder_open(root, kinds[i].path, &file));
+    close(file.fd);
+    CHECK_TEXT(file.mime, kinds[i].mime);
+    CHECK_EQ(file.is_plain, kinds[i].is_plain);
+  }
   CHECK(is_there("robot/avatar.json"));
   CHECK(is_there("robot/empty.svg"));
 
@@ -87,29 +145,18 @@ TEST(folder_reads_what_is_below_it_and_nothing_else) {
       "robot/deep.png/x.png",
       "robot//happy.png",
       "ro bot/happy.png",
+      "robot/model.2048/in/deeper/c.png",
+      "robot/model.2048/alias/b.png",
+      "robot/model.2048/../happy.png",
+      "robot/./happy.png",
+      "robot/.git/d.png",
+      "robot/model.2048/.png",
+      "/tmp/happy.png",
       "0123456789012345678901234567890123456789x/happy.png",
   };
   for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++) CHECK(!is_there(absent[i]));
-  CHECK(gw_folder_read("", "robot/happy.png", &len, &mime) == NULL);
-  CHECK(gw_folder_read("/nonexistent", "robot/happy.png", &len, &mime) == NULL);
+  CHECK(!gw_folder_open("", "robot/happy.png", &file));
+  CHECK(!gw_folder_open("/nonexistent", "robot/happy.png", &file));
 
-  static const char *const made[] = {
-      "robot/avatar.json",
-      "robot/happy.png",
-      "robot/empty.svg",
-      "robot/notes.txt",
-      "robot/.hidden.png",
-      "robot/huge.png",
-      "robot/link.png",
-      "robot/deep.png",
-      "robot",
-      "alias",
-      "top.png",
-      "",
-  };
-  for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
-    char full[160];
-    snprintf(full, sizeof full, "%s/%s", root, made[i]);
-    CHECK_EQ(remove(full), 0);
-  }
+  remove_tree();
 }

@@ -17,6 +17,7 @@
 
 #include "gateway/http.h"
 #include "gateway/log.h"
+#include "gateway/roles.h"
 #include "wr/crypto_openssl.h"
 
 #define MAILBOX_CELLS 2048
@@ -265,6 +266,7 @@ static void close_all(gw_http *http) {
   gw_mailbox_close(&http->inbox);
   gw_map_close(&http->sessions);
   gw_map_close(&http->callers);
+  free(http->roles);
 }
 
 static const char *backend_url_of(const gw_config *config, const char *embedded_url) {
@@ -287,6 +289,8 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   snprintf(error, GW_CONFIG_ERROR_MAX, "no memory");
   set_descriptor_limit(http->n_workers * n_slots);
   if (!gw_host_port(config->listen, listen) || !gw_config_udp(config, &udp)) return false;
+  http->roles = gw_roles_load(config->roles, config->avatars, error);
+  if (!http->roles) return false;
   if (!can_listen(listen, error)) return false;
   if (!gw_mailbox_open(&http->inbox, MAILBOX_CELLS, wake_lws, http)) return false;
   if (!gw_map_open(&http->sessions, 2 * http->n_workers * n_slots, (uint64_t)gw_now())) return false;

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PIECE_BYTES 16384
 #define BODY_WAIT WR_S(20) /* for a whole body, however slowly it drips */
@@ -33,6 +34,12 @@ void gw_respond(gw_exchange *x, int status, const char *type, const void *data, 
 void gw_respond_owned(gw_exchange *x, int status, const char *type, char *text, size_t len) {
   x->owned = text;
   gw_respond(x, status, type, text, len);
+}
+
+void gw_respond_file(gw_exchange *x, const char *type, int fd, size_t len) {
+  x->file = fd;
+  x->is_file = true;
+  gw_respond(x, 200, type, NULL, len);
 }
 
 void gw_respond_error(gw_exchange *x, gw_http_error error, const char *why, unsigned line) {
@@ -70,6 +77,7 @@ static void end_exchange(connection *c) {
   gw_exchange *x = c->exchange;
   if (!x) return;
   if (x->number) x->http->exchanges[x->number % GW_EXCHANGES_MAX] = NULL;
+  if (x->is_file) close(x->file);
   free(x->body);
   free(x->owned);
   free(x->gathered);
@@ -147,7 +155,10 @@ static int on_writable(connection *c) {
   uint8_t piece[LWS_PRE + PIECE_BYTES];
   size_t n = x->len - x->at < PIECE_BYTES ? x->len - x->at : PIECE_BYTES;
   bool last = x->at + n == x->len;
-  memcpy(piece + LWS_PRE, x->data + x->at, n);
+  if (!x->is_file)
+    memcpy(piece + LWS_PRE, x->data + x->at, n);
+  else if (pread(x->file, piece + LWS_PRE, n, (off_t)x->at) != (ssize_t)n)
+    return -1; /* it became shorter: the length that was promised does not come */
   if (lws_write(x->wsi, piece + LWS_PRE, n, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < (int)n) return -1;
   x->at += n;
   if (last) return finish(c);

@@ -48,7 +48,9 @@ struct gw_exchange {
   const char *type; /* static; NULL: no body */
   const uint8_t *data;
   size_t len, at;
-  char *owned;                               /* |data|, if it is ours */
+  char *owned; /* |data|, if it is ours */
+  int file;    /* instead of |data|, if |is_file| */
+  bool is_file;
   const char *etag, *cache, *policy, *allow; /* static or NULL */
   unsigned retry_after;
   char location[80];
@@ -57,6 +59,7 @@ struct gw_exchange {
 struct gw_http {
   const gw_config *config;
   const char *backend_url; /* ws://..; NULL: no backend socket */
+  char *roles;             /* the answer to GET /api/roles; owned */
   struct lws_context *lws;
   struct lws_vhost *vhost;
   gw_mailbox inbox;
@@ -84,6 +87,8 @@ extern const struct lws_protocols gw_http_protocols[];
 /* ---- gateway/http.c: exchanges ---- */
 void gw_respond(gw_exchange *x, int status, const char *type, const void *data, size_t len);
 void gw_respond_owned(gw_exchange *x, int status, const char *type, char *text, size_t len);
+/* 200 with |len| bytes of |fd|, which is closed afterwards; read piece by piece as the socket takes them. */
+void gw_respond_file(gw_exchange *x, const char *type, int fd, size_t len);
 /* |why|: static or short-lived; NULL: the code's own message. |line|: of a description; 0: none. */
 void gw_respond_error(gw_exchange *x, gw_http_error error, const char *why, unsigned line);
 /* A number under which a worker's reply finds |x| again; false: too many are waiting (answered 503). */

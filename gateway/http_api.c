@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "gateway/folder.h"
+#include "gateway/avatars.h"
 #include "gateway/gateway.h"
 #include "gateway/http.h"
 #include "gateway/http_read.h"
@@ -330,27 +330,43 @@ static void get_ready(gw_exchange *x) {
 
 /* ---- files ---- */
 
+/* Models unpack their pictures into the page's own memory; a page without models has no need of that. */
+static const char *policy_of(const gw_config *config) {
+  return config->avatar_licence[0] ? WEB_ASSETS_CSP "; " WEB_ASSETS_CSP_MODELS : WEB_ASSETS_CSP;
+}
+
 static void get_asset(gw_exchange *x, const web_asset *asset) {
   char etag[64] = "";
   if (lws_hdr_copy(x->wsi, etag, sizeof(etag), WSI_TOKEN_HTTP_IF_NONE_MATCH) < 0) etag[0] = 0;
   bool same = strcmp(etag, asset->etag) == 0;
   x->etag = asset->etag;
   x->cache = "no-cache";
-  x->policy = WEB_ASSETS_CSP;
+  x->policy = policy_of(x->http->config);
   gw_respond(x, same ? 304 : 200, asset->mime, asset->data, same ? 0 : asset->len);
 }
 
 static void get_avatar(gw_exchange *x) {
-  size_t len = 0;
-  const char *mime = NULL;
-  char *bytes = gw_folder_read(x->http->config->avatars, x->path + strlen("/avatar/"), &len, &mime);
-  if (!bytes) {
-    gw_respond_error(x, GW_HTTP_NOT_FOUND, NULL, 0);
+  const gw_config *config = x->http->config;
+  gw_file file;
+  gw_avatar_result result =
+      gw_avatar_open(config->avatars, config->avatar_licence, x->path + strlen("/avatar/"), &file);
+  if (result != GW_AVATAR_OPEN) {
+    gw_respond_error(x, result == GW_AVATAR_NONE ? GW_HTTP_NOT_FOUND : GW_HTTP_LICENCE, NULL, 0);
     return;
   }
-  x->cache = "max-age=600";
-  x->policy = WEB_ASSETS_CSP;
-  gw_respond_owned(x, 200, mime, bytes, len);
+  x->cache = strcmp(file.mime, "application/json") == 0 ? "no-cache" : "max-age=600";
+  x->policy = policy_of(config);
+  gw_respond_file(x, file.mime, file.fd, file.len);
+}
+
+static void get_avatars(gw_exchange *x) {
+  const gw_config *config = x->http->config;
+  char *text = gw_avatars_list(config->avatars, config->avatar_licence);
+  gw_respond_owned(x, 200, "application/json", text, text ? strlen(text) : 0);
+}
+
+static void get_roles(gw_exchange *x) {
+  gw_respond(x, 200, "application/json", x->http->roles, strlen(x->http->roles));
 }
 
 /* ---- the table ---- */
@@ -367,7 +383,11 @@ static const route routes[] = {
     {"/api/socket", GW_GET, TOKEN, NULL, get_socket},
     {"/api/ice", GW_GET, TOKEN, NULL, get_ice},
     {"/api/ice/status", GW_GET, TOKEN, NULL, get_ice_status},
+    {"/api/roles", GW_GET, TOKEN, NULL, get_roles},
+    {"/api/avatars", GW_GET, TOKEN, NULL, get_avatars},
     {"/avatar/*/*", GW_GET, OPEN, NULL, get_avatar},
+    {"/avatar/*/*/*", GW_GET, OPEN, NULL, get_avatar},
+    {"/avatar/*/*/*/*", GW_GET, OPEN, NULL, get_avatar},
     {"/healthz", GW_GET, OPEN, NULL, get_health},
     {"/readyz", GW_GET, OPEN, NULL, get_ready},
     {"/metrics", GW_GET, OPEN, NULL, get_metrics},

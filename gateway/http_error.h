@@ -12,6 +12,7 @@
   X(LENGTH_REQUIRED, 400, "length_required", "a body with Content-Length is needed")                    \
   X(UNAUTHORIZED, 401, "unauthorized", "a bearer token is needed, and this was none or the wrong one")  \
   X(ORIGIN, 403, "bad_origin", "a page from elsewhere may not connect")                                 \
+  X(LICENCE, 403, "avatar_licence", "served only when --avatar-licence names this avatar's renderer")   \
   X(NOT_FOUND, 404, "not_found", "there is nothing here")                                               \
   X(NO_SESSION, 404, "no_session", "no such session; it may have ended")                                \
   X(METHOD, 405, "method_not_allowed", "not with this method")                                          \

@@ -19,6 +19,10 @@
   "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; media-src 'self' https: http:; " \
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
+/* Added for avatars with models of an operator's: they make pictures from memory, which is then a blob's address.
+ */
+#define WEB_ASSETS_CSP_MODELS "img-src 'self' blob: data:; connect-src 'self' blob:"
+
 typedef struct web_asset {
   const char *path;    /* "/js/main.js" */
   const char *mime;    /* with charset where it is text */
