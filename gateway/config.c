@@ -12,7 +12,7 @@
 
 #include "gateway/avatars.h"
 
-typedef enum kind { TEXT, SECRET, LIST, NUMBER, CHOICE, FLAG } kind;
+typedef enum kind { TEXT, SECRET, LIST, SERVERS, NUMBER, CHOICE, FLAG } kind;
 
 typedef struct row {
   kind kind;
@@ -26,6 +26,7 @@ static const row rows[] = {
 #define GW_TEXT(field, key, def, argument, help) {TEXT, key, def, argument, help, AT(field), 0, 0, 0},
 #define GW_SECRET(field, key, argument, help) {SECRET, key, "", argument, help, AT(field), 0, 0, 0},
 #define GW_LIST(field, key, argument, help) {LIST, key, "", argument, help, AT(field), 0, 0, 0},
+#define GW_SERVERS(field, key, argument, help) {SERVERS, key, "", argument, help, AT(field), 0, 0, 0},
 #define GW_NUMBER(field, key, def, least, most, help) {NUMBER, key, #def, "N", help, AT(field), def, least, most},
 #define GW_CHOICE(field, key, def, choices, help) {CHOICE, key, def, choices, help, AT(field), 0, 0, 0},
 #define GW_FLAG(field, key, help) {FLAG, key, "", "", help, AT(field), 0, 0, 0},
@@ -36,7 +37,15 @@ static const row rows[] = {
 static void *field_of(gw_config *config, const row *r) { return (char *)config + r->offset; }
 
 /* Old names people have in their environments. */
-static const struct { const char *name, *key; } aliases[] = {{"PORT", "listen"}};
+static const struct {
+  const char *name, *key, *before;
+} aliases[] = {
+    {"PORT", "listen", "127.0.0.1:"}, /* a bare number */
+    {"TURN_KEY_ID", "turn-key-id", ""},
+    {"TURN_KEY_API_TOKEN", "turn-key-api-token", ""},
+    {"CLOUDFLARE_TURN_KEY_ID", "turn-key-id", ""},
+    {"CLOUDFLARE_TURN_KEY_API_TOKEN", "turn-key-api-token", ""},
+};
 
 void gw_config_default(gw_config *config) {
   memset(config, 0, sizeof(*config));
@@ -141,11 +150,19 @@ static bool add_items(gw_config *config, const row *r, const char *value, char *
   return true;
 }
 
+static bool add_server(gw_config *config, const row *r, const char *value, char *error) {
+  char why[GW_ICE_WHY_MAX];
+  if (gw_ice_list_add(field_of(config, r), value, why)) return true;
+  snprintf(error, GW_CONFIG_ERROR_MAX, "%s: %s", r->key, why);
+  return false;
+}
+
 static bool set_row(gw_config *config, const row *r, const char *value, char *error) {
   switch (r->kind) {
     case TEXT:
     case SECRET: return set_text(config, r, value, error);
     case LIST: return add_items(config, r, value, error);
+    case SERVERS: return add_server(config, r, value, error);
     case NUMBER: return set_number(config, r, value, error);
     case CHOICE: return set_choice(config, r, value, error);
     case FLAG: return set_flag(config, r, value, error);
@@ -235,9 +252,41 @@ static void key_of_variable(const char *name, size_t len, char *key, size_t cap)
 static bool read_alias(gw_config *config, const char *variable, size_t len, const char *value, char *error) {
   for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
     if (strlen(aliases[i].name) != len || strncmp(aliases[i].name, variable, len) != 0) continue;
-    char text[GW_TEXT_MAX];
-    snprintf(text, sizeof(text), "127.0.0.1:%.20s", value); /* PORT is a bare number */
-    return gw_config_set(config, aliases[i].key, text, error);
+    char text[GW_TEXT_MAX], why[GW_CONFIG_ERROR_MAX];
+    snprintf(text, sizeof(text), "%s%s", aliases[i].before, value);
+    if (gw_config_set(config, aliases[i].key, text, why)) return true;
+    snprintf(error, GW_CONFIG_ERROR_MAX, "environment variable %s: %.300s", aliases[i].name, why);
+    return false;
+  }
+  return true;
+}
+
+static const char *variable_of(char *const *environment, const char *name) {
+  size_t len = strlen(name);
+  for (char *const *at = environment; at && *at; at++)
+    if (strncmp(*at, name, len) == 0 && (*at)[len] == '=') return *at + len + 1;
+  return "";
+}
+
+/* TURN_SERVER_COUNT, TURN_SERVER_n_URLS, _USERNAME, _CREDENTIAL. */
+static bool read_turn_variables(gw_config *config, char *const *environment, char *error) {
+  static const char *const parts[] = {"URLS", "USERNAME", "CREDENTIAL"};
+  const char *count = variable_of(environment, "TURN_SERVER_COUNT"), *value[3];
+  unsigned long n = strtoul(count, NULL, 10);
+  if (strspn(count, "0123456789") != strlen(count) || n > GW_ICE_SERVERS_MAX) {
+    snprintf(error, GW_CONFIG_ERROR_MAX, "TURN_SERVER_COUNT: '%.60s' is not a whole number from 0 to %d", count,
+             GW_ICE_SERVERS_MAX);
+    return false;
+  }
+  for (unsigned i = 1; i <= n; i++) {
+    char name[64], why[GW_ICE_WHY_MAX];
+    for (unsigned j = 0; j < 3; j++) {
+      snprintf(name, sizeof(name), "TURN_SERVER_%u_%s", i, parts[j]);
+      value[j] = variable_of(environment, name);
+    }
+    if (gw_ice_list_add_parts(&config->ice_servers, value[0], value[1], value[2], why)) continue;
+    snprintf(error, GW_CONFIG_ERROR_MAX, "environment variables TURN_SERVER_%u_..: %s", i, why);
+    return false;
   }
   return true;
 }
@@ -298,6 +347,7 @@ gw_config_result gw_config_load(gw_config *config, int argc, char *const *argv, 
   const char *path = file_name(argc, argv, environment);
   if (path && *path && !read_file(config, path, error)) return GW_CONFIG_BAD;
   if (!read_environment(config, environment, error)) return GW_CONFIG_BAD;
+  if (!read_turn_variables(config, environment, error)) return GW_CONFIG_BAD;
   for (int i = 0; i < argc;) {
     int used = read_flag(config, argc - i, argv + i, error);
     if (!used) return GW_CONFIG_BAD;
@@ -351,6 +401,54 @@ static bool backend_is_known(const char *backend) {
          strncmp(backend, "wss://", 6) == 0;
 }
 
+const char *gw_config_provider(const gw_config *config) {
+  if (strcmp(config->turn_provider, "none") != 0) return config->turn_provider;
+  return config->turn_key_id[0] && config->turn_key_api_token[0] ? "cloudflare" : "none";
+}
+
+static void judge_provider(const gw_config *config, gw_ice_issues *issues) {
+  const char *provider = gw_config_provider(config), *url = config->turn_provider_url;
+  bool asked = strcmp(provider, "none") != 0;
+  if (asked && !config->turn_key_id[0] && !(url[0] && strcmp(provider, "metered") == 0))
+    gw_ice_issue(issues, true, "turn-provider: %s needs --turn-key-id", provider);
+  if (asked && !config->turn_key_api_token[0])
+    gw_ice_issue(issues, true, "turn-provider: %s needs --turn-key-api-token", provider);
+  if (!asked && (config->turn_key_id[0] || config->turn_key_api_token[0]))
+    gw_ice_issue(issues, true, "turn-key-id and turn-key-api-token belong together: one of them is missing");
+  if (url[0] && !asked) gw_ice_issue(issues, true, "turn-provider-url: without --turn-provider nobody is asked");
+  if (url[0] && strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
+    gw_ice_issue(issues, true, "turn-provider-url: begins neither with https:// nor with http://");
+  else if (strncmp(url, "http://", 7) == 0 && strncmp(url, "http://127.0.0.1", 16) != 0)
+    gw_ice_issue(issues, true, "turn-provider-url: the token would travel in the clear; use https://");
+  if (strpbrk(config->turn_key_id, " /?#%") || strpbrk(config->turn_key_api_token, " \t"))
+    gw_ice_issue(issues, true, "turn-key-id, turn-key-api-token: a character that belongs into neither");
+}
+
+void gw_config_judge_ice(const gw_config *config, gw_ice_issues *issues) {
+  gw_ice_counts counts = gw_ice_list_count(&config->ice_servers);
+  bool signs = config->turn_secret[0] != 0, relayed = strcmp(config->ice_transport_policy, "relay") == 0;
+  gw_ice_list_judge(&config->ice_servers, signs, issues);
+  judge_provider(config, issues);
+  if (config->turn_secret_old[0] && !signs)
+    gw_ice_issue(issues, true, "turn-secret-old: without --turn-secret there is no newer one");
+  if (signs && strcmp(config->turn_secret, config->turn_secret_old) == 0)
+    gw_ice_issue(issues, true, "turn-secret-old: the same as --turn-secret");
+  if (signs && !counts.turn) gw_ice_issue(issues, true, "turn-secret: no --ice-server turn:.. to use it with");
+  if (relayed && !counts.turn && strcmp(gw_config_provider(config), "none") == 0)
+    gw_ice_issue(issues, true, "ice-transport-policy: relay needs a TURN server, or nobody could connect");
+}
+
+static bool check_ice(const gw_config *config, char *error) {
+  gw_ice_issues issues = {0};
+  gw_config_judge_ice(config, &issues);
+  for (size_t i = 0; issues.n_errors && i < issues.n; i++) {
+    if (!issues.is_error[i]) continue;
+    snprintf(error, GW_CONFIG_ERROR_MAX, "%s", issues.text[i]);
+    return false;
+  }
+  return true;
+}
+
 bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
   wr_addr addr;
   const char *why = NULL;
@@ -370,7 +468,7 @@ bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
     why = "avatar-licence: live2d, vrm, or both separated by a comma";
   else if (!config->tls_cert[0] != !config->tls_key[0])
     why = "tls-cert and tls-key belong together: one of them is missing";
-  if (!why) return true;
+  if (!why) return check_ice(config, error);
   snprintf(error, GW_CONFIG_ERROR_MAX, "%s", why);
   return false;
 }

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "gateway/ice_list.h"
 #include "wr/types.h"
 
 #define GW_TEXT_MAX 512
@@ -21,6 +22,7 @@ typedef struct gw_config {
 #define GW_TEXT(field, key, def, argument, help) char field[GW_TEXT_MAX];
 #define GW_SECRET(field, key, argument, help) char field[GW_TEXT_MAX];
 #define GW_LIST(field, key, argument, help) gw_list field;
+#define GW_SERVERS(field, key, argument, help) gw_ice_list field;
 #define GW_NUMBER(field, key, def, least, most, help) int64_t field;
 #define GW_CHOICE(field, key, def, choices, help) char field[GW_TEXT_MAX];
 #define GW_FLAG(field, key, help) bool field;
@@ -28,6 +30,7 @@ typedef struct gw_config {
 #undef GW_TEXT
 #undef GW_SECRET
 #undef GW_LIST
+#undef GW_SERVERS
 #undef GW_NUMBER
 #undef GW_CHOICE
 #undef GW_FLAG
@@ -45,6 +48,10 @@ bool gw_config_set(gw_config *config, const char *key, const char *value, char e
 bool gw_config_read_text(gw_config *config, const char *name, char *text, char error[GW_CONFIG_ERROR_MAX]);
 /* Relations between settings: addresses, certificate pairs, and no open relay by accident. */
 bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]);
+/* Everything that is to be said about STUN and TURN servers and who gives them out; one sentence each. */
+void gw_config_judge_ice(const gw_config *config, gw_ice_issues *issues);
+/* none, cloudflare, twilio or metered: as set, or what the names of Cloudflare's own variables imply. */
+const char *gw_config_provider(const gw_config *config);
 void gw_config_help(FILE *out);
 
 /* Splits "HOST:PORT" or "[V6]:PORT". false: not of that form. */

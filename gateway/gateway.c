@@ -299,6 +299,7 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
     snprintf(error, GW_CONFIG_ERROR_MAX, "cryptography is not available");
     return false;
   }
+  gw_ice_service_init(&http->ice, config, *crypto, wr_crypto_openssl_rng(), gw_now());
   if (!open_workers(http, *crypto, &udp, &locals, n_slots, error)) return false;
   snprintf(error, GW_CONFIG_ERROR_MAX, "%s",
            config->tls_cert[0] ? "tls-cert, tls-key: cannot be used" : "listen: cannot serve on this address");

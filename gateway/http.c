@@ -189,6 +189,12 @@ static void read_method(gw_exchange *x, const char *uri) {
   snprintf(x->path, sizeof(x->path), "%s", uri);
 }
 
+static void read_peer(gw_exchange *x) {
+  char text[WR_ADDR_TEXT_MAX + 8] = "";
+  lws_get_peer_simple(x->wsi, text, sizeof(text));
+  (void)wr_addr_parse(&x->from, wr_bytes_of(text, strlen(text)), 0);
+}
+
 static int on_request(connection *c, struct lws *wsi, const char *uri) {
   end_exchange(c);
   gw_exchange *x = calloc(1, sizeof(*x));
@@ -198,6 +204,7 @@ static int on_request(connection *c, struct lws *wsi, const char *uri) {
   x->wsi = wsi;
   x->received_at = gw_now();
   char length[24];
+  read_peer(x);
   read_method(x, uri);
   copy_header(x, WSI_TOKEN_HTTP_CONTENT_TYPE, x->content_type, sizeof(x->content_type));
   x->content_type[strcspn(x->content_type, "; ")] = 0;

@@ -6,7 +6,9 @@
 
 #include <libwebsockets.h>
 
+#include "gateway/ice_service.h"
 #include "gateway/map.h"
+#include "gateway/rate.h"
 #include "gateway/sender.h"
 #include "gateway/worker.h"
 
@@ -33,6 +35,7 @@ struct gw_exchange {
   uint8_t *body;
   size_t body_len, body_declared;
   wr_time received_at;
+  wr_addr from; /* who asks; behind a proxy this is the proxy */
   bool discards, close_after;
   bool takes_body; /* the route's handler waits for it */
   gw_purpose purpose;
@@ -76,6 +79,8 @@ struct gw_http {
   wr_time started_at;
   double offer_budget; /* of --offer-rate */
   wr_time offer_budget_at;
+  gw_ice_service ice;
+  gw_rate ice_rate;
   bool draining, stopping;
   unsigned n_drained;
   lws_sorted_usec_list_t trim; /* memory that handshakes freed goes back to the system */

@@ -177,7 +177,11 @@ static void delete_session(gw_exchange *x) {
   if (find_session(x, &ref)) ask(x, ref, GW_HANGUP, 0, NULL);
 }
 
-static json_t *ice_servers(void) { return json_array(); }
+static json_t *ice_servers(gw_http *http) {
+  static gw_ice_answer answer;
+  gw_ice_service_answer(&http->ice, &answer, time(NULL), gw_now());
+  return gw_ice_list_json(&answer.list);
+}
 
 static void respond_session(gw_exchange *x, const gw_reply *reply) {
   snprintf(x->location, sizeof(x->location), SESSIONS_PATH "%s", reply->id);
@@ -192,7 +196,7 @@ static void respond_session(gw_exchange *x, const gw_reply *reply) {
   respond_json(x, 200,
                json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:o}", "sdp", reply->text, "type", "answer", "sessionId",
                          reply->id, "location", location, "resume", reply->token, "resumed", reply->resumed,
-                         "iceServers", ice_servers()));
+                         "iceServers", ice_servers(x->http)));
 }
 
 void gw_api_reply(gw_http *http, gw_reply *reply, gw_ref ref) {
@@ -219,26 +223,21 @@ void gw_api_reply(gw_http *http, gw_reply *reply, gw_ref ref) {
   }
 }
 
-/* ---- ICE servers: none yet, which is a complete answer ---- */
+/* ---- ICE servers ---- */
 
 static void get_ice(gw_exchange *x) {
-  char expires[32];
-  time_t end = time(NULL) + 86400;
-  struct tm tm;
-  gmtime_r(&end, &tm);
-  strftime(expires, sizeof(expires), "%Y-%m-%dT%H:%M:%SZ", &tm);
-  respond_json(
-      x, 200,
-      json_pack("{s:o,s:i,s:s,s:s,s:s,s:i,s:s,s:s,s:b}", "iceServers", ice_servers(), "iceCandidatePoolSize", 1,
-                "iceTransportPolicy", "all", "bundlePolicy", "max-bundle", "rtcpMuxPolicy", "require", "ttl", 86400,
-                "expiresAt", expires, "source", "none", "stale", 0));
+  static gw_ice_answer answer;
+  if (!gw_rate_spend(&x->http->ice_rate, &x->from, x->http->config->ice_rate, gw_now())) {
+    gw_respond_error(x, GW_HTTP_TOO_MANY, "too many requests from this address; try again", 0);
+    return;
+  }
+  int64_t unix_s = time(NULL);
+  gw_ice_service_answer(&x->http->ice, &answer, unix_s, gw_now());
+  respond_json(x, 200, gw_ice_answer_json(&answer, x->http->config, unix_s));
 }
 
 static void get_ice_status(gw_exchange *x) {
-  respond_json(x, 200,
-               json_pack("{s:{s:b,s:[],s:i,s:i,s:i},s:s,s:I}", "validation", "valid", 1, "issues", "stun_servers",
-                         0, "turn_servers", 0, "total_servers", 0, "summary",
-                         "no STUN or TURN server is configured", "timestamp", (json_int_t)time(NULL)));
+  respond_json(x, 200, gw_ice_service_status(&x->http->ice, time(NULL), gw_now()));
 }
 
 /* ---- figures ---- */
@@ -288,6 +287,7 @@ static void respond_metrics(gw_exchange *x) {
   figures.backend = strcmp(backend, "embedded") == 0 || strcmp(backend, "echo") == 0 ? backend : "ws";
   gw_process_figures_read(&figures);
   gw_metrics_write(&out, x->gathered, &x->http->metrics, &figures);
+  gw_ice_service_write(&out, &x->http->ice, gw_now());
   gw_respond_owned(x, 200, "text/plain; version=0.0.4; charset=utf-8", out.text, out.len);
 }
 
@@ -319,13 +319,18 @@ static void get_socket(gw_exchange *x) { gw_respond_error(x, GW_HTTP_UPGRADE, NU
 
 static void get_health(gw_exchange *x) { respond_json(x, 200, json_pack("{s:s}", "status", "ok")); }
 
+/* A caller may do without a provider's relay, so its absence is told and no reason to be unready. */
 static void get_ready(gw_exchange *x) {
-  if (!x->http->draining) {
-    respond_json(x, 200, json_pack("{s:b,s:[]}", "ready", 1, "reasons"));
-    return;
-  }
-  x->retry_after = 5;
-  respond_json(x, 503, json_pack("{s:b,s:[s]}", "ready", 0, "reasons", "draining"));
+  char text[GW_ICE_WHY_MAX];
+  wr_time now = gw_now();
+  bool draining = x->http->draining, degraded = gw_ice_service_is_degraded(&x->http->ice, text, now);
+  json_t *reasons = json_array(), *lacks = json_array();
+  if (draining) json_array_append_new(reasons, json_string("draining"));
+  if (degraded) json_array_append_new(lacks, json_string(text));
+  if (draining) x->retry_after = 5;
+  respond_json(x, draining ? 503 : 200,
+               json_pack("{s:b,s:o,s:o,s:s}", "ready", !draining, "reasons", reasons, "degraded", lacks, "ice",
+                         gw_ice_level_name(gw_ice_service_level(&x->http->ice, now))));
 }
 
 /* ---- files ---- */
