@@ -1,8 +1,10 @@
 /* fuzz/fuzz_gw_http.c - bodies of signalling requests: offers as JSON, candidates as JSON, plain text; what they
- * yield goes on to the readers of descriptions, candidates and fragments. The first byte chooses. */
+ * yield goes on to the readers of descriptions, candidates and fragments. And two headers of requests for files.
+ * The first byte chooses. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/http_accept.h"
 #include "gateway/http_read.h"
 #include "wr/sdp.h"
 
@@ -43,11 +45,32 @@ static void fragment(wr_bytes body) {
   free(request);
 }
 
+/* Whatever is asked for, what is not there is not chosen; a list with the tag in front has it. */
+static void headers(wr_bytes text) {
+  static const char etag[] = "\"0123456789abcdef-br\"";
+  char *list = calloc(1, sizeof(etag) + 1 + text.len);
+  if (!list) return;
+  char *header = list + sizeof(etag);
+  memcpy(list, etag, sizeof(etag) - 1);
+  list[sizeof(etag) - 1] = ',';
+  if (text.len) memcpy(header, text.data, text.len);
+  for (unsigned offered = 1; offered < 1u << WEB_N_CODINGS; offered += 2)
+    WR_ASSERT(offered & 1u << gw_accept_coding(header, offered));
+  WR_ASSERT(gw_accept_etag(list, etag));
+  (void)gw_accept_etag(header, etag);
+  free(list);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   if (!len) return 0;
   wr_bytes body = wr_bytes_of(data + 1, len - 1);
-  if (data[0] % 3 == 0) offer(body);
-  if (data[0] % 3 == 1) candidates(body);
-  if (data[0] % 3 == 2) fragment(body);
+  if (data[0] == 'A')
+    headers(body);
+  else if (data[0] % 3 == 0)
+    offer(body);
+  else if (data[0] % 3 == 1)
+    candidates(body);
+  else
+    fragment(body);
   return 0;
 }

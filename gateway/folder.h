@@ -1,4 +1,5 @@
-/* gateway/folder.h - one file of an operator's folders of avatars (--avatars), and nothing beside them.
+/* gateway/folder.h - one file of an operator's folders: of avatars (--avatars), of the page (--web-dir), and
+ * nothing beside them.
  *
  * A path is NAME/FILE or NAME/FOLDER/FILE, two folders deep at most: letters, digits, "-", "_", and below NAME
  * dots, no part beginning with a dot. So no path leads up or to a hidden file; symbolic links are not followed at
@@ -23,6 +24,8 @@ typedef struct gw_file {
 
 /* false: no such file. */
 bool gw_folder_open(const char *root, const char *path, gw_file *file);
+/* A part of the page, which may also lie in |root| itself; |file->is_plain| says nothing. false: no such file. */
+bool gw_folder_open_page(const char *root, const char *path, gw_file *file);
 /* All bytes, which are the caller's to free, with a NUL behind them; NULL: no such file, or it is longer than
  * |most|. */
 char *gw_folder_read(const char *root, const char *path, size_t most, size_t *len);

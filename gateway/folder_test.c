@@ -39,6 +39,13 @@ static bool is_there(const char *path) {
   return there;
 }
 
+static bool is_part(const char *path) {
+  gw_file file;
+  bool there = gw_folder_open_page(root, path, &file);
+  if (there) close(file.fd);
+  return there;
+}
+
 static void make_tree(void) {
   snprintf(root, sizeof root, "/tmp/folder-test-XXXXXX");
   REQUIRE(mkdtemp(root));
@@ -60,6 +67,8 @@ static void make_tree(void) {
   write_file("robot/.hidden.png", "x", 0);
   write_file("robot/huge.png", "x", (off_t)GW_FOLDER_PICTURE_MAX + 1);
   write_file("top.png", "x", 0);
+  write_file("top.html", "x", 0);
+  write_file("robot/model.2048/in/deeper/part.js", "x", 0);
   link_to("/etc/hostname", "robot/link.png");
   link_to("robot", "alias");
   link_to("in", "robot/model.2048/alias");
@@ -68,6 +77,7 @@ static void make_tree(void) {
 static void remove_tree(void) {
   static const char *const made[] = {
       "robot/model.2048/in/deeper/c.png",
+      "robot/model.2048/in/deeper/part.js",
       "robot/model.2048/in/deeper",
       "robot/model.2048/in/b.png",
       "robot/model.2048/in",
@@ -88,6 +98,7 @@ static void remove_tree(void) {
       "robot",
       "alias",
       "top.png",
+      "top.html",
       "",
   };
   for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
@@ -158,5 +169,37 @@ TEST(folder_reads_what_is_below_it_and_nothing_else) {
   CHECK(!gw_folder_open("", "robot/happy.png", &file));
   CHECK(!gw_folder_open("/nonexistent", "robot/happy.png", &file));
 
+  remove_tree();
+}
+
+TEST(folder_reads_parts_of_the_page_and_nothing_else) {
+  make_tree();
+  gw_file file;
+  REQUIRE(gw_folder_open_page(root, "top.html", &file));
+  close(file.fd);
+  CHECK_TEXT(file.mime, "text/html; charset=utf-8");
+  static const char *const there[] = {"top.png", "robot/runtime.js", "robot/model.2048/in/b.png"};
+  for (size_t i = 0; i < sizeof there / sizeof there[0]; i++) CHECK(is_part(there[i]));
+  static const char *const absent[] = {
+      "",
+      "/",
+      "robot",
+      "robot/notes.txt",
+      "robot/avatar.json",
+      "robot/model.2048/a.moc3",
+      "robot/model.2048/in/deeper/part.js",
+      "robot/.hidden.png",
+      "robot/.git/d.png",
+      "robot/huge.png",
+      "robot/link.png",
+      "alias/runtime.js",
+      "../top.html",
+      "robot/../top.html",
+      "/top.html",
+      "./top.html",
+      "robot//runtime.js",
+      "robot/deep.png",
+  };
+  for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++) CHECK(!is_part(absent[i]));
   remove_tree();
 }

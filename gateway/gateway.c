@@ -6,6 +6,7 @@
 #include "gateway/gateway.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "gateway/folder.h"
 #include "gateway/http.h"
 #include "gateway/log.h"
 #include "gateway/roles.h"
@@ -280,6 +282,22 @@ static uint16_t n_workers_of(const gw_config *config) {
   return (uint16_t)(n < 1 ? 1 : n > GW_MAX_WORKERS - 1 ? GW_MAX_WORKERS - 1 : n);
 }
 
+static bool has_page(const char *folder, char *error) {
+  gw_file file;
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) {
+    snprintf(error, GW_CONFIG_ERROR_MAX, "web-dir: cannot open '%.300s': %s", folder, strerror(errno));
+    return false;
+  }
+  close(fd);
+  if (!gw_folder_open_page(folder, "chat.html", &file)) {
+    snprintf(error, GW_CONFIG_ERROR_MAX, "web-dir: there is no chat.html in '%.300s'", folder);
+    return false;
+  }
+  close(file.fd);
+  return true;
+}
+
 /* Everything that can be refused, in the order a person would want to hear of it. */
 static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char *error) {
   static gw_locals locals;
@@ -291,6 +309,7 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   if (!gw_host_port(config->listen, listen) || !gw_config_udp(config, &udp)) return false;
   http->roles = gw_roles_load(config->roles, config->avatars, error);
   if (!http->roles) return false;
+  if (config->web_dir[0] && !has_page(config->web_dir, error)) return false;
   if (!can_listen(listen, error)) return false;
   if (!gw_mailbox_open(&http->inbox, MAILBOX_CELLS, wake_lws, http)) return false;
   if (!gw_map_open(&http->sessions, 2 * http->n_workers * n_slots, (uint64_t)gw_now())) return false;

@@ -55,6 +55,7 @@ struct gw_exchange {
   int file;    /* instead of |data|, if |is_file| */
   bool is_file;
   const char *etag, *cache, *policy, *allow; /* static or NULL */
+  const char *coding, *vary;                 /* as those */
   unsigned retry_after;
   char location[80];
 };
@@ -112,6 +113,11 @@ void gw_api_snapshot(gw_http *http, uint32_t number, gw_snapshot *snapshot);
  */
 gw_http_error gw_api_place(gw_http *http, gw_request *request, const uint8_t id[16], gw_ref *ref);
 bool gw_api_holds_token(struct lws *wsi, const char *token);
+
+/* ---- gateway/http_files.c: the page's files and an operator's ---- */
+bool gw_files_get(gw_exchange *x); /* false: there is no such file; nothing was answered */
+bool gw_files_exist(const gw_exchange *x);
+void gw_files_avatar(gw_exchange *x);
 
 /* ---- gateway/http_caller.c: WebSockets of callers without WebRTC ---- */
 int gw_caller_upgrade(gw_http *http, struct lws *wsi); /* 0: may become one */

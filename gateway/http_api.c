@@ -7,7 +7,6 @@
 #include "gateway/gateway.h"
 #include "gateway/http.h"
 #include "gateway/http_read.h"
-#include "web/assets.h"
 
 #define SESSIONS_PATH "/api/sessions/"
 
@@ -333,36 +332,7 @@ static void get_ready(gw_exchange *x) {
                          gw_ice_level_name(gw_ice_service_level(&x->http->ice, now))));
 }
 
-/* ---- files ---- */
-
-/* Models unpack their pictures into the page's own memory; a page without models has no need of that. */
-static const char *policy_of(const gw_config *config) {
-  return config->avatar_licence[0] ? WEB_ASSETS_CSP "; " WEB_ASSETS_CSP_MODELS : WEB_ASSETS_CSP;
-}
-
-static void get_asset(gw_exchange *x, const web_asset *asset) {
-  char etag[64] = "";
-  if (lws_hdr_copy(x->wsi, etag, sizeof(etag), WSI_TOKEN_HTTP_IF_NONE_MATCH) < 0) etag[0] = 0;
-  bool same = strcmp(etag, asset->etag) == 0;
-  x->etag = asset->etag;
-  x->cache = "no-cache";
-  x->policy = policy_of(x->http->config);
-  gw_respond(x, same ? 304 : 200, asset->mime, asset->data, same ? 0 : asset->len);
-}
-
-static void get_avatar(gw_exchange *x) {
-  const gw_config *config = x->http->config;
-  gw_file file;
-  gw_avatar_result result =
-      gw_avatar_open(config->avatars, config->avatar_licence, x->path + strlen("/avatar/"), &file);
-  if (result != GW_AVATAR_OPEN) {
-    gw_respond_error(x, result == GW_AVATAR_NONE ? GW_HTTP_NOT_FOUND : GW_HTTP_LICENCE, NULL, 0);
-    return;
-  }
-  x->cache = strcmp(file.mime, "application/json") == 0 ? "no-cache" : "max-age=600";
-  x->policy = policy_of(config);
-  gw_respond_file(x, file.mime, file.fd, file.len);
-}
+/* ---- roles and avatars ---- */
 
 static void get_avatars(gw_exchange *x) {
   const gw_config *config = x->http->config;
@@ -390,9 +360,9 @@ static const route routes[] = {
     {"/api/ice/status", GW_GET, TOKEN, NULL, get_ice_status},
     {"/api/roles", GW_GET, TOKEN, NULL, get_roles},
     {"/api/avatars", GW_GET, TOKEN, NULL, get_avatars},
-    {"/avatar/*/*", GW_GET, OPEN, NULL, get_avatar},
-    {"/avatar/*/*/*", GW_GET, OPEN, NULL, get_avatar},
-    {"/avatar/*/*/*/*", GW_GET, OPEN, NULL, get_avatar},
+    {"/avatar/*/*", GW_GET, OPEN, NULL, gw_files_avatar},
+    {"/avatar/*/*/*", GW_GET, OPEN, NULL, gw_files_avatar},
+    {"/avatar/*/*/*/*", GW_GET, OPEN, NULL, gw_files_avatar},
     {"/healthz", GW_GET, OPEN, NULL, get_health},
     {"/readyz", GW_GET, OPEN, NULL, get_ready},
     {"/metrics", GW_GET, OPEN, NULL, get_metrics},
@@ -459,15 +429,13 @@ static const char *allow_text(unsigned methods) {
 bool gw_api_begin(gw_exchange *x) {
   unsigned methods;
   const route *r = find_route(x, &methods);
-  const web_asset *asset = methods ? NULL : web_asset_find(x->path);
-  if (asset) methods = GW_GET;
+  if (!methods && x->method == GW_GET && gw_files_get(x)) return false;
+  if (!methods && x->method != GW_GET && gw_files_exist(x)) methods = GW_GET;
   if (!methods) {
     gw_respond_error(x, GW_HTTP_NOT_FOUND, NULL, 0);
-  } else if (!r && !(asset && x->method == GW_GET)) {
+  } else if (!r) {
     x->allow = allow_text(methods);
     gw_respond_error(x, GW_HTTP_METHOD, NULL, 0);
-  } else if (asset) {
-    get_asset(x, asset);
   } else if (!may_enter(x, r->right)) {
     return false;
   } else if (r->types && !takes_type(r, x->content_type)) {

@@ -113,8 +113,9 @@ static bool read_picture(reader *r, const json_t *role, json_t *out) {
   if (!text_of(r, role, "picture", 160, &picture)) return false;
   if (!picture[0]) picture = "/portrait.svg";
   if (picture[0] == '/') {
-    const web_asset *asset = web_asset_find(picture);
-    if (!asset || strncmp(asset->mime, "image/", 6) != 0)
+    bool lasting;
+    const web_asset *asset = web_asset_find(picture, &lasting);
+    if (!asset || lasting || strncmp(asset->mime, "image/", 6) != 0)
       return SAY(r,
                  "picture: '%s' is none of /portrait.svg, /roles/companion.svg, /roles/curious.svg, /roles/own.svg",
                  picture);

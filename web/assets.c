@@ -11,8 +11,19 @@ static const char *without_alias(const char *path) {
   return path;
 }
 
-const web_asset *web_asset_find(const char *path) {
-  const char *wanted = without_alias(path);
+/* Behind "/a/BUILD", or |path| itself; NULL: of another build. */
+static const char *without_build(const char *path, bool *lasting) {
+  size_t len = strlen(web_assets_build);
+  *lasting = strncmp(path, WEB_ASSETS_LASTING, strlen(WEB_ASSETS_LASTING)) == 0;
+  if (!*lasting) return path;
+  path += strlen(WEB_ASSETS_LASTING);
+  return strncmp(path, web_assets_build, len) == 0 ? path + len : NULL;
+}
+
+const web_asset *web_asset_find(const char *path, bool *lasting) {
+  const char *rest = without_build(path, lasting);
+  if (!rest) return NULL;
+  const char *wanted = *lasting ? rest : without_alias(rest);
   size_t low = 0;
   size_t high = web_assets_n;
   while (low < high) {
@@ -27,6 +38,8 @@ const web_asset *web_asset_find(const char *path) {
   }
   return NULL;
 }
+
+const char *web_asset_build(void) { return web_assets_build; }
 
 const web_asset *web_asset_table(size_t *n_assets) {
   *n_assets = web_assets_n;

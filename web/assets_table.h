@@ -6,5 +6,6 @@
 
 extern const web_asset web_assets[]; /* ordered by strcmp of path */
 extern const size_t web_assets_n;
+extern const char web_assets_build[];
 
 #endif
