@@ -1,6 +1,10 @@
 // The start page: role, microphone, speaker, look and the connection test, each proved where it has its effect.
 
 import { spawn } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { asRoles, roleOf } from "../../web/js/roles.js";
 import { auditInPage } from "./audit.js";
 import { launchChromium, openPage } from "./browsers.js";
 import { Gateway } from "./gateway.js";
@@ -53,6 +57,7 @@ async function checkUp(page, url) {
 /** @param {Bench} bench */
 export function testStart(bench) {
   testRoles(bench);
+  testOperatorsRoles(bench);
   testDevices(bench);
   testLook(bench);
   testCheckup(bench);
@@ -131,6 +136,103 @@ function testRoles({ inChromium, inFirefox, gateway }) {
       same([await role(), mode], ["companion", "auto"], "of the original's page");
       await page.evaluate(() => localStorage.clear());
     }));
+}
+
+/** What a list of roles says in each language, in the page. @param {string} root @param {any} list null: built in */
+async function rolesInPage(root, list) {
+  const { asRoles, ROLES } = await import(`${root}/js/roles.js`);
+  const { applyLang, LANGS, textOf } = await import(`${root}/js/i18n.js`);
+  const roles = list ? asRoles(list) : ROLES;
+  const said = LANGS.map((/** @type {any} */ lang) => {
+    applyLang(lang);
+    return roles.map((/** @type {any} */ one) => ({ ...one, name: textOf(one.name), about: textOf(one.about) }));
+  });
+  applyLang("en");
+  return said;
+}
+
+/** @param {Bench} bench */
+function testOperatorsRoles({ inChromium, gateway, binary, folder, screens }) {
+  test("chromium: start: the gateway's own list of roles is the page's, in every language", () =>
+    inChromium(async (page) => {
+      await page.goto(`${gateway.url}/`);
+      const list = await (await fetch(`${gateway.url}/api/roles`)).json();
+      const theirs = await page.evaluate(rolesInPage, gateway.url, list);
+      same(theirs, await page.evaluate(rolesInPage, gateway.url, null), "roles");
+      same([theirs.length, theirs[0].length], [3, 4], "languages, roles");
+      await page.evaluate(() => localStorage.clear());
+    }));
+
+  test("roles: a list that is none is not taken, and of a role only what can be", () => {
+    const good = { id: "bob", name: { en: "Bob" } };
+    const full = { ...good, name: { en: "Bob", zh: "", vi: "" }, about: { en: "", zh: "", vi: "" },
+      mac: "", own: false, picture: "/portrait.svg", look: "xiaozhi", avatar: "vector" };
+    const evil = { ...good, mac: "evil", picture: "//elsewhere/x.png", look: "a b", avatar: "../x" };
+    same(asRoles({ roles: [evil] }), [full], "a role");
+    same(asRoles({ roles: [{ ...good, mac: "a0-b1-c2-d3-e4-f5" }] })?.[0]?.mac, "A0:B1:C2:D3:E4:F5", "an address");
+    for (const bad of [[], [good, {}], [{ ...good, id: "a b" }], [{ id: "a" }]]) {
+      same([asRoles({ roles: bad }), asRoles(bad)], [null, null], JSON.stringify(bad));
+    }
+    const roles = asRoles({ roles: [good, { ...good, id: "me", own: true }] }) ?? [];
+    const id = (/** @type {string} */ role, /** @type {string} */ mac) => roleOf({ role, mac }, roles).id;
+    const mac = "00:00:00:00:00:01";
+    same([id("", ""), id("me", ""), id("gone", mac), id("", mac)], ["bob", "me", "bob", "me"], "roles");
+  });
+
+  test("chromium: start: an operator's roles are shown, and captions and transcript name them", async () => {
+    const avatars = path.join(folder, "roles-avatars");
+    fs.mkdirSync(path.join(avatars, "tutor"), { recursive: true });
+    const portrait = fileURLToPath(new URL("../../web/roles/curious.svg", import.meta.url));
+    fs.copyFileSync(portrait, path.join(avatars, "tutor", "calm.svg"));
+    const file = path.join(folder, "roles.json");
+    const roles = [
+      { id: "tutor", name: { en: "Tutor", zh: "家教" }, about: "Explains", mac: "00:11:22:aa:bb:01", picture: "tutor/calm.svg" },
+      { id: "2nd", name: "Second", look: "companion" },
+    ];
+    fs.writeFileSync(file, JSON.stringify({ roles }));
+    const other = new Gateway(binary, { args: ["--roles", file, "--avatars", avatars] });
+    await other.start();
+    try {
+      await inChromium(async (page) => {
+        const shown = () => page.$$eval("#roles label", (labels) =>
+          labels.map((label) => [label.textContent, label.querySelector("img")?.getAttribute("src")]));
+        await page.goto(`${other.url}/chat`); // the first visit, without the start page
+        await reach(page, ["idle", "ready"]);
+        await until("an offer", async () => (await offers(page)).length > 0);
+        same((await offers(page))[0]?.macAddress, "00:11:22:AA:BB:01", "the device of a first visit");
+        await page.goto(`${other.url}/`);
+        same(await shown(), [["Tutor", "/avatar/tutor/calm.svg"], ["Second", "/portrait.svg"]], "roles");
+        same(await page.$eval("#role-about", (line) => line.textContent), "Explains", "about");
+        await page.select("#lang", "zh");
+        same((await shown())[0]?.[0], "家教", "the name in Chinese");
+        await page.select("#lang", "en");
+        await call(page, other.url);
+        await type(page, "tell me a joke");
+        await nextAnswer(page);
+        same(await page.$eval("#captions .assistant .name", (name) => name.textContent), "Tutor", "who speaks");
+        const label = await page.$eval("#face", (face) => face.getAttribute("aria-label") ?? "");
+        check(label.startsWith("Tutor, "), `the figure is "${label}"`);
+        await page.evaluate(() => {
+          URL.createObjectURL = (/** @type {any} */ blob) => ((/** @type {any} */ (window).saved = blob), "#");
+        });
+        await page.screenshot({ path: `${screens}/roles-operator.png` });
+        await page.click("#save");
+        await page.click("#saving button[value=md]");
+        const transcript = await page.evaluate(() => /** @type {any} */ (window).saved.text());
+        check(transcript.includes("**Tutor** ("), `the transcript is ${transcript}`);
+        // Back at a gateway without such a list, what is known is what that one says.
+        fs.writeFileSync(file, JSON.stringify({ roles: roles.slice(1) }));
+        await other.stop();
+        await other.start();
+        await page.goto(`${other.url}/`);
+        await until("the new list", async () => (await shown()).length === 1);
+        same(await page.$eval("#roles input:checked", (input) => /** @type {any} */ (input).value), "2nd", "the role that is left");
+        await page.evaluate(() => localStorage.clear());
+      });
+    } finally {
+      await other.stop();
+    }
+  });
 }
 
 /** @param {Bench} bench */

@@ -116,8 +116,10 @@ export class Captions {
   /** @param {"person"|"assistant"} who @param {HTMLElement} content */
   #append(who, content) {
     const name = document.createElement("span");
-    name.className = "sr";
-    name.textContent = `${this.#nameOf(who)}: `;
+    // Seen where the assistant takes the word; who the other one is, is seen by the bubble.
+    const seen = who === "assistant" && !this.#items.at(-1)?.classList.contains("assistant");
+    name.className = seen ? "name" : "sr";
+    name.textContent = seen ? this.#nameOf(who) : `${this.#nameOf(who)}: `;
     const item = document.createElement("li");
     item.className = who;
     item.append(name, content);

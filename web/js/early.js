@@ -3,19 +3,22 @@
 
 import { WebRTCManager } from "./manager/manager.js";
 import { loadPrefs } from "./prefs.js";
-import { roleMac } from "./roles.js";
+import { askRoles, keptRoles, roleMac } from "./roles.js";
 
 /** What is told once; the rest can be asked for at any time. */
 const KEPT = ["message", "track", "notice", "blocked"];
 
+const FIRST_MS = 1500; // a first visitor waits so long to be who the operator's first role is
+
 const prefs = loadPrefs();
+export const roles = keptRoles() ?? (await askRoles(FIRST_MS));
 /** @type {CustomEvent[]} */
 const kept = [];
 const keep = (/** @type {Event} */ event) => void kept.push(/** @type {CustomEvent} */ (event));
 
 export const manager = new WebRTCManager({
   mode: prefs.mode,
-  macAddress: roleMac(prefs),
+  macAddress: roleMac(prefs, roles),
   fallback: () => import("./manager/fallback.js"),
 });
 for (const name of KEPT) manager.addEventListener(name, keep);

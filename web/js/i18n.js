@@ -1,6 +1,7 @@
 /* i18n.js - every word of the pages, in one table. */
 
 /** @typedef {"en"|"zh"|"vi"} Lang */
+/** @typedef {string|Record<Lang, string>} Texts  a key of the table, or words that came in every language */
 
 /** @type {readonly Lang[]} */
 export const LANGS = ["en", "zh", "vi"];
@@ -198,7 +199,7 @@ const TABLE = {
   try2: ["Tell me a joke", "讲个笑话", "Kể chuyện cười đi"],
   try3: ["Who are you?", "你是谁？", "Bạn là ai?"],
   try4: ["Take a photo", "拍张照片", "Chụp một tấm ảnh"],
-  avatar: ["The assistant, {emotion}", "助手：{emotion}", "Trợ lý, {emotion}"],
+  avatar: ["{name}, {emotion}", "{name}：{emotion}", "{name}, {emotion}"],
   avatarMissing: [
     "The avatar “{name}” cannot be shown ({text}). The usual one stays.",
     "无法显示头像“{name}”（{text}），继续使用默认形象。",
@@ -472,6 +473,9 @@ export function t(key, values) {
   const text = row[LANGS.indexOf(current)] ?? row[0];
   return text.replace(/\{(\w+)\}/g, (_, name) => String(values?.[name] ?? ""));
 }
+
+/** @param {Texts} texts */
+export const textOf = (texts) => (typeof texts === "string" ? t(texts) : texts[current]);
 
 /** Puts a language on everything marked with data-t (text), data-t-label or data-t-placeholder. @param {Lang} lang */
 export function applyLang(lang) {

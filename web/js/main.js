@@ -9,15 +9,15 @@ import { Captions } from "./captions.js";
 import { Details } from "./details.js";
 import { findDevice, listDevices } from "./devices.js";
 import { byId, make, makeSheet, words } from "./dom.js";
-import { catchUp, manager } from "./early.js";
+import { catchUp, manager, roles } from "./early.js";
 import { saveFile } from "./files.js";
 import { BUZZ, buzz } from "./haptics.js";
-import { applyLang, bindLangSelect, chooseLang, t, translate } from "./i18n.js";
+import { applyLang, bindLangSelect, chooseLang, t, textOf, translate } from "./i18n.js";
 import { hasWebRtc } from "./manager/compat.js";
 import { Music } from "./music.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
 import { Preview } from "./preview.js";
-import { roleOf } from "./roles.js";
+import { askRoles, roleOf } from "./roles.js";
 import { Settings } from "./settings.js";
 import { runTool, webAddress } from "./tools.js";
 import { exportAs } from "./transcript.js";
@@ -37,10 +37,13 @@ let countdown;
 applyLang(chooseLang(prefs.lang));
 
 const meter = new Meter();
-const nameOf = (/** @type {"person"|"assistant"} */ who) => t(who === "person" ? "you" : "assistant");
+let role = roleOf(prefs, roles);
+/** Of a device of one's own only its owner knows who it is. */
+const roleName = () => (role.own ? t("assistant") : textOf(role.name));
+const nameOf = (/** @type {"person"|"assistant"} */ who) => (who === "person" ? t("you") : roleName());
 const captions = new Captions(byId("captions", HTMLElement), byId("earlier", HTMLButtonElement), nameOf);
 const camera = new Camera(byId("camera", HTMLDialogElement));
-byId("face", HTMLElement).dataset["look"] = roleOf(prefs).id;
+byId("face", HTMLElement).dataset["look"] = role.look;
 const avatar = new Avatar(byId("face", HTMLElement), {
   mic: () => meter.level("mic"),
   voice: () => meter.newest("voice"),
@@ -335,7 +338,7 @@ function draw() {
 }
 
 function nameAvatar() {
-  byId("face", HTMLElement).setAttribute("aria-label", t("avatar", { emotion: t(`emotion.${avatar.emotion}`) }));
+  byId("face", HTMLElement).setAttribute("aria-label", t("avatar", { name: roleName(), emotion: t(`emotion.${avatar.emotion}`) }));
 }
 avatar.onEmotion = nameAvatar;
 nameAvatar();
@@ -374,5 +377,9 @@ if (prefs.microphone.id) manager.selectDevice("audioinput", prefs.microphone.id)
 setVolume(volume);
 draw();
 if (!hasWebRtc()) ui.say("browser", "overSocket");
+askRoles().then((newer) => {
+  role = roleOf(prefs, newer);
+  nameAvatar();
+});
 // The connection is made ahead of the first press, without a microphone; whether just now is the core's business.
 catchUp();

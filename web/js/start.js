@@ -1,11 +1,11 @@
 /* start.js - the start page: whom to talk to and how, then on to the conversation. */
 
 import { CheckupSheet } from "./checkup_sheet.js";
-import { byId, make, words } from "./dom.js";
-import { applyLang, bindLangSelect, chooseLang, t, translate } from "./i18n.js";
+import { byId, make } from "./dom.js";
+import { applyLang, bindLangSelect, chooseLang, t, textOf } from "./i18n.js";
 import { hasWebRtc } from "./manager/compat.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
-import { isMac, roleOf, ROLES, shapeMac } from "./roles.js";
+import { askRoles, isMac, knownRoles, roleOf, shapeMac } from "./roles.js";
 import { Settings } from "./settings.js";
 
 /** @typedef {import("./roles.js").Role} Role */
@@ -16,21 +16,35 @@ applyLang(chooseLang(prefs.lang));
 
 const go = byId("go", HTMLAnchorElement);
 const own = byId("own-mac", HTMLInputElement);
-let role = roleOf(prefs);
+const group = byId("roles", HTMLElement);
+let roles = knownRoles();
+let role = roleOf(prefs, roles);
 
 // ---- whom ----
 
 function buildRoles() {
-  const choices = ROLES.map(({ id, name, picture }) => {
-    const input = make("input", { type: "radio", name: "role", value: id, checked: id === role.id });
-    return make("label", {}, input, make("img", { src: picture, alt: "", width: 64, height: 64 }), words("span", name));
+  const focused = group.contains(document.activeElement);
+  const choices = roles.map(({ id, name, picture }) => {
+    const input = make("input", { type: "radio", name: "role", value: id });
+    return make("label", {}, input, make("img", { src: picture, alt: "", width: 64, height: 64 }), make("span", {}, textOf(name)));
   });
-  byId("roles", HTMLElement).append(...choices);
-  translate(byId("roles", HTMLElement));
-  byId("roles", HTMLElement).addEventListener("change", (event) => {
-    const { value } = /** @type {HTMLInputElement} */ (event.target);
-    chooseRole(ROLES.find(({ id }) => id === value) ?? role);
-  });
+  group.replaceChildren(...choices);
+  showRole();
+  if (focused) radioOf(role.id)?.focus();
+}
+
+/** @param {string} id @returns {HTMLInputElement|null} */
+const radioOf = (id) => group.querySelector(`input[value="${id}"]`);
+
+/** The operator's roles, if they are others than those that were known. */
+async function renewRoles() {
+  const asSeen = (/** @type {readonly Role[]} */ list) =>
+    JSON.stringify(list.map((one) => ({ ...one, name: textOf(one.name), about: textOf(one.about) })));
+  const asked = await askRoles();
+  if (asSeen(asked) === asSeen(roles)) return;
+  roles = asked;
+  role = roleOf(loadPrefs(), roles);
+  buildRoles();
 }
 
 /** @param {Role} chosen */
@@ -42,23 +56,23 @@ function chooseRole(chosen) {
 
 /** Of the chosen role; "": the gateway makes one up. */
 function macAddress() {
-  if (role.id !== "own") return role.mac;
+  if (!role.own) return role.mac;
   return isMac(own.value) ? own.value : "";
 }
 
 function showRole() {
   const portrait = byId("portrait", HTMLImageElement);
   if (portrait.getAttribute("src") !== role.picture) portrait.src = role.picture;
-  byId("role-about", HTMLElement).textContent = t(role.about);
-  byId("own", HTMLElement).hidden = role.id !== "own";
-  const radio = /** @type {HTMLInputElement} */ (document.querySelector(`#roles input[value=${role.id}]`));
-  radio.checked = true;
+  byId("role-about", HTMLElement).textContent = textOf(role.about);
+  byId("own", HTMLElement).hidden = !role.own;
+  const radio = radioOf(role.id);
+  if (radio) radio.checked = true;
   showMac(false);
 }
 
 /** @param {boolean} complain also of an address that is not finished */
 function showMac(complain) {
-  const good = role.id !== "own" || isMac(own.value);
+  const good = !role.own || isMac(own.value);
   const wrong = !good && (complain || own.value.length >= 17);
   go.setAttribute("aria-disabled", String(!good));
   own.setAttribute("aria-invalid", String(wrong));
@@ -76,13 +90,13 @@ function bindSwipe() {
   portrait.addEventListener("pointerup", (event) => {
     const way_px = event.clientX - from_px;
     if (Math.abs(way_px) < SWIPE_PX) return;
-    const at = ROLES.findIndex(({ id }) => id === role.id) + (way_px < 0 ? 1 : -1);
-    const next = ROLES[(at + ROLES.length) % ROLES.length];
+    const at = roles.findIndex(({ id }) => id === role.id) + (way_px < 0 ? 1 : -1);
+    const next = roles[(at + roles.length) % roles.length];
     if (next) chooseRole(next);
   });
 }
 
-own.value = isMac(prefs.ownMac) ? prefs.ownMac : role.id === "own" ? prefs.mac : "";
+own.value = isMac(prefs.ownMac) ? prefs.ownMac : role.own ? prefs.mac : "";
 own.addEventListener("input", () => {
   shapeMac(own);
   showMac(false);
@@ -90,7 +104,7 @@ own.addEventListener("input", () => {
 });
 own.addEventListener("blur", () => showMac(own.value !== ""));
 go.addEventListener("click", (event) => {
-  if (role.id !== "own" || isMac(own.value)) return;
+  if (!role.own || isMac(own.value)) return;
   event.preventDefault();
   showMac(true);
   own.focus();
@@ -119,9 +133,13 @@ function warn() {
 bindLangSelect(byId("lang", HTMLSelectElement), (lang) => {
   savePrefs({ lang });
   warn();
-  showRole();
+  buildRoles();
+});
+group.addEventListener("change", (event) => {
+  const { value } = /** @type {HTMLInputElement} */ (event.target);
+  chooseRole(roles.find(({ id }) => id === value) ?? role);
 });
 buildRoles();
 bindSwipe();
-showRole();
 warn();
+renewRoles();
