@@ -2,12 +2,13 @@
 
 import { candidateKind, opusType, selectedPair, tuneOpus } from "../../web/js/manager/compat.js";
 import { relayOnly, serversOf } from "../../web/js/manager/http.js";
+import { Loudspeaker } from "../../web/js/manager/media.js";
 import { eventOf } from "../../web/js/manager/messages.js";
 import { EVENT, SAMPLE } from "../../web/js/manager/names.js";
 import { Recorder, withoutSecrets } from "../../web/js/manager/recorder.js";
 import { Registry } from "../../web/js/manager/registry.js";
 import { deltas, Sampler } from "../../web/js/manager/stats.js";
-import { check, same, test } from "./harness.js";
+import { check, same, test, until } from "./harness.js";
 
 const ANSWER = [
   "v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0", "m=audio 9 UDP/TLS/RTP/SAVPF 109 0", "a=rtpmap:0 PCMU/8000",
@@ -114,4 +115,31 @@ test("hands: whatever is taken after the end is let go of at once", () => {
   same([registry.counts(), let_go], [{}, 1], "after the end");
   registry.hold("track", () => let_go++);
   same([registry.counts(), let_go], [{}, 2], "taken later");
+});
+
+test("hands: the sound lets the microphone pass, for a bounded time, and not where it needs the gesture", async () => {
+  let plays = 0;
+  const stream = /** @type {MediaStream} */ ({});
+  const make = (/** @type {() => Promise<void>|null} */ opening) => {
+    const registry = new Registry();
+    const element = { setAttribute: () => undefined, pause: () => undefined, srcObject: null, play: async () => void plays++ };
+    const speaker = new Loudspeaker(registry, /** @type {any} */ (element), opening, () => undefined);
+    speaker.listen(stream);
+    return { registry, speaker };
+  };
+  make(() => null);
+  same(plays, 1, "at once");
+  let opened = () => {};
+  const { registry } = make(() => new Promise((resolve) => (opened = resolve)));
+  same([plays, registry.counts()], [1, { element: 1, timer: 1 }], "waits");
+  opened();
+  await until("the sound", () => plays === 2);
+  same(registry.counts(), { element: 1 }, "no timer is left");
+  make(() => new Promise(() => undefined));
+  await until("the sound although the person has not answered", () => plays === 3);
+  make(() => new Promise(() => undefined)).registry.releaseAll();
+  Object.assign(globalThis, { GestureEvent: Event });
+  make(() => new Promise(() => undefined));
+  same(plays, 4, "within the gesture");
+  Reflect.deleteProperty(globalThis, "GestureEvent");
 });

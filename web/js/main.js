@@ -65,8 +65,8 @@ const activation = new Activation((content) => {
 });
 const ui = new Ui({
   start: () => {
-    meter.unlock();
     manager.connect(mode).catch(() => undefined); // why is told by its events
+    meter.unlock(); // after that: it keeps the browser from opening the microphone
   },
   retry: () => manager.retry(),
   hangup: () => manager.disconnect(),

@@ -201,6 +201,10 @@ export async function playNow(element) {
   }
 }
 
+/** Safari lets an element sound only when it is played within the gesture itself; elsewhere a gesture in the past is
+ * enough. Only Safari has this event. @returns {boolean} */
+export const soundNeedsGesture = () => "GestureEvent" in globalThis;
+
 /** Safari and older Firefox have no choice of the loudspeaker: the system's is used.
  * @param {HTMLMediaElement} element @param {string} deviceId @returns {Promise<boolean>} */
 export async function setLoudspeaker(element, deviceId) {

@@ -130,7 +130,12 @@ export class WebRTCManager extends EventTarget {
       (state) => this.#tellMicrophone(state),
       (track) => this.#useTrack(track),
     );
-    this.#speaker = new Loudspeaker(this.#registry, settings.audio, (blocked) => this.#emit("blocked", { blocked }));
+    this.#speaker = new Loudspeaker(
+      this.#registry,
+      settings.audio,
+      () => this.#microphone.opening,
+      (blocked) => this.#emit("blocked", { blocked }),
+    );
   }
 
   // ---- events ----
@@ -227,8 +232,8 @@ export class WebRTCManager extends EventTarget {
   async connect(mode) {
     if (this.#closed) return false;
     if (mode) this.#mode = mode;
-    this.unlock();
     this.#tell({ kind: EVENT.START, value: numberOfMode(this.#mode) });
+    this.unlock(); // after the microphone was asked for
     const over = new Promise((/** @type {(connected:boolean) => void} */ resolve) => this.#waiting.push(resolve));
     await this.initialize();
     if (this.#state.state === "CONNECTED") this.#settle(true);

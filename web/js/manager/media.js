@@ -9,11 +9,13 @@ import {
   openMicrophone,
   playNow,
   setLoudspeaker,
+  soundNeedsGesture,
 } from "./compat.js";
 
 /** @typedef {import("./registry.js").Registry} Registry */
 /** @typedef {"UNKNOWN"|"ASKING"|"READY"|"NONE"|"DENIED"|"BUSY"|"LOST"|"SILENCED"|"INSECURE"} MicState  MIC of names.def */
 
+const LET_PASS_MS = 400; // the person may have to be asked for the microphone, and sound is not to wait for that
 const DEVICES_MS = 300; // a headset that is plugged in makes several changes at once
 
 export class Microphone {
@@ -31,6 +33,8 @@ export class Microphone {
   #waiting = null;
   /** Of the last request; an older one's track is not wanted any more. */
   #asked = 0;
+  /** @type {Promise<MediaStream>|null} while the browser opens it */
+  #opening = null;
   #registry;
   #tell;
   #onTrack;
@@ -45,6 +49,13 @@ export class Microphone {
 
   get track() {
     return this.#track;
+  }
+
+  /** Fulfilled when the browser has opened it, or will not; null: nothing is being opened.
+   * @returns {Promise<void>|null} */
+  get opening() {
+    const done = () => undefined;
+    return this.#opening?.then(done, done) ?? null;
   }
 
   get live() {
@@ -71,12 +82,16 @@ export class Microphone {
   /** @param {number} asked @returns {Promise<MediaStreamTrack|null>} */
   async #ask(asked) {
     try {
-      const stream = await openMicrophone(this.#deviceId);
+      const opening = openMicrophone(this.#deviceId);
+      this.#opening = opening;
+      const stream = await opening;
       const track = stream.getAudioTracks()[0] ?? null;
       if (asked === this.#asked && track) return track;
       for (const unwanted of stream.getTracks()) unwanted.stop();
     } catch (error) {
       if (asked === this.#asked) this.#tell(microphoneProblem(error));
+    } finally {
+      if (asked === this.#asked) this.#opening = null;
     }
     return null;
   }
@@ -185,14 +200,17 @@ export class Loudspeaker {
   /** @type {(() => void)|null} */
   #following = null;
   #registry;
+  #opening;
   #onBlocked;
 
   /** @param {Registry} registry @param {HTMLAudioElement|undefined} element one of the page's, or our own
+   * @param {() => Promise<void>|null} opening while a microphone is being opened
    * @param {(blocked:boolean) => void} onBlocked the browser holds the sound back until a gesture */
-  constructor(registry, element, onBlocked) {
+  constructor(registry, element, opening, onBlocked) {
     this.#element = element ?? new Audio();
     this.#own = !element;
     this.#registry = registry;
+    this.#opening = opening;
     this.#onBlocked = onBlocked;
     this.#element.setAttribute("playsinline", ""); // or iOS opens its player
     registry.hold("element", () => {
@@ -231,8 +249,25 @@ export class Loudspeaker {
   }
 
   async #play() {
+    const opening = this.#element.srcObject && !soundNeedsGesture() ? this.#opening() : null;
+    if (opening) {
+      await this.#letPass(opening);
+      if (!this.#element.srcObject) return;
+    }
     const sounds = await playNow(this.#element);
     if (this.#element.srcObject) this.#onBlocked(!sounds);
+  }
+
+  /** A browser opens one device after the other, and the loudspeaker takes it 50 to 90 ms: listening comes first.
+   * @param {Promise<void>} opening @returns {Promise<void>} */
+  #letPass(opening) {
+    return new Promise((resolve) => {
+      const cancel = this.#registry.after(LET_PASS_MS, resolve);
+      opening.then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   /** Not a syllable more of what is already on its way. @param {boolean} on */
