@@ -41,6 +41,7 @@ static const struct {
   const char *name, *key, *before;
 } aliases[] = {
     {"PORT", "listen", "127.0.0.1:"}, /* a bare number */
+    {"OTA_URL", "backend", "ota:"},
     {"TURN_KEY_ID", "turn-key-id", ""},
     {"TURN_KEY_API_TOKEN", "turn-key-api-token", ""},
     {"CLOUDFLARE_TURN_KEY_ID", "turn-key-id", ""},
@@ -398,7 +399,8 @@ bool gw_addr_is_any(const wr_addr *addr) {
 static bool backend_is_known(const char *backend) {
   return strcmp(backend, "embedded") == 0 || strcmp(backend, "echo") == 0 || strncmp(backend, "ws:ws://", 8) == 0 ||
          strncmp(backend, "ws:wss://", 9) == 0 || strncmp(backend, "ws://", 5) == 0 ||
-         strncmp(backend, "wss://", 6) == 0;
+         strncmp(backend, "wss://", 6) == 0 || strcmp(backend, "ota:official") == 0 ||
+         strncmp(backend, "ota:http://", 11) == 0 || strncmp(backend, "ota:https://", 12) == 0;
 }
 
 const char *gw_config_provider(const gw_config *config) {
@@ -460,10 +462,10 @@ bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
         "address may use it";
   else if (!gw_config_udp(config, &addr))
     why = "udp: not of the form HOST:PORT with HOST an IP address (or localhost) and PORT 0..65535";
-  else if (strncmp(config->backend, "ota:", 4) == 0)
-    why = "backend: ota: is not supported yet; use embedded, echo or ws:URL";
   else if (!backend_is_known(config->backend))
-    why = "backend: must be embedded, echo or ws:URL (as in ws:wss://host/xiaozhi/v1/)";
+    why =
+        "backend: must be embedded, echo, ota:official, ota:URL (as in ota:http://host:8002/xiaozhi/ota/) or "
+        "ws:URL (as in ws:wss://host/xiaozhi/v1/)";
   else if (!gw_avatar_licences_known(config->avatar_licence))
     why = "avatar-licence: live2d, vrm, or both separated by a comma";
   else if (!config->tls_cert[0] != !config->tls_key[0])

@@ -81,8 +81,13 @@ TEST(config_backends) {
   gw_config config;
   char error[GW_CONFIG_ERROR_MAX];
   CHECK_EQ(load(&config, (char *[]){"--backend", "ws:ws://127.0.0.1:1/x", NULL}, NULL, error), GW_CONFIG_OK);
-  CHECK_EQ(load(&config, (char *[]){"--backend", "ota:official", NULL}, NULL, error), GW_CONFIG_BAD);
-  CHECK(strstr(error, "not supported yet") != NULL);
+  CHECK_EQ(load(&config, (char *[]){"--backend", "ota:official", NULL}, NULL, error), GW_CONFIG_OK);
+  CHECK_EQ(load(&config, (char *[]){"--backend", "ota:http://h/ota/", NULL}, NULL, error), GW_CONFIG_OK);
+  CHECK_EQ(load(&config, (char *[]){"--backend", "ota:ftp://h/", NULL}, NULL, error), GW_CONFIG_BAD);
+  CHECK(strstr(error, "ota:official") != NULL);
+  CHECK_EQ(load(&config, (char *[]){NULL}, (char *[]){"OTA_URL=https://h/xiaozhi/ota/", NULL}, error),
+           GW_CONFIG_OK);
+  CHECK_TEXT(config.backend, "ota:https://h/xiaozhi/ota/");
   CHECK_EQ(load(&config, (char *[]){"--backend", "nonsense", NULL}, NULL, error), GW_CONFIG_BAD);
   CHECK_EQ(load(&config, (char *[]){"--workers", NULL}, NULL, error), GW_CONFIG_BAD);
   CHECK(strstr(error, "needs a value") != NULL);

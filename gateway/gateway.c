@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <openssl/x509.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 
 #include "gateway/folder.h"
 #include "gateway/http.h"
+#include "gateway/identity.h"
 #include "gateway/log.h"
 #include "gateway/roles.h"
 #include "wr/crypto_openssl.h"
@@ -60,6 +62,10 @@ static void take(gw_http *http, gw_message *m) {
     case GW_SESSION_GONE: on_gone(http, m); break;
     case GW_PHOTO:
       gw_photo_upload(http, m->owned);
+      m->owned = NULL;
+      break;
+    case GW_ASK:
+      gw_ask_server(http, m->owned);
       m->owned = NULL;
       break;
     case GW_SNAPSHOT_TAKEN: gw_api_snapshot(http, m->number, m->owned); break;
@@ -153,6 +159,14 @@ static bool can_listen(const wr_addr *addr, char *error) {
   return ok;
 }
 
+/* Where this system keeps the certificates it trusts: libwebsockets would not look there. */
+static const char *ca_file(void) {
+  static const char bundle[] = "/etc/ssl/certs/ca-certificates.crt";
+  const char *named = getenv("SSL_CERT_FILE");
+  if (named && *named) return named;
+  return access(bundle, R_OK) == 0 ? bundle : X509_get_default_cert_file();
+}
+
 static bool open_lws(gw_http *http, const wr_addr *addr) {
   static char host[WR_ADDR_TEXT_MAX];
   const gw_config *config = http->config;
@@ -166,7 +180,7 @@ static bool open_lws(gw_http *http, const wr_addr *addr) {
   info.uid = -1;
   info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
   /* TLS costs megabytes to set up: only where it is used. Photos to https addresses count on it with wss. */
-  bool tls = config->tls_cert[0] || strncmp(backend, "wss:", 4) == 0;
+  bool tls = config->tls_cert[0] || strncmp(backend, "wss:", 4) == 0 || strncmp(config->backend, "ota:", 4) == 0;
   if (tls) info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
   http->lws = lws_create_context(&info);
   if (!http->lws) return false;
@@ -183,6 +197,7 @@ static bool open_lws(gw_http *http, const wr_addr *addr) {
     info.ssl_private_key_filepath = config->tls_key;
     info.alpn = "http/1.1";
   }
+  info.client_ssl_ca_filepath = config->backend_ca[0] ? config->backend_ca : ca_file();
   http->vhost = lws_create_vhost(http->lws, &info);
   return http->vhost != NULL;
 }
@@ -212,6 +227,7 @@ static bool open_workers(gw_http *http, const wr_crypto *crypto, const wr_addr *
                                    .udp_socket = fd,
                                    .bound = bound,
                                    .locals = locals,
+                                   .identity_secret = http->identity_secret,
                                    .http = &http->inbox,
                                    .workers = http->workers};
     http->sockets[i] = calloc(n_slots, sizeof(gw_socket *));
@@ -273,7 +289,7 @@ static void close_all(gw_http *http) {
 
 static const char *backend_url_of(const gw_config *config, const char *embedded_url) {
   if (strcmp(config->backend, "embedded") == 0) return embedded_url;
-  if (strcmp(config->backend, "echo") == 0) return NULL;
+  if (strcmp(config->backend, "echo") == 0 || strncmp(config->backend, "ota:", 4) == 0) return NULL;
   return strncmp(config->backend, "ws:ws", 5) == 0 ? config->backend + 3 : config->backend;
 }
 
@@ -298,6 +314,15 @@ static bool has_page(const char *folder, char *error) {
   return true;
 }
 
+static bool load_identity(gw_http *http, char *error) {
+  static uint8_t secret[GW_SECRET_BYTES];
+  const gw_config *config = http->config;
+  if (!config->identity[0] && strncmp(config->backend, "ota:", 4) != 0) return true;
+  if (!gw_identity_load(secret, config->identity, error)) return false;
+  http->identity_secret = secret;
+  return true;
+}
+
 /* Everything that can be refused, in the order a person would want to hear of it. */
 static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char *error) {
   static gw_locals locals;
@@ -318,6 +343,7 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
     snprintf(error, GW_CONFIG_ERROR_MAX, "cryptography is not available");
     return false;
   }
+  if (!load_identity(http, error)) return false;
   gw_ice_service_init(&http->ice, config, *crypto, wr_crypto_openssl_rng(), gw_now());
   if (!open_workers(http, *crypto, &udp, &locals, n_slots, error)) return false;
   snprintf(error, GW_CONFIG_ERROR_MAX, "%s",

@@ -2,7 +2,7 @@
  *
  * A response may be decided at once or when a worker replies; it is written when the socket is writable. Bodies
  * over the limit are read and thrown away up to GW_DISCARD_MAX, so that the client gets to read its 413. */
-#include "gateway/http.h"
+#include "gateway/http_post.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -282,6 +282,6 @@ const struct lws_protocols gw_http_protocols[] = {
     {"http", serve, sizeof(connection), 0, 0, NULL, 0},
     {"xiaozhi-rtc", gw_caller_callback, 0, 4096, 0, NULL, 0},
     {"xz-link", gw_socket_callback, 0, 4096, 0, NULL, 0},
-    {"xz-photo", gw_photo_callback, 0, 4096, 0, NULL, 0},
+    {"xz-post", gw_post_callback, 0, 4096, 0, NULL, 0},
     {NULL, NULL, 0, 0, 0, NULL, 0},
 };

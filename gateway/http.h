@@ -62,8 +62,9 @@ struct gw_exchange {
 
 struct gw_http {
   const gw_config *config;
-  const char *backend_url; /* ws://..; NULL: no backend socket */
-  char *roles;             /* the answer to GET /api/roles; owned */
+  const char *backend_url; /* ws://..; NULL: none, or each session asks for its own */
+  const uint8_t *identity_secret;
+  char *roles; /* the answer to GET /api/roles; owned */
   struct lws_context *lws;
   struct lws_vhost *vhost;
   gw_mailbox inbox;
@@ -130,9 +131,9 @@ void gw_socket_message(gw_http *http, gw_message *message); /* GW_LINK_... from 
 void gw_socket_session_gone(gw_http *http, gw_ref ref);
 int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 
-/* ---- gateway/http_photo.c: uploads to a vision address ---- */
+/* ---- gateway/http_photo.c, http_ask.c: requests of ours, by gateway/http_post.h ---- */
 void gw_photo_upload(gw_http *http, gw_photo *photo); /* owned */
-int gw_photo_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+void gw_ask_server(gw_http *http, gw_ask *ask);       /* owned */
 
 /* ---- gateway/gateway.c ---- */
 void gw_http_take_messages(gw_http *http);

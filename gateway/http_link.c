@@ -23,7 +23,7 @@ struct gw_socket {
   gw_http *http;
   struct lws *wsi;
   gw_ref ref;
-  gw_identity identity;
+  gw_target target;
   piece *first, *last;
   uint8_t *message; /* being put together */
   size_t message_len;
@@ -60,12 +60,16 @@ static void end(gw_socket *s, uint32_t code, const char *reason) {
   free(s);
 }
 
+/* NAT boxes forget quiet connections, so a ping every 25 s; a server that does not answer for a minute is gone. */
+static const lws_retry_bo_t keep_alive = {.secs_since_valid_ping = 25, .secs_since_valid_hangup = 60};
+
 static void connect_socket(gw_socket *s) {
   char url[GW_TEXT_MAX];
   const char *scheme, *host, *path;
   int port = 0;
   char full_path[GW_TEXT_MAX];
-  snprintf(url, sizeof(url), "%s", s->http->backend_url ? s->http->backend_url : "");
+  const char *own = s->http->backend_url ? s->http->backend_url : "";
+  snprintf(url, sizeof(url), "%s", s->target.server.url[0] ? s->target.server.url : own);
   if (!url[0] || lws_parse_uri(url, &scheme, &host, &port, &path)) {
     end(s, 0, "the backend's address cannot be used");
     return;
@@ -83,6 +87,7 @@ static void connect_socket(gw_socket *s) {
                                          .local_protocol_name = "xz-link",
                                          .userdata = s,
                                          .pwsi = &s->wsi,
+                                         .retry_and_idle_policy = &keep_alive,
                                          .ssl_connection = tls ? LCCSCF_USE_SSL : 0};
   gw_http *http = s->http;
   gw_ref ref = s->ref;
@@ -97,7 +102,7 @@ static void open_socket(gw_http *http, const gw_message *m) {
   if (!s) abort();
   s->http = http;
   s->ref = m->ref;
-  memcpy(&s->identity, m->bytes, sizeof(s->identity));
+  s->target = *(const gw_target *)m->owned;
   *place_of(http, m->ref) = s;
   connect_socket(s);
 }
@@ -155,15 +160,17 @@ static bool add_header(struct lws *wsi, const char *name, const char *value, uin
 }
 
 static int append_header(gw_socket *s, uint8_t **at, size_t len) {
-  char bearer[GW_TEXT_MAX + 8];
-  const char *token = s->http->config->backend_token;
+  char bearer[XZ_OTA_TOKEN_MAX + 8], version[12];
+  const xz_ota_server *server = &s->target.server;
+  const char *token = server->url[0] ? server->token : s->http->config->backend_token;
   uint8_t *limit = *at + len;
   /* A token with a blank brings its own scheme (xiaozhi protocol). */
   snprintf(bearer, sizeof(bearer), "%s%s", strchr(token, ' ') ? "" : "Bearer ", token);
+  snprintf(version, sizeof(version), "%u", server->version);
   bool ok = (!token[0] || add_header(s->wsi, "Authorization:", bearer, at, limit)) &&
-            add_header(s->wsi, "Protocol-Version:", "1", at, limit) &&
-            add_header(s->wsi, "Device-Id:", s->identity.mac, at, limit) &&
-            add_header(s->wsi, "Client-Id:", s->identity.client_id, at, limit);
+            add_header(s->wsi, "Protocol-Version:", version, at, limit) &&
+            add_header(s->wsi, "Device-Id:", s->target.identity.mac, at, limit) &&
+            add_header(s->wsi, "Client-Id:", s->target.identity.client_id, at, limit);
   return ok ? 0 : -1;
 }
 
@@ -234,6 +241,14 @@ static int close_orphan(enum lws_callback_reasons reason) {
   return 0;
 }
 
+/* libwebsockets keeps the status to itself but for its words. */
+static void on_refused(gw_socket *s, const char *why) {
+  bool unauthorized = strstr(why, "unauthorized") != NULL, refused = strstr(why, "not 101") != NULL;
+  if (unauthorized) why = "the assistant did not accept the token";
+  if (refused) why = "the assistant refused the connection";
+  end(s, unauthorized ? 401 : refused ? 400 : 0, why);
+}
+
 int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len) {
   gw_socket *s = user;
   if (!s) return close_orphan(reason);
@@ -253,7 +268,7 @@ int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
       return 0;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
       s->wsi = NULL; /* lws is about to free it */
-      end(s, 0, in && len ? (const char *)in : "cannot connect");
+      on_refused(s, in && len ? (const char *)in : "cannot connect");
       return 0;
     case LWS_CALLBACK_CLIENT_CLOSED:
       s->wsi = NULL;

@@ -3,6 +3,9 @@
  *
  *   OFF -wanted-> CONNECTING -hello-> READY -closed-> WAITING -time-> CONNECTING ...   (idle and closed: OFF)
  *
+ * With --backend ota:URL there is ASKING before CONNECTING, until the server is known (gateway/ota.c). It is asked
+ * again if the server refused us: once at once, then with the back-off.
+ *
  * Turns: the caller's wish to listen survives reconnects; while an answer is heard the microphone rests (auto),
  * goes on (realtime) or is off (manual); in auto mode listening begins again once the answer has been played. What
  * the caller says while the assistant is out of reach is kept within bounds and said as soon as it is back. */
@@ -16,12 +19,13 @@
 
 #define BACKOFF_MAX_S 30
 #define ANSWER_US WR_S(4) /* an answer is expected within; later its first words may stutter, no more */
-#define RUBBISH_MAX 20    /* unusable messages before the assistant is hung up on */
+#define ASK_AFTER_ATTEMPTS 3
+#define RUBBISH_MAX 20 /* unusable messages before the assistant is hung up on */
 
 static void count(gw_session *s, gw_counter counter) { s->worker->metrics.counter[counter]++; }
 
 const char *gw_link_state_text(gw_link_state state) {
-  static const char *const names[] = {"off", "connecting", "ready", "waiting"};
+  static const char *const names[] = {"off", "asking", "connecting", "ready", "waiting"};
   return names[state];
 }
 
@@ -39,20 +43,34 @@ static void tell(gw_session *s, gw_kind kind, uint32_t number, const void *bytes
           bytes, len);
 }
 
-static void open_socket(gw_session *s, wr_time now) {
+static void connect_socket(gw_session *s) {
   gw_link *link = &s->link;
+  gw_target *target = calloc(1, sizeof(*target));
+  if (!target) abort();
+  target->identity = s->identity;
+  target->server.version = 1;
+  if (gw_ota_is_used(s)) target->server = s->cold->ota.server;
+  xz_client_set_version(link->client, target->server.version);
   link->state = GW_LINK_CONNECTING;
-  link->attempt++;
   link->socket_wanted = true;
   link->in_flight = 0;
+  gw_tell(&s->worker->http, &(gw_message){.kind = GW_LINK_OPEN, .owned = target, .ref = gw_session_ref(s)}, NULL,
+          0);
+}
+
+static void open_socket(gw_session *s, wr_time now) {
+  gw_link *link = &s->link;
+  link->attempt++;
   if (!link->client_ready) {
     xz_client_settings settings;
     xz_client_settings_default(&settings);
     xz_client_init(link->client, &settings);
+    gw_ota_init(s);
     link->client_ready = true;
   }
-  tell(s, GW_LINK_OPEN, 0, &s->identity, sizeof(s->identity));
   gw_page_tell(s, "backend", now, "state", "connecting", NULL);
+  link->state = GW_LINK_ASKING;
+  if (!gw_ota_is_used(s) || gw_ota_start(s, now)) connect_socket(s);
 }
 
 void gw_link_want(gw_session *s, wr_time now) {
@@ -201,6 +219,7 @@ static void on_ready(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
   link->state = GW_LINK_READY;
   link->attempt = 0;
+  link->refreshed = false;
   count(s, GW_BACKEND_CONNECTS);
   gw_log(GW_INFO, "backend", "session", s->id_text, "state", "ready", NULL);
   gw_page_tell(s, "backend", now, "state", "ready", NULL);
@@ -318,7 +337,7 @@ static wr_time backoff(gw_session *s) {
   return wait * 3 / 4 + (wr_time)(wr_rng_u32(&s->worker->settings.rng) % (uint32_t)(wait / 2 + 1));
 }
 
-static void say_retrying(gw_session *s, wr_time wait, wr_time now) {
+void gw_link_say_retrying(gw_session *s, wr_time wait, wr_time now) {
   char text[80];
   snprintf(text, sizeof(text), "{\"type\":\"backend\",\"state\":\"retrying\",\"in\":%lld}",
            (long long)(wait / 1000));
@@ -330,13 +349,32 @@ void gw_link_tell_state(gw_session *s, wr_time now) {
     case GW_LINK_OFF:
     case GW_LINK_CONNECTING: gw_page_tell(s, "backend", now, "state", "connecting", NULL); return;
     case GW_LINK_READY: gw_page_tell(s, "backend", now, "state", "ready", NULL); return;
-    case GW_LINK_WAITING: say_retrying(s, s->link.retry_at - now, now); return;
+    case GW_LINK_ASKING: gw_ota_tell_state(s, now); return;
+    case GW_LINK_WAITING:
+      gw_page_tell(s, "backend", now, "state", "lost", "reason", s->cold->loss, NULL);
+      gw_link_say_retrying(s, s->link.retry_at > now ? s->link.retry_at - now : 0, now);
+      return;
   }
+}
+
+/* A server that refuses us, or says no hello, may have forgotten our token; one that cannot be reached may have
+ * moved. true: for the first time, so at once. */
+static bool must_ask_anew(gw_session *s, bool refused) {
+  gw_link *link = &s->link;
+  if (!gw_ota_is_used(s) || (!refused && link->attempt < ASK_AFTER_ATTEMPTS)) return false;
+  xz_ota_forget(&s->cold->ota);
+  bool first = refused && !link->refreshed;
+  link->refreshed = link->refreshed || refused;
+  return first;
 }
 
 static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time now) {
   gw_link *link = &s->link;
   bool was_ready = link->state == GW_LINK_READY, was_idle = !link->wants_to_listen && !link->in_answer;
+  bool was_open = link->client->state != XZ_CLIENT_CLOSED, refused = !was_ready && (code != 0 || was_open);
+  if (refused && was_open && link->client->plain[0]) reason = link->client->plain; /* its own words say more */
+  snprintf(s->cold->loss, sizeof(s->cold->loss), "%s", reason);
+  reason = s->cold->loss;
   xz_client_closed(link->client);
   link->listening = false;
   link->socket_wanted = false;
@@ -351,10 +389,10 @@ static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time 
     gw_page_tell(s, "websocket", now, "state", "close", NULL);
     return;
   }
-  wr_time wait = backoff(s);
+  wr_time wait = must_ask_anew(s, refused) ? 0 : backoff(s);
   link->state = GW_LINK_WAITING;
   link->retry_at = now + wait;
-  say_retrying(s, wait, now);
+  gw_link_say_retrying(s, wait, now);
 }
 
 static void on_photo_done(gw_session *s, const gw_message *m, wr_time now) {
@@ -371,6 +409,9 @@ void gw_link_message(gw_session *s, const gw_message *m, wr_time now) {
     case GW_LINK_TEXT: xz_client_recv_text(link->client, bytes, now); break;
     case GW_LINK_BINARY: xz_client_recv_binary(link->client, bytes, now); break;
     case GW_LINK_SENT: link->in_flight -= m->number < link->in_flight ? m->number : link->in_flight; break;
+    case GW_ASKED:
+      if (link->state == GW_LINK_ASKING && gw_ota_answer(s, m->number, bytes, now)) connect_socket(s);
+      break;
     case GW_PHOTO_DONE: on_photo_done(s, m, now); break;
     case GW_LINK_CLOSED:
       snprintf(reason, sizeof(reason), "%.*s", (int)(m->len < 120 ? m->len : 120), (const char *)m->bytes);
@@ -391,6 +432,7 @@ void gw_link_message(gw_session *s, const gw_message *m, wr_time now) {
 void gw_link_tick(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
   if (link->state == GW_LINK_WAITING && now >= link->retry_at) open_socket(s, now);
+  if (link->state == GW_LINK_ASKING) gw_ota_tick(s, now);
   if (!link->client_ready || now < xz_client_deadline(link->client)) return;
   xz_client_tick(link->client, now);
   drain_events(s, now);
@@ -398,6 +440,7 @@ void gw_link_tick(gw_session *s, wr_time now) {
 
 wr_time gw_link_deadline(const gw_session *s) {
   wr_time at = s->link.state == GW_LINK_WAITING ? s->link.retry_at : WR_NEVER;
+  if (s->link.state == GW_LINK_ASKING) at = xz_ota_deadline(&s->cold->ota);
   return s->link.client_ready ? wr_time_min(at, xz_client_deadline(s->link.client)) : at;
 }
 

@@ -11,6 +11,7 @@
 #include "gateway/metrics.h"
 #include "gateway/page_message.h"
 #include "gateway/timeline.h"
+#include "xiaozhi/ota.h"
 
 #define GW_SLOT_NONE UINT32_MAX
 #define GW_ID_HEX 32    /* a session's id, in text */
@@ -28,7 +29,8 @@ typedef enum gw_kind {
   GW_LINK_TEXT,    /* bytes or owned */
   GW_LINK_BINARY,  /* bytes or owned */
   GW_LINK_SENT,    /* |number| bytes left our queue: credit */
-  GW_LINK_CLOSED,  /* |number|: close code or 0; bytes: reason */
+  GW_LINK_CLOSED,  /* |number|: close code, HTTP status of a refusal, or 0; bytes: reason */
+  GW_ASKED,        /* |number|: HTTP status, 0: no answer; bytes or owned: the body */
   GW_PHOTO_DONE,   /* |number|: the tool call; owned text; |owned_len| 1: success */
   GW_CALLER_TEXT,  /* |number|: the caller's WebSocket; bytes or owned */
   GW_CALLER_BYTES, /* the same: a piece of sound, or of a photo */
@@ -39,7 +41,8 @@ typedef enum gw_kind {
   /* to the HTTP thread */
   GW_REPLY,        /* owned gw_reply; |ref| of the session if there is one */
   GW_SESSION_GONE, /* bytes: the id, 16 */
-  GW_LINK_OPEN,    /* bytes: gw_identity */
+  GW_ASK,          /* owned gw_ask: a request to the OTA server */
+  GW_LINK_OPEN,    /* owned gw_target */
   GW_LINK_SEND_TEXT,
   GW_LINK_SEND_BINARY,
   GW_LINK_CLOSE,     /* |number|: code; bytes: reason */
@@ -70,6 +73,20 @@ typedef enum gw_farewell {
 typedef struct gw_identity {
   char mac[18], client_id[37];
 } gw_identity;
+
+/* Whom to connect to, and as whom. */
+typedef struct gw_target {
+  gw_identity identity;
+  xz_ota_server server; /* url "": the one backend of this gateway, with its token */
+} gw_target;
+
+typedef struct gw_ask {
+  gw_ref ref;
+  gw_identity identity;
+  char url[XZ_OTA_URL_MAX + 16];
+  size_t len;
+  char body[2048];
+} gw_ask;
 
 typedef struct gw_request {
   uint32_t number; /* of the HTTP request, or of the caller's WebSocket */

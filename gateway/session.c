@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/identity.h"
 #include "gateway/log.h"
 #include "gateway/worker.h"
 
@@ -153,16 +154,16 @@ static bool take_peer(gw_session *s, const gw_request *request, wr_time now) {
 }
 
 static void choose_identity(gw_session *s, const gw_request *request) {
+  const gw_worker_settings *settings = &s->worker->settings;
   uint8_t random[6];
   wr_rng_fill(&s->worker->settings.rng, random, sizeof(random));
-  random[0] = (uint8_t)((random[0] & 0xfc) | 2); /* locally administered, one station */
-  snprintf(s->identity.mac, sizeof(s->identity.mac), "%02x:%02x:%02x:%02x:%02x:%02x", random[0], random[1],
-           random[2], random[3], random[4], random[5]);
-  if (request->mac[0]) snprintf(s->identity.mac, sizeof(s->identity.mac), "%s", request->mac);
-  /* The same device is the same client each time: the id follows from the address. */
-  const char *m = s->identity.mac;
-  snprintf(s->identity.client_id, sizeof(s->identity.client_id), "78696120-7a68-4969-9274-%.2s%.2s%.2s%.2s%.2s%.2s",
-           m, m + 3, m + 6, m + 9, m + 12, m + 15);
+  if (settings->identity_secret)
+    gw_identity_from_slot(&s->identity, settings->identity_secret, settings->index, s->slot);
+  else
+    gw_identity_from_random(&s->identity, random);
+  if (!request->mac[0]) return;
+  snprintf(s->identity.mac, sizeof(s->identity.mac), "%s", request->mac);
+  gw_identity_set_client(&s->identity);
 }
 
 static void emit_uplink(void *ctx, wr_bytes opus);

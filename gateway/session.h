@@ -36,6 +36,7 @@ typedef enum gw_session_state {
 
 typedef enum gw_link_state {
   GW_LINK_OFF,        /* nobody asked for it yet */
+  GW_LINK_ASKING,     /* where the server is, and whether it knows this device */
   GW_LINK_CONNECTING, /* socket, then hello */
   GW_LINK_READY,
   GW_LINK_WAITING, /* until |retry_at| */
@@ -51,9 +52,10 @@ typedef struct gw_link {
   bool socket_wanted;   /* a LINK_OPEN was sent and no LINK_CLOSED came yet */
   bool wants_to_listen; /* the caller's wish, kept over reconnects */
   bool listening;       /* told the assistant so */
-  bool in_answer;       /* between TTS_START and TTS_STOP of the assistant */
-  bool page_hears;      /* the page was told tts start and not yet stop */
-  bool awaits_sound;    /* turn latency runs */
+  bool refreshed;  /* the server's address was asked anew because it refused us, and it has not been ready since */
+  bool in_answer;  /* between TTS_START and TTS_STOP of the assistant */
+  bool page_hears; /* the page was told tts start and not yet stop */
+  bool awaits_sound; /* turn latency runs */
   xz_mode mode;
   wr_time voice_at; /* last time the caller's audio was loud enough for speech */
   wr_time asked_at; /* end of the caller's speech */
@@ -75,6 +77,8 @@ typedef struct gw_caller {
 typedef struct gw_cold {
   char *kept[GW_N_KEPT]; /* messages for when there is a channel again */
   xz_client client;
+  xz_ota ota;
+  char loss[128];                /* why the link was lost last; set with it */
   uint8_t held[GW_UPLINK_BYTES]; /* of the uplink */
 } gw_cold;
 
@@ -200,5 +204,14 @@ void gw_link_tick(gw_session *session, wr_time now);
 wr_time gw_link_deadline(const gw_session *session);
 /* Speech and captions that are due go to the caller. */
 void gw_link_play(gw_session *session, wr_time now);
+void gw_link_say_retrying(gw_session *session, wr_time wait, wr_time now);
+
+/* ---- gateway/ota.c: where the assistant's server is ---- */
+bool gw_ota_is_used(const gw_session *session);
+void gw_ota_init(gw_session *session);
+bool gw_ota_start(gw_session *session, wr_time now); /* true: it is known, cold->ota.server */
+void gw_ota_tick(gw_session *session, wr_time now);
+bool gw_ota_answer(gw_session *session, unsigned status, wr_bytes body, wr_time now); /* true: it is known now */
+void gw_ota_tell_state(gw_session *session, wr_time now);
 
 #endif

@@ -29,8 +29,9 @@ typedef struct gw_worker_settings {
   int udp_socket; /* owned */
   wr_addr bound;
   const gw_locals *locals;
-  gw_mailbox *http;          /* to the HTTP thread */
-  struct gw_worker *workers; /* all of them, by index */
+  const uint8_t *identity_secret; /* of gateway/identity.h; NULL: devices are made up each time */
+  gw_mailbox *http;               /* to the HTTP thread */
+  struct gw_worker *workers;      /* all of them, by index */
 } gw_worker_settings;
 
 typedef struct gw_worker {

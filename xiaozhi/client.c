@@ -89,7 +89,7 @@ void xz_client_opened(xz_client *c, wr_time now) {
   c->listening = c->speaking = c->aborted = false;
   c->n_hellos = 0;
   c->opened_at = now;
-  c->session_id[0] = 0;
+  c->session_id[0] = c->plain[0] = 0;
   xz_outbox_clear(&c->out);
   xz_mcp_device_reset(&c->mcp);
   send_hello(c);
@@ -216,6 +216,16 @@ static void on_message(xz_client *c, wr_time now) {
 
 static bool is_open(const xz_client *c) { return c->state == XZ_CLIENT_HELLO || c->state == XZ_CLIENT_READY; }
 
+/* Some servers say in plain words why they will not have us, then close. */
+static void hear_plain(xz_client *c, wr_bytes text) {
+  if (c->state != XZ_CLIENT_HELLO || c->plain[0] || !text.len) return;
+  size_t len = text.len < sizeof c->plain ? text.len : sizeof c->plain - 1;
+  while (len < text.len && len && (text.data[len] & 0xc0) == 0x80) len--;
+  memcpy(c->plain, text.data, len);
+  c->plain[len] = 0;
+  tell_text(c, XZ_CLIENT_EVENT_ERROR, c->plain);
+}
+
 static void take_text(xz_client *c, wr_bytes text, wr_time now) {
   c->stats.texts_in++;
   if (!is_open(c)) {
@@ -223,10 +233,12 @@ static void take_text(xz_client *c, wr_bytes text, wr_time now) {
     return;
   }
   wr_err err = xz_message_read(&c->message, text);
-  if (err)
-    drop(c, err == WR_ERR_LIMIT ? XZ_DROP_TOO_LONG : XZ_DROP_NOT_JSON);
-  else
+  if (!err) {
     on_message(c, now);
+    return;
+  }
+  drop(c, err == WR_ERR_LIMIT ? XZ_DROP_TOO_LONG : XZ_DROP_NOT_JSON);
+  if (err != WR_ERR_LIMIT) hear_plain(c, text);
 }
 
 void xz_client_recv_text(xz_client *c, wr_bytes text, wr_time now) {

@@ -20,7 +20,8 @@
 #include "xiaozhi/outbox.h"
 
 #define XZ_CLIENT_OUT_BYTES (24 * 1024) /* waiting for the socket; speech may fill half of it (over 2.4 s) */
-#define XZ_SESSION_ID_MAX 64            /* a longer id is cut: it is opaque and nobody checks it */
+#define XZ_CLIENT_PLAIN_MAX 128
+#define XZ_SESSION_ID_MAX 64 /* a longer id is cut: it is opaque and nobody checks it */
 
 typedef struct xz_client_settings {
   unsigned version; /* binary framing 1..3 from OTA; 1 unless told otherwise */
@@ -49,7 +50,8 @@ typedef enum xz_client_event_kind {
   XZ_CLIENT_EVENT_ALERT,          /* |status|, |text|, |emotion| */
   XZ_CLIENT_EVENT_SYSTEM,         /* |text|: the command, "reboot" */
   XZ_CLIENT_EVENT_CUSTOM,         /* |payload| */
-  XZ_CLIENT_EVENT_ERROR,          /* |text|: the server's words */
+  XZ_CLIENT_EVENT_ERROR,          /* |text|: the server's words; also plain text before its hello, which says why it
+                                     will not come (once, cut) */
   XZ_CLIENT_EVENT_GOODBYE,        /* the server ends the session; a close is queued */
   XZ_CLIENT_EVENT_FAILED,         /* |text|: why; a close is queued */
 } xz_client_event_kind;
@@ -95,7 +97,8 @@ typedef struct xz_client {
   unsigned n_hellos;
   wr_time opened_at;
   char session_id[XZ_SESSION_ID_MAX];
-  xz_message message; /* what the events borrow from */
+  char plain[XZ_CLIENT_PLAIN_MAX]; /* text that was not JSON, before hello */
+  xz_message message;              /* what the events borrow from */
   xz_client_event events[2];
   size_t n_events, i_event;
   xz_mcp_device mcp;

@@ -1,4 +1,5 @@
-"""A XiaoZhi server of a hundred lines for tests/system/run: one thread per connection, scripted by the typed text."""
+"""A XiaoZhi server for tests/system/run: one thread per connection, scripted by the typed text; OTA and refusals by lists
+that the test fills."""
 import base64
 import hashlib
 import json
@@ -12,7 +13,8 @@ class Link:
     """One device's WebSocket."""
 
     def __init__(self, server, sock):
-        self.server, self.sock, self.texts, self.packets = server, sock, [], []
+        self.server, self.sock, self.texts, self.packets, self.pongs = server, sock, [], [], 0
+        self.version = 1
         self.aborted = threading.Event()
         self.lock = threading.Lock()
 
@@ -25,19 +27,40 @@ class Link:
             head += more
         self.headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:] if ": " in line)
         self.headers = {k.lower(): v for k, v in self.headers.items()}
+        path = head.split(b" ")[1].decode()
         if head.startswith(b"POST"):
-            self.take_photo(head)
+            if path.startswith("/vision"):
+                self.take_photo(head)
+            else:
+                self.answer_device(path, self.body(head))
             return False
+        if self.server.refusals:
+            self.sock.sendall(self.server.refusals.pop(0))
+            return False
+        self.version = int(self.headers.get("protocol-version", 1))
         key = self.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
         self.sock.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                            f"Sec-WebSocket-Accept: {accept}\r\n\r\n").encode())
         return True
 
-    def take_photo(self, head):
+    def body(self, head):
         body = head.split(b"\r\n\r\n", 1)[1]
         while len(body) < int(self.headers["content-length"]):
             body += self.sock.recv(65536)
+        return body
+
+    def answer_device(self, path, body):
+        """OTA and activation: the next of the scripted answers, the last one again and again."""
+        self.server.asked.append((path, self.headers, body))
+        script = self.server.activate if path.endswith("/activate") else self.server.ota
+        status, answer, *more = script.pop(0) if len(script) > 1 else script[0] if script else (404, "nothing is here")
+        data = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
+        head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\nConnection: close\r\n" + "".join(more) + "\r\n"
+        self.sock.sendall(head.encode() + data)
+
+    def take_photo(self, head):
+        body = self.body(head)
         self.server.photos.append((self.headers, body))
         answer = b'{"success":true,"response":"a cat"}'
         self.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(answer) + answer)
@@ -70,6 +93,23 @@ class Link:
             data = bytes(b ^ mask[i % 4] for i, b in enumerate(self.read(n)))
             yield first & 15, data
 
+    def send_frame(self, opus):
+        if self.version == 2:
+            opus = struct.pack(">HHIII", 2, 0, 0, 0, len(opus)) + opus
+        elif self.version == 3:
+            opus = struct.pack(">BBH", 0, 0, len(opus)) + opus
+        self.send(opus, 2)
+
+    def unframed(self, data):
+        """The Opus packet in a binary message, or None: it is not framed as was agreed."""
+        if self.version == 2:
+            fine = len(data) > 16 and struct.unpack(">HH", data[:4]) == (2, 0) and \
+                struct.unpack(">I", data[12:16])[0] == len(data) - 16
+            return data[16:] if fine else None
+        if self.version == 3:
+            return data[4:] if len(data) > 4 and struct.unpack(">BBH", data[:4]) == (0, 0, len(data) - 4) else None
+        return data
+
     def speak(self, ident, packets, pause=0.0):
         """Packets of three 20 ms frames, each frame two bytes: |ident| and the number of its packet."""
         self.aborted.clear()
@@ -79,7 +119,7 @@ class Link:
             if self.aborted.is_set():
                 break
             frame = bytes([ident, i % 256])
-            self.send(b"\xfb\x03" + frame * 3, 2)
+            self.send_frame(b"\xfb\x03" + frame * 3)
             time.sleep(pause)
         self.say(type="tts", state="stop")
 
@@ -99,7 +139,7 @@ class Link:
             self.say(type="tts", state="start")
             self.say(type="tts", state="sentence_start", text="never finished")
             for i in range(5):
-                self.send(b"\xfb\x03" + bytes([99, i]) * 3, 2)
+                self.send_frame(b"\xfb\x03" + bytes([99, i]) * 3)
             self.server.stop()
         elif word == "rubbish":
             for _ in range(40):
@@ -116,7 +156,9 @@ class Link:
                 if opcode == 8:
                     return
                 if opcode == 2:
-                    self.packets.append((time.monotonic(), data))
+                    self.packets.append((time.monotonic(), self.unframed(data)))
+                elif opcode == 10:
+                    self.pongs += 1
                 elif opcode == 1:
                     self.on_text(json.loads(data))
         except OSError:
@@ -127,6 +169,13 @@ class Link:
     def on_text(self, message):
         self.texts.append(message)
         if message["type"] == "hello":
+            if self.server.before_hello:
+                self.send(self.server.before_hello.pop(0))
+                self.sock.shutdown(socket.SHUT_RDWR)
+                return
+            if self.server.deaf_to:
+                self.server.deaf_to -= 1
+                return
             self.send(json.dumps({"type": "hello", "transport": "websocket", "session_id": "s1", "audio_params":
                                   {"format": "opus", "sample_rate": 24000, "channels": 1, "frame_duration": 60}}))
             vision = {"url": f"http://127.0.0.1:{self.server.port}/vision", "token": "see"}
@@ -139,17 +188,34 @@ class Link:
 
 
 class MockAssistant:
-    def __init__(self, port=0):
+    def __init__(self, port=0, tls=None):
         self.links, self.photos, self.socks = [], [], []
+        self.ota, self.activate, self.asked = [], [], []  # scripted (status, answer); what was asked: (path, headers, body)
+        self.refusals = []  # whole HTTP answers for upgrades to come
+        self.before_hello = []  # plain texts for hellos to come, each followed by the end
+        self.deaf_to = 0  # so many hellos are not heard
+        self.tls, self.refused_us = tls, 0
         self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         self.url = f"ws:ws://127.0.0.1:{self.port}/xiaozhi/v1/"
+        self.ota_url = f"ota:http{'s' if tls else ''}://127.0.0.1:{self.port}/xiaozhi/ota/"
         threading.Thread(target=self.accept, daemon=True).start()
+
+    def where(self, token="", version=1, **more):
+        """A reply to OTA that names this server."""
+        url = f"ws{'s' if self.tls else ''}://127.0.0.1:{self.port}/xiaozhi/v1/"
+        return {"websocket": {"url": url, "token": token, "version": version}, **more}
 
     def accept(self):
         try:
             while True:
                 sock, _ = self.listener.accept()
+                if self.tls:
+                    try:
+                        sock = self.tls.wrap_socket(sock, server_side=True)
+                    except OSError:
+                        self.refused_us += 1
+                        continue
                 self.socks.append(sock)
                 threading.Thread(target=Link(self, sock).run, daemon=True).start()
         except OSError:

@@ -1,0 +1,237 @@
+"""The gateway as a device towards XiaoZhi servers with their habits: OTA, activation, framing, refusals. Numbers are the
+rows of the table in docs/interop.md."""
+import json
+import os
+import re
+import ssl
+import struct
+import subprocess
+import tempfile
+import time
+
+from harness import Gateway, Peer, check, wait_for
+from mock_assistant import MockAssistant
+
+MAC = "02:00:00:00:00:07"
+
+
+class Device:
+    """A scripted server with OTA, a gateway in front of it, and one caller."""
+
+    def __init__(self, *options, mac=MAC, folder=None, tls=None, prepare=None):
+        self.mock = MockAssistant(tls=tls)
+        self.mock.ota = [(200, self.mock.where("t0ken"))]
+        if prepare:
+            prepare(self.mock)
+        self.folder = folder or tempfile.mkdtemp(prefix="xz-")
+        self.gateway = Gateway("--identity", os.path.join(self.folder, "identity"), *options, backend=self.mock.ota_url)
+        self.peer = Peer(self.gateway, **({"macAddress": mac} if mac else {}))
+
+    def __enter__(self):
+        return self.mock, self.gateway, self.peer
+
+    def __exit__(self, *_):
+        self.peer.__exit__()
+        self.gateway.__exit__()
+        self.mock.stop()
+
+
+def paths(mock):
+    return [path for path, _, _ in mock.asked]
+
+
+def test_ota_pitfalls_4_5_9_request_and_handshake():
+    with Device() as (mock, g, p):
+        check(p.message("ready"), "found by OTA: ready")
+        path, headers, body = mock.asked[0]
+        body = json.loads(body)
+        check(path == "/xiaozhi/ota/" and headers["device-id"] == MAC, "POST to the address as given, with Device-Id")
+        check(headers["activation-version"] == "1" and headers["content-type"] == "application/json" and
+              headers["accept-language"] and "/" in headers["user-agent"], "all headers of a device")
+        check(re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", headers["client-id"]),
+              "Client-Id is a UUIDv4")
+        check(body["mac_address"] == body["board"]["mac"] == MAC and body["uuid"] == headers["client-id"],
+              "4: the body names the same device as the header")
+        check(re.fullmatch(r"[0-9.]+", body["application"]["version"]), "5: OTA first, with application.version")
+        link = mock.links[0]
+        check(link.headers["authorization"] == "Bearer t0ken", "the token of OTA is the WebSocket's")
+        check(link.headers["connection"] == "Upgrade", "7: Connection is exactly Upgrade")
+        check("sec-websocket-extensions" not in link.headers, "7: no extensions are offered")
+        check(link.headers["protocol-version"] == "1" and link.texts[0]["version"] == 1, "9: framing 1 unless OTA says else")
+        check(link.headers["device-id"] == MAC and link.headers["client-id"] == headers["client-id"], "same identity")
+        check(link.texts[0]["audio_params"] == {"format": "opus", "sample_rate": 16000, "channels": 1, "frame_duration": 60},
+              "10, 16: 16 kHz, 60 ms")
+        check(not any("t0ken" in line for line in g.log), "no token in the log")
+
+
+def test_ota_framing():
+    for version in (2, 3):
+        with Device(prepare=lambda m, v=version: m.ota.__setitem__(0, (200, m.where("", v)))) as (mock, _, p):
+            p.message("ready")
+            link = mock.links[0]
+            check("authorization" not in link.headers, "an empty token is no header")
+            check(link.version == version and link.texts[0]["version"] == version, f"framing {version} is announced")
+            p.text("speak 7 4")
+            p.message("tts", state="stop")
+            check(p.heard(7) == 12, f"framing {version}: speech comes through")
+            p.say(type="listen", state="start", mode="manual")
+            p.do("opus f80102")
+            check(wait_for(lambda: len(link.packets) >= 5) and all(d is not None for _, d in link.packets),
+                  f"framing {version}: speech goes out framed")
+
+
+def test_ota_activation_pitfall_1():
+    code = {"activation": {"code": "123456", "message": "xiaozhi.me\n123456", "challenge": "c", "timeout_ms": 90000}}
+
+    def prepare(mock):
+        mock.ota = [(200, {**mock.where(), **code}), (200, mock.where())]
+        mock.activate = [(202, ""), (200, '"success"')]
+    with Device(prepare=prepare) as (mock, _, p):
+        told = p.message("activation")
+        check(told and told["code"] == "123456" and "xiaozhi.me" in told["message"], "the code reaches the page")
+        check(told and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told.get("expiresAt", "")), "and how long it holds")
+        check(not mock.links, "1: an unbound device does not connect")
+        check(p.message("ready"), "activated: ready")
+        check(paths(mock) == ["/xiaozhi/ota/", "/xiaozhi/ota/activate", "/xiaozhi/ota/activate", "/xiaozhi/ota/"],
+              "202 is asked again, 200 is followed by a check")
+        check(mock.asked[1][2] == b"{}" and mock.asked[1][1]["device-id"] == MAC, "activation: an empty object, by the device")
+        check(len({headers["client-id"] for _, headers, _ in mock.asked}) == 1, "2: one identity through all of it")
+
+
+def test_ota_errors_are_told():
+    with Device(prepare=lambda m: m.ota.__setitem__(0, (200, {"success": False, "message": "request error."}))) as (m, g, p):
+        lost = p.message("backend", state="lost")
+        check(lost and lost["reason"] == "request error.", "an error with status 200: its words reach the page")
+        retry = p.message("backend", state="retrying")
+        check(retry and 8000 < retry["in"] <= 10000, "tried again after 10 s, not at once")
+        check(len(m.asked) == 1, "no tight loop")
+        p.say(type="ping", t=1)
+        check(p.message("pong", t=1), "the call goes on")
+    with Device(prepare=lambda m: m.ota.__setitem__(0, (200, "<html>"))) as (_, _, p):
+        lost = p.message("backend", state="lost")
+        check(lost and "JSON" in lost["reason"], "no JSON: said so")
+
+
+def test_ota_pitfall_8_redirect():
+    def once(mock):
+        mock.ota = [(307, "", "Location: /other/ota/\r\n"), (200, mock.where())]
+
+    def for_ever(mock):
+        mock.ota = [(307, "", "Location: /xiaozhi/ota/\r\n")]
+    with Device(prepare=once) as (mock, _, p):
+        check(p.message("ready"), "8: one redirect is followed")
+        check(paths(mock) == ["/xiaozhi/ota/", "/other/ota/"] and mock.asked[0][2] == mock.asked[1][2], "with the same body")
+    with Device(prepare=for_ever) as (mock, _, p):
+        check(p.message("backend", state="lost") and len(mock.asked) == 2, "8: a loop of redirects is left")
+
+
+def test_ota_pitfall_6_token_refused():
+    refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+    def prepare(mock):
+        mock.ota = [(200, mock.where("old")), (200, mock.where("new"))]
+        mock.refusals = [refusal]
+    with Device(prepare=prepare) as (mock, g, p):
+        check(p.message("ready") and mock.links[0].headers["authorization"] == "Bearer new", "OTA gave a new one")
+        check(len(mock.asked) == 2, "asked once more, at once")
+        check(any("did not accept the token" in line for line in g.log), "a refused token is named in the log")
+    with Device(prepare=lambda m: m.refusals.extend([refusal] * 50)) as (mock, _, p):
+        check(wait_for(lambda: len(mock.refusals) <= 48), "refused twice")
+        time.sleep(1)
+        check(len(mock.refusals) >= 47 and len(mock.asked) <= 3, "6: then with back-off, no loop")
+        lost = p.message("backend", state="lost")
+        check(lost and "token" in lost["reason"], "and the page is told why")
+
+
+def test_ota_plain_text_refusal_pitfall_21():
+    with Device(prepare=lambda m: m.before_hello.append("认证失败")) as (mock, g, p):
+        check(p.message("ready") and len(mock.asked) == 2, "6: and a reason to ask OTA again, once")
+        check(any("认证失败" in line for line in g.log), "21: plain text before hello is the reason that is given")
+        mock.links[-1].send("Server is running")
+        p.text("speak 5 2")
+        check(p.message("tts", state="stop") and p.heard(5) == 6, "21: plain text later is passed over")
+
+
+def test_hello_is_repeated_pitfall_9():
+    with Device(prepare=lambda m: setattr(m, "deaf_to", 1)) as (mock, _, p):
+        check(p.message("ready"), "9: hello not heard: said again")
+        check([t["type"] for t in mock.links[0].texts].count("hello") == 2, "the second time it was answered")
+
+
+def test_identity_pitfalls_2_and_3():
+    folder = tempfile.mkdtemp(prefix="xz-")
+    seen = []
+    for _ in range(2):
+        with Device(mac=None, folder=folder, prepare=None) as (mock, _, p):
+            p.message("ready")
+            seen.append((mock.asked[0][1]["device-id"], mock.asked[0][1]["client-id"]))
+    check(seen[0] == seen[1], "2: who brings no address is the same device after a restart")
+    check(seen[0][0][1] in "26ae" and seen[0][0] == seen[0][0].lower(), "3: locally administered, unicast, lower case")
+    check(os.stat(os.path.join(folder, "identity")).st_mode & 0o777 == 0o600, "the secret behind it is the owner's alone")
+
+
+def test_session_end_pitfall_11():
+    with Device() as (mock, _, p):
+        p.message("ready")
+        mock.links[0].send(struct.pack(">H", 1000), 8)
+        check(p.message("websocket", state="close"), "11: a close with 1000 is the end of the conversation, no fault")
+        time.sleep(1.5)
+        check(len(mock.links) == 1, "nothing reconnects by itself")
+        p.text("speak 6 2")
+        check(p.message("tts", state="stop") and len(mock.links) == 2 and len(mock.asked) == 1,
+              "the next word opens it again, without OTA")
+
+
+def test_bursts_are_paced_pitfalls_13_14_23():
+    with Device() as (mock, _, p):
+        p.message("ready")
+        p.text("speak 8 40")
+        stop = p.message("tts", state="stop")
+        times = [int(line.split()[1]) for line in p.seen if line.startswith("audio") and " f808" in line]
+        check(stop and p.heard(8) == 120, "14: a burst of 2.4 s is queued whole; 13: heard to its end before the stop")
+        check(times and times[-1] - times[0] >= 2000, f"14: and paced ({times[-1] - times[0]} ms for 2400)")
+
+
+def test_server_pings_are_answered():
+    with Device() as (mock, _, p):
+        p.message("ready")
+        mock.links[0].send(b"hi", 9)
+        check(wait_for(lambda: mock.links[0].pongs == 1), "a ping of the server is answered")
+
+
+def certificate(folder):
+    """A certificate for 127.0.0.1 that vouches for itself."""
+    cert, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+                    "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(cert, key)
+    return cert, tls
+
+
+def test_tls_is_checked():
+    folder = tempfile.mkdtemp(prefix="xz-")
+    cert, tls = certificate(folder)
+    with Device("--backend-ca", cert, tls=tls) as (mock, _, p):
+        check(p.message("ready") and len(mock.asked) == 1, "https and wss with a certificate that is trusted: ready")
+        p.text("speak 4 2")
+        check(p.message("tts", state="stop") and p.heard(4) == 6, "and speech comes through")
+    with Device(tls=tls) as (mock, _, p):
+        check(p.message("backend", state="lost") and not mock.asked and not mock.links, "one that is not trusted: refused")
+
+
+def test_two_people_are_two_devices():
+    with Device() as (mock, g, p), Peer(g, macAddress="02:00:00:00:00:08") as q:
+        check(p.message("ready") and q.message("ready"), "two callers, two links")
+        ids = {link.headers["device-id"]: link for link in mock.links}
+        check(set(ids) == {MAC, "02:00:00:00:00:08"}, "each its own device")
+        call = {"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "set_volume", "arguments": {"volume": 11}}}
+        ids[MAC].say(type="stt", text="a secret")
+        ids[MAC].say(type="mcp", payload=call)
+        check(p.message("tool", text="set_volume"), "a tool call reaches the one it is for")
+        q.say(type="ping", t=1)
+        q.message("pong", t=1)
+        check(not any("secret" in line or "set_volume" in line for line in q.seen), "the other sees nothing of it")
+        q.say(type="tool_result", id=1, ok=True, value=True)
+        check(q.message("error", code="no_such_call"), "and cannot answer it")
