@@ -114,8 +114,8 @@ function judgeTimelines(kind, presses, judge) {
     const well = Math.abs(quantile(values, 0.5)) <= APART_MS;
     judge.say(well, `${kind}: ${what}: ${figures(values)} (median at most ${APART_MS})`, true);
   };
-  median("offer and answer on their way", ways);
-  median("of that after the browser had it", presses.map((press) => wait_ms(press) - press.http_ms));
+  console.log(`       offer and answer on their way, in the browser's own time: ${figures(ways)}`);
+  median("the answer arrived after the browser had it", presses.map((press) => wait_ms(press) - press.http_ms));
   for (const [mine, theirs] of /** @type {const} */ ([["PATH", "ice"], ["SECURE", "dtls"], ["CHANNEL", "data"]])) {
     const pairs = presses.filter(({ phases, gateway }) => mine in phases && theirs in gateway);
     const apart = pairs.map((press) =>
