@@ -91,6 +91,26 @@ static void null_hmac_sha1(void *ctx, wr_bytes key, const wr_bytes *parts, size_
   null_mac_sha1(&cipher, parts, n_parts, mac);
 }
 
+static void null_digest(const wr_bytes *parts, size_t n_parts, uint64_t hash, uint8_t *out, size_t len) {
+  for (size_t i = 0; i < n_parts; i++) hash = mix(hash, parts[i]);
+  fill_from(hash, out, len);
+}
+
+static void null_md5(void *ctx, const wr_bytes *parts, size_t n_parts, uint8_t out[16]) {
+  (void)ctx;
+  null_digest(parts, n_parts, FNV_BASIS, out, 16);
+}
+
+static void null_sha256(void *ctx, const wr_bytes *parts, size_t n_parts, uint8_t out[32]) {
+  (void)ctx;
+  null_digest(parts, n_parts, FNV_BASIS, out, 32);
+}
+
+static void null_hmac_sha256(void *ctx, wr_bytes key, const wr_bytes *parts, size_t n_parts, uint8_t mac[32]) {
+  (void)ctx;
+  null_digest(parts, n_parts, mix(FNV_BASIS, key), mac, 32);
+}
+
 static wr_cipher *null_cipher_open(void *ctx, wr_cipher_kind kind, wr_bytes key) {
   (void)ctx;
   bool is_256 = kind == WR_CIPHER_AES256_CTR || kind == WR_CIPHER_AES256_GCM;
@@ -344,6 +364,9 @@ const wr_crypto *wr_crypto_null(void) {
                             .bytes = "null backend, no secrecy at all"},
       .dtls = &engine,
       .hmac_sha1 = null_hmac_sha1,
+      .md5 = null_md5,
+      .sha256 = null_sha256,
+      .hmac_sha256 = null_hmac_sha256,
       .cipher_open = null_cipher_open,
       .cipher_close = null_cipher_close,
       .ctr_xor = null_ctr_xor,

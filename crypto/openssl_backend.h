@@ -40,4 +40,9 @@ bool openssl_gcm_open(wr_cipher *cipher, const uint8_t iv[12], wr_bytes aad, uin
 bool openssl_mac_sha1(wr_cipher *cipher, const wr_bytes *parts, size_t n_parts, uint8_t mac[20]);
 void openssl_hmac_sha1(void *ctx, wr_bytes key, const wr_bytes *parts, size_t n_parts, uint8_t mac[20]);
 
+/* openssl_digest.c: for credentials, not for packets. */
+void openssl_md5(void *ctx, const wr_bytes *parts, size_t n_parts, uint8_t out[16]);
+void openssl_sha256(void *ctx, const wr_bytes *parts, size_t n_parts, uint8_t out[32]);
+void openssl_hmac_sha256(void *ctx, wr_bytes key, const wr_bytes *parts, size_t n_parts, uint8_t mac[32]);
+
 #endif

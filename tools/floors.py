@@ -27,6 +27,7 @@ EDGES = {
     "lib/jitter": ({API, "lib/base"}, PURE),
     "lib/bwe": ({API, "lib/base"}, PURE),
     "lib/ice": ({API, "lib/base", "lib/stun"}, PURE),
+    "lib/turn": ({API, "lib/base", "lib/stun"}, PURE),
     "lib/conn": ({API, "lib/*"}, PURE),
     "crypto": ({API, "lib/base"}, None),
     "manager": (set(), {"stdint.h", "stddef.h", "stdbool.h"}),
@@ -37,7 +38,7 @@ EDGES = {
     "gateway": ({API, "lib/base", "crypto", "manager", "xiaozhi", "web"}, None),
     "assistant": ({API, "lib/base", "xiaozhi"}, None),
     "client": ({API, "lib/base", "crypto", "manager", "caller"}, None),
-    "cli": ({API, "lib/base", "crypto", "manager", "xiaozhi", "gateway", "assistant", "client", "web"},
+    "cli": ({API, "lib/base", "lib/stun", "lib/turn", "crypto", "manager", "xiaozhi", "gateway", "assistant", "client", "web"},
             None),
     "examples": ({API}, None),
 }

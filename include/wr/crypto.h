@@ -92,6 +92,11 @@ typedef struct wr_crypto {
   const wr_dtls_engine *dtls;
   /* HMAC over the concatenation of |parts|. */
   void (*hmac_sha1)(void *ctx, wr_bytes key, const wr_bytes *parts, size_t n_parts, uint8_t mac[20]);
+  /* For the long-term credentials of STUN and TURN (RFC 8489 9.2.2, 14.6): over the concatenation of |parts|. NULL:
+   * the backend has none, and TURN cannot be used with it. */
+  void (*md5)(void *ctx, const wr_bytes *parts, size_t n_parts, uint8_t out[16]);
+  void (*sha256)(void *ctx, const wr_bytes *parts, size_t n_parts, uint8_t out[32]);
+  void (*hmac_sha256)(void *ctx, wr_bytes key, const wr_bytes *parts, size_t n_parts, uint8_t mac[32]);
   /* Keyed contexts. NULL from open: out of memory or wrong key length. */
   wr_cipher *(*cipher_open)(void *ctx, wr_cipher_kind kind, wr_bytes key);
   void (*cipher_close)(void *ctx, wr_cipher *cipher); /* wipes the key; NULL allowed */

@@ -153,11 +153,14 @@ wr_err wr_stun_parse(wr_stun *stun, wr_bytes datagram) {
     if (a.type == WR_STUN_FINGERPRINT) {
       if (!fingerprint_is_right(datagram, &a)) return WR_ERR_SYNTAX;
       stun->has_fingerprint = true;
-    } else if (stun->mac_at) {
+    } else if (stun->mac_at || stun->mac256_at) {
       continue;
     } else if (a.type == WR_STUN_MESSAGE_INTEGRITY) {
       if (a.value.len != WR_STUN_MAC_BYTES) return WR_ERR_SYNTAX;
       stun->mac_at = a.at;
+    } else if (a.type == WR_STUN_MESSAGE_INTEGRITY_SHA256 && a.value.len == WR_STUN_MAC256_BYTES) {
+      stun->mac256_at = a.at;
+      note_unknown(stun, a.type);
     } else if (!read_attribute(stun, &a)) {
       return WR_ERR_SYNTAX;
     }
@@ -174,6 +177,31 @@ bool wr_stun_verify(const wr_stun *stun, const wr_crypto *crypto, wr_bytes key) 
   const wr_bytes parts[] = {{at, 2}, {len, 2}, {at + 4, (size_t)stun->mac_at - 4}};
   crypto->hmac_sha1(crypto->ctx, key, parts, 3, mac);
   return wr_equal_secret(mac, at + stun->mac_at + 4, sizeof mac);
+}
+
+bool wr_stun_verify_sha256(const wr_stun *stun, const wr_crypto *crypto, wr_bytes key) {
+  if (!stun->mac256_at || !key.len) return false;
+  const uint8_t *at = stun->datagram.data;
+  uint8_t len[2], mac[WR_STUN_MAC256_BYTES];
+  wr_put_u16(len, (uint16_t)(stun->mac256_at + 4 + WR_STUN_MAC256_BYTES - WR_STUN_HEADER_BYTES));
+  const wr_bytes parts[] = {{at, 2}, {len, 2}, {at + 4, (size_t)stun->mac256_at - 4}};
+  crypto->hmac_sha256(crypto->ctx, key, parts, 3, mac);
+  return wr_equal_secret(mac, at + stun->mac256_at + 4, sizeof mac);
+}
+
+wr_bytes wr_stun_find(const wr_stun *stun, uint16_t type) {
+  wr_reader r = attributes_of(stun->datagram);
+  attribute a;
+  while (next_attribute(&r, stun->datagram, &a)) {
+    if (a.type == type) return a.value;
+    if (a.type == WR_STUN_MESSAGE_INTEGRITY || a.type == WR_STUN_MESSAGE_INTEGRITY_SHA256) break;
+  }
+  return wr_bytes_of(NULL, 0);
+}
+
+bool wr_stun_find_address(const wr_stun *stun, uint16_t type, wr_addr *addr) {
+  wr_bytes value = wr_stun_find(stun, type);
+  return value.data && read_address(addr, value, stun->datagram.data + 4);
 }
 
 void wr_stun_begin(wr_writer *w, wr_stun_class class_, uint16_t method, const uint8_t id[WR_STUN_ID_BYTES]) {
@@ -211,6 +239,10 @@ void wr_stun_write_u64(wr_writer *w, wr_stun_attribute type, uint64_t value) {
 }
 
 void wr_stun_write_mapped(wr_writer *w, const wr_addr *addr) {
+  wr_stun_write_xor(w, WR_STUN_XOR_MAPPED_ADDRESS, addr);
+}
+
+void wr_stun_write_xor(wr_writer *w, wr_stun_attribute type, const wr_addr *addr) {
   WR_ASSERT(addr->family == 4 || addr->family == 6);
   if (wr_writer_left(w) < 24) {
     w->failed = true;
@@ -221,7 +253,7 @@ void wr_stun_write_mapped(wr_writer *w, const wr_addr *addr) {
   uint8_t value[20] = {0, addr->family == 4 ? 1 : 2};
   wr_put_u16(value + 2, (uint16_t)(addr->port ^ wr_get_u16(mask)));
   for (size_t i = 0; i < len; i++) value[4 + i] = addr->ip[i] ^ mask[i];
-  wr_stun_write_bytes(w, WR_STUN_XOR_MAPPED_ADDRESS, wr_bytes_of(value, 4 + len));
+  wr_stun_write_bytes(w, type, wr_bytes_of(value, 4 + len));
 }
 
 void wr_stun_write_error(wr_writer *w, uint16_t code, const char *reason) {
@@ -247,6 +279,14 @@ static void set_length(wr_writer *w, size_t more) {
   if (wr_writer_ok(w)) wr_put_u16(w->start + 2, (uint16_t)(wr_writer_len(w) + more - WR_STUN_HEADER_BYTES));
 }
 
+static size_t finish(wr_writer *w) {
+  set_length(w, FINGERPRINT_BYTES);
+  if (!wr_writer_ok(w)) return 0;
+  uint32_t crc = wr_crc32(wr_bytes_of(w->start, wr_writer_len(w)));
+  wr_stun_write_u32(w, WR_STUN_FINGERPRINT, crc ^ FINGERPRINT_XOR);
+  return wr_writer_ok(w) ? wr_writer_len(w) : 0;
+}
+
 size_t wr_stun_end(wr_writer *w, const wr_crypto *crypto, wr_bytes key) {
   if (wr_writer_ok(w) && key.len) {
     uint8_t mac[WR_STUN_MAC_BYTES];
@@ -255,9 +295,16 @@ size_t wr_stun_end(wr_writer *w, const wr_crypto *crypto, wr_bytes key) {
     crypto->hmac_sha1(crypto->ctx, key, &message, 1, mac);
     wr_stun_write_bytes(w, WR_STUN_MESSAGE_INTEGRITY, wr_bytes_of(mac, sizeof mac));
   }
-  set_length(w, FINGERPRINT_BYTES);
-  if (!wr_writer_ok(w)) return 0;
-  uint32_t crc = wr_crc32(wr_bytes_of(w->start, wr_writer_len(w)));
-  wr_stun_write_u32(w, WR_STUN_FINGERPRINT, crc ^ FINGERPRINT_XOR);
-  return wr_writer_ok(w) ? wr_writer_len(w) : 0;
+  return finish(w);
+}
+
+size_t wr_stun_end_sha256(wr_writer *w, const wr_crypto *crypto, wr_bytes key) {
+  if (wr_writer_ok(w)) {
+    uint8_t mac[WR_STUN_MAC256_BYTES];
+    set_length(w, 4 + sizeof mac);
+    wr_bytes message = {w->start, wr_writer_len(w)};
+    crypto->hmac_sha256(crypto->ctx, key, &message, 1, mac);
+    wr_stun_write_bytes(w, WR_STUN_MESSAGE_INTEGRITY_SHA256, wr_bytes_of(mac, sizeof mac));
+  }
+  return finish(w);
 }
