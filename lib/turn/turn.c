@@ -58,12 +58,16 @@ static void set_state(wr_turn *turn, wr_turn_state state) {
   add_event(turn, (wr_turn_event){.kind = WR_TURN_EVENT_STATE, .state = state});
 }
 
+static void forget_peers(wr_turn *turn) {
+  for (size_t i = 0; i < WR_TURN_PEERS; i++) turn->peer[i] = (turn_peer){0};
+}
+
 static void end(wr_turn *turn, wr_turn_state state, wr_turn_reason reason, uint16_t code) {
   turn->reason = reason;
   turn->code = code;
   turn->main.method = 0;
   turn->renew_at = turn->expires_at = WR_NEVER;
-  for (size_t i = 0; i < WR_TURN_PEERS; i++) turn->peer[i] = (turn_peer){0};
+  forget_peers(turn);
   set_state(turn, state);
 }
 
@@ -85,6 +89,7 @@ wr_err wr_turn_allocate(wr_turn *turn, wr_time now) {
 void wr_turn_close(wr_turn *turn, wr_time now) {
   if (turn->state == WR_TURN_ALLOCATED) {
     set_state(turn, WR_TURN_CLOSING);
+    forget_peers(turn);    /* they go with it */
     turn->main.method = 0; /* what was asked before is of no interest */
     begin(turn, &turn->main, METHOD_REFRESH, now);
   } else if (turn->state < WR_TURN_CLOSING) {

@@ -374,8 +374,13 @@ TEST(turn_close_gives_the_allocation_back) {
   world w = {0};
   begin(&w);
   allocate(&w);
-  wr_turn_close(w.turn, w.now);
+  CHECK_EQ(wr_turn_permit(w.turn, &w.relayed, false, w.now), WR_OK);
   exchange(&w);
+  wr_turn_close(w.turn, w.now);
+  w.deaf = true; /* nothing of the peer becomes due any more */
+  run_until(&w, w.now + WR_MS(100));
+  w.deaf = false;
+  run_until(&w, w.now + WR_S(1));
   CHECK_EQ(w.asked_lifetime_s, 0);
   CHECK_EQ(wr_turn_get_state(w.turn), WR_TURN_CLOSED);
   CHECK_EQ(last_event(&w).state, WR_TURN_CLOSED);
