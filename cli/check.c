@@ -147,5 +147,6 @@ int check_run(const gw_config *config) {
   check_udp(config);
   check_faces(config);
   check_backend(config);
+  check_ice(config, finding);
   return n_broken ? 1 : 0;
 }

@@ -4,6 +4,11 @@
 
 #include "gateway/config.h"
 
+/* Prints one; what is not |ok| is counted as broken. |what|: a word. */
+typedef void check_finding(bool ok, const char *what, const char *detail);
+/* cli/check_ice.c: STUN and TURN servers. */
+void check_ice(const gw_config *config, check_finding *finding);
+
 /* One line per finding on standard output; 0 if nothing is broken, else 1. */
 int check_run(const gw_config *config);
 
