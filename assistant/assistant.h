@@ -4,25 +4,32 @@
  * threads. No network, no account, no key. What it serves:
  *
  *   WebSocket /xiaozhi/v1/             the XiaoZhi protocol; framing 1, 2 or 3, as the device announces
- *   GET, POST /xiaozhi/ota/            where the WebSocket is; /xiaozhi/ota/activate says "success"
- *   POST      /xiaozhi/vision/explain  a photo, multipart/form-data -> what can be measured of it
+ *   GET, POST /xiaozhi/ota/            where the WebSocket is, and a code for devices that must be activated
+ *   POST      /xiaozhi/ota/activate    200: activated, 202: not yet
+ *   POST      /xiaozhi/vision/explain  a photo, multipart/form-data -> what can be measured of it. The token that
+ * MCP initialize brought is one session's, and ends with it GET, POST /xiaozhi/devices         for whoever runs it:
+ * list; {"code":"123456"} activates, {"forget":"MAC"}
  *
  * All functions may be called from any thread, start and stop not at once for the same assistant. */
 #ifndef ASSISTANT_ASSISTANT_H
 #define ASSISTANT_ASSISTANT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef enum as_log_level { AS_LOG_ERROR, AS_LOG_WARNING, AS_LOG_INFO } as_log_level;
 
 typedef struct as_assistant_settings {
-  const char *host;      /* address to listen on; default 127.0.0.1 */
-  uint16_t port;         /* 0: any free one */
-  const char *token;     /* devices must bring it as a bearer token; NULL or "": anybody may come */
-  unsigned n_sessions;   /* at most so many devices at once; default 256; one more gets 503 */
-  unsigned n_workers;    /* speech threads, each with a model (13 MB) once used; default 2 */
-  const char *model_dir; /* pocketsphinx models; NULL: where the system keeps them */
+  const char *host;    /* address to listen on; default 127.0.0.1 */
+  uint16_t port;       /* 0: any free one */
+  const char *token;   /* whoever brings it as a bearer token may come; NULL or "": see activation */
+  bool activation;     /* devices must be activated by a code; without it and without a token anybody may come */
+  const char *devices; /* file of activated devices; NULL or "": they end with the program */
+  const char *admin_token; /* of /xiaozhi/devices; NULL or "": no such route */
+  unsigned n_sessions;     /* at most so many devices at once; default 256; one more gets 503 */
+  unsigned n_workers;      /* speech threads, each with a model (13 MB) once used; default 2 */
+  const char *model_dir;   /* pocketsphinx models; NULL: where the system keeps them */
   /* One line per step of a session's life; called from several threads; may be NULL. */
   void (*log)(void *ctx, as_log_level level, const char *line);
   void *log_ctx;

@@ -204,6 +204,92 @@ TEST(assistant_lets_in_who_may_and_keeps_one_connection_per_device) {
   as_assistant_stop(a);
 }
 
+/* The text of |key| in a flat piece of JSON. */
+static void value_of(const char *json, const char *key, char *out, size_t cap) {
+  char quoted[40];
+  snprintf(quoted, sizeof quoted, "\"%s\":\"", key);
+  const char *at = strstr(json, quoted);
+  out[0] = 0;
+  if (!at) return;
+  at += strlen(quoted);
+  snprintf(out, cap, "%.*s", (int)strcspn(at, "\""), at);
+}
+
+static void log_nothing(void *ctx, as_log_level level, const char *line) {
+  (void)level;
+  if (strstr(line, "code=")) ++*(int *)ctx;
+}
+
+/* Pitfall 1 from the server's side: a code until it is bound, then never again. */
+TEST(assistant_pitfall_1_activates_devices_by_their_code) {
+  char reply[900], again[900], code[16], token[128], head[400], body[64], error[200];
+  int n_asked = 0;
+  as_assistant_settings settings;
+  as_assistant_settings_default(&settings);
+  settings.activation = true;
+  settings.admin_token = "admin";
+  settings.log = log_nothing;
+  settings.log_ctx = &n_asked;
+  as_assistant *a = as_assistant_start(&settings, error, sizeof error);
+  REQUIRE(a);
+  uint16_t port = as_assistant_port(a);
+  static const char ota[] =
+      "POST /xiaozhi/ota/ HTTP/1.1\r\nHost: h:1\r\nDevice-Id: 02:00:00:00:00:01\r\nClient-Id: c\r\n"
+      "Content-Length: 2\r\n\r\n";
+  static const char activate[] =
+      "POST /xiaozhi/ota/activate HTTP/1.1\r\nHost: h\r\nDevice-Id: 02:00:00:00:00:01\r\nContent-Length: 0\r\n\r\n";
+  CHECK_EQ(test_http(port, ota, "{}", 2, reply, sizeof reply), 200);
+  value_of(reply, "code", code, sizeof code);
+  value_of(reply, "token", token, sizeof token);
+  CHECK_EQ(strlen(code), 6);
+  CHECK(strstr(reply, "\"challenge\":\"02:00:00:00:00:01\"") && strstr(reply, "\"timeout_ms\":600000"));
+  CHECK_EQ(test_http(port, ota, "{}", 2, again, sizeof again), 200);
+  CHECK(strstr(again, code) != NULL);
+  CHECK_EQ(n_asked, 1);
+  CHECK_EQ(test_http(port, activate, NULL, 0, reply, sizeof reply), 202);
+  CHECK_EQ(test_device_open(&device, port, "02:00:00:00:00:01", token), 401); /* not yet */
+  test_device_close(&device);
+  snprintf(body, sizeof body, "{\"code\":\"%s\"}", code);
+  snprintf(head, sizeof head,
+           "POST /xiaozhi/devices HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n"
+           "Content-Length: %zu\r\n\r\n",
+           "wrong", strlen(body));
+  CHECK_EQ(test_http(port, head, body, strlen(body), reply, sizeof reply), 401);
+  snprintf(head, sizeof head,
+           "POST /xiaozhi/devices HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n"
+           "Content-Length: %zu\r\n\r\n",
+           "admin", strlen(body));
+  CHECK_EQ(test_http(port, head, body, strlen(body), reply, sizeof reply), 200);
+  CHECK(strstr(reply, "02:00:00:00:00:01") != NULL);
+  CHECK_EQ(test_http(port, head, body, strlen(body), reply, sizeof reply), 404); /* once */
+  CHECK_EQ(test_http(port, activate, NULL, 0, reply, sizeof reply), 200);
+  CHECK_EQ(test_http(port, ota, "{}", 2, reply, sizeof reply), 200);
+  CHECK(strstr(reply, "activation") == NULL);
+  value_of(reply, "token", token, sizeof token);
+  CHECK_EQ(test_device_open(&device, port, "02:00:00:00:00:02", token), 401); /* another's token */
+  test_device_close(&device);
+  CHECK_EQ(test_device_open(&device, port, "02:00:00:00:00:01", ""), 401);
+  test_device_close(&device);
+  CHECK_EQ(test_device_open(&device, port, "02:00:00:00:00:01", token), 101);
+  test_device_close(&device);
+  CHECK_EQ(test_http(port, "GET /xiaozhi/ota/ HTTP/1.1\r\nHost: h\r\n\r\n", NULL, 0, reply, sizeof reply), 400);
+  as_assistant_stop(a);
+}
+
+TEST(assistant_limits_how_often_a_device_connects) {
+  as_assistant *a = start(NULL, 4);
+  int status = 101;
+  REQUIRE(a);
+  for (int i = 0; i < 100 && status == 101; i++) {
+    status = test_device_open(&device, as_assistant_port(a), "02:00:00:00:00:01", "");
+    test_device_close(&device);
+  }
+  CHECK_EQ(status, 429);
+  CHECK_EQ(test_device_open(&device, as_assistant_port(a), "02:00:00:00:00:02", ""), 101);
+  test_device_close(&device);
+  as_assistant_stop(a);
+}
+
 /* Devices upload in chunks (RFC 9112 7.1); browsers and libraries with a length. */
 TEST(assistant_takes_photos_with_and_without_chunks) {
   char reply[600], head[600], token[65];
@@ -214,7 +300,6 @@ TEST(assistant_takes_photos_with_and_without_chunks) {
   (void)test_device_next(&device, &e, 300); /* MCP initialize came */
   snprintf(token, sizeof token, "%.64s", xz_client_vision_token(&device.client));
   CHECK(strstr(xz_client_vision_url(&device.client), "/xiaozhi/vision/explain") != NULL);
-  test_device_close(&device);
   uint16_t port = as_assistant_port(a);
   static const char body[] =
       "--b\r\nContent-Disposition: form-data; name=\"question\"\r\n\r\nq\r\n--b\r\n"
@@ -237,5 +322,22 @@ TEST(assistant_takes_photos_with_and_without_chunks) {
   snprintf(head, sizeof head, "POST /xiaozhi/vision/explain HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n",
            len);
   CHECK_EQ(test_http(port, head, body, len, reply, sizeof reply), 401);
+  snprintf(head, sizeof head,
+           "POST /xiaozhi/vision/explain HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n"
+           "Device-Id: 02:00:00:00:00:02\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: "
+           "%zu\r\n\r\n",
+           token, len);
+  CHECK_EQ(test_http(port, head, body, len, reply, sizeof reply), 401); /* another device's */
+  test_device_close(&device);
+  snprintf(head, sizeof head,
+           "POST /xiaozhi/vision/explain HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n"
+           "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: %zu\r\n\r\n",
+           token, len);
+  unsigned status = 200;
+  for (int i = 0; i < 200 && status == 200; i++) { /* until it noticed that the session is over */
+    status = (unsigned)test_http(port, head, body, len, reply, sizeof reply);
+    usleep(20000);
+  }
+  CHECK_EQ(status, 401);
   as_assistant_stop(a);
 }

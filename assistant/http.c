@@ -1,7 +1,9 @@
 /* assistant/http.c - OTA, activation and vision on libwebsockets' HTTP server.
  *
- * OTA says where the WebSocket is, seen from the device (its Host header), never asks for activation, and echoes
- * the device's own firmware version, so that no device tries to update itself. */
+ * OTA says where the WebSocket is, seen from the device (its Host header), and echoes the device's own firmware
+ * version, so that no device tries to update itself. With activation each device has a token of its own, signed; it
+ * is given out before the device is bound, since one client keeps the first it gets, and opens nothing until then.
+ */
 #include "assistant/http.h"
 
 #include <jansson.h>
@@ -53,6 +55,9 @@ void as_http_read_request(as_http *h, struct lws *wsi, const as_http_site *site)
   if (!copy_header(wsi, h->authorization, sizeof h->authorization, WSI_TOKEN_HTTP_AUTHORIZATION))
     copy_custom(wsi, h->authorization, sizeof h->authorization, "authorization:", "authorization=");
   copy_custom(wsi, h->device_id, sizeof h->device_id, "device-id:", "device-id=");
+  copy_custom(wsi, h->client_id, sizeof h->client_id, "client-id:", "client-id=");
+  copy_custom(wsi, text, sizeof text, "x-forwarded-proto:", "none=");
+  h->tls = !strcasecmp(text, "https");
   copy_custom(wsi, text, sizeof text, "protocol-version:", "protocol-version=");
   h->version = !strcmp(text, "2") ? 2 : !strcmp(text, "3") ? 3 : 1;
   copy_custom(wsi, text, sizeof text, "transfer-encoding:", "none=");
@@ -61,10 +66,22 @@ void as_http_read_request(as_http *h, struct lws *wsi, const as_http_site *site)
   copy_boundary(h, wsi);
 }
 
+static const char *bearer_of(const as_http *h) {
+  return !strncasecmp(h->authorization, "bearer ", 7) ? h->authorization + 7 : h->authorization;
+}
+
 bool as_http_authorised(const as_http *h, const char *token) {
-  const char *given = !strncasecmp(h->authorization, "bearer ", 7) ? h->authorization + 7 : h->authorization;
+  const char *given = bearer_of(h);
   size_t len = strlen(token);
   return !len || (strlen(given) == len && wr_equal_secret(given, token, len));
+}
+
+bool as_http_may_connect(const as_http *h, const as_http_site *site, int64_t now_s) {
+  char mac[AS_MAC_BYTES];
+  if (*site->token && as_http_authorised(h, site->token)) return true;
+  if (!site->activation) return !*site->token;
+  return as_mac_read(mac, h->device_id) && as_devices_is_bound(site->devices, mac) &&
+         as_devices_verify(site->devices, mac, h->client_id, bearer_of(h), now_s);
 }
 
 static bool is_path(const as_http *h, const char *path) {
@@ -102,25 +119,90 @@ static void firmware_version(const as_http *h, char out[24]) {
   json_decref(body);
 }
 
+/* NULL: it is bound. */
+static json_t *activation_of(const as_http *h, const as_http_site *site, const char *mac, int64_t now_s) {
+  char code[7], message[sizeof h->host + 16];
+  uint32_t left_s;
+  if (as_devices_is_bound(site->devices, mac)) return NULL;
+  if (as_devices_code(site->devices, mac, code, &left_s, now_s)) site->asks_activation(site->ctx, mac, code);
+  snprintf(message, sizeof message, "%s\n%s", h->host, code);
+  return json_pack("{s:s,s:s,s:s,s:i}", "code", code, "message", message, "challenge", mac, "timeout_ms",
+                   (int)left_s * 1000);
+}
+
 static void answer_ota(as_http *h, const as_http_site *site) {
-  char url[sizeof h->host + 32], version[24];
-  snprintf(url, sizeof url, "ws://%s/xiaozhi/v1/", h->host);
+  char url[sizeof h->host + 32], version[24], mac[AS_MAC_BYTES], signed_token[AS_TOKEN_MAX];
+  json_t *activation = NULL;
+  snprintf(url, sizeof url, "%s://%s/xiaozhi/v1/", h->tls ? "wss" : "ws", h->host);
   firmware_version(h, version);
   /* The token is no present for whoever asks: it goes to those who have it, as the protocol wants the field. */
   const char *token = as_http_authorised(h, site->token) ? site->token : "";
   struct tm local;
   time_t now = time(NULL);
   localtime_r(&now, &local);
-  set_reply(h, 200,
-            json_pack("{s:{s:s,s:s,s:i},s:{s:I,s:i},s:{s:s,s:s}}", "websocket", "url", url, "token", token,
-                      "version", 1, "server_time", "timestamp", (json_int_t)now * 1000, "timezone_offset",
-                      (int)(local.tm_gmtoff / 60), "firmware", "version", version, "url", ""));
+  if (site->activation) {
+    if (!as_mac_read(mac, h->device_id)) {
+      set_reply(h, 400, json_pack("{s:s}", "error", "Invalid device ID"));
+      return;
+    }
+    as_devices_sign(site->devices, mac, h->client_id, signed_token, now);
+    token = signed_token;
+    activation = activation_of(h, site, mac, now);
+  }
+  set_reply(
+      h, 200,
+      json_pack("{s:{s:s,s:s,s:i},s:{s:I,s:i},s:{s:s,s:s},s:o*}", "websocket", "url", url, "token", token,
+                "version", 1, "server_time", "timestamp", (json_int_t)now * 1000, "timezone_offset",
+                (int)(local.tm_gmtoff / 60), "firmware", "version", version, "url", "", "activation", activation));
 }
 
-static void answer_photo(as_http *h, const as_http_site *site) {
+static void answer_activate(as_http *h, const as_http_site *site) {
+  char mac[AS_MAC_BYTES];
+  bool bound = !site->activation || (as_mac_read(mac, h->device_id) && as_devices_is_bound(site->devices, mac));
+  set_reply(h, bound ? 200 : 202, json_pack("{s:s}", "message", bound ? "success" : "waiting for the code"));
+}
+
+/* ---- for whoever runs it: GET lists, POST {"code":..} binds, POST {"forget":"mac"} unbinds ---- */
+
+static void list_devices(as_http *h, const as_http_site *site) {
+  json_t *list = json_array();
+  const char *mac;
+  for (size_t i = 0; (mac = as_devices_at(site->devices, i)); i++) json_array_append_new(list, json_string(mac));
+  set_reply(h, 200, json_pack("{s:o}", "devices", list));
+}
+
+static void change_devices(as_http *h, const as_http_site *site) {
+  char mac[AS_MAC_BYTES];
+  bool saved = false, done = false;
+  json_t *body = json_loadb(h->body ? (const char *)h->body : "", h->n_body, 0, NULL);
+  const char *code = json_string_value(json_object_get(body, "code"));
+  const char *forget = json_string_value(json_object_get(body, "forget"));
+  if (code)
+    done = as_devices_bind(site->devices, code, mac, &saved, time(NULL));
+  else if (forget)
+    done = as_mac_read(mac, forget) && as_devices_forget(site->devices, mac, &saved);
+  json_decref(body);
+  if (done)
+    set_reply(h, 200, json_pack("{s:s,s:b}", "device", mac, "saved", saved));
+  else if (code || forget)
+    set_error(h, 404, code ? "no device has this code" : "no such device");
+  else
+    set_error(h, 400, "neither code nor forget is given");
+}
+
+static void answer_devices(as_http *h, const as_http_site *site) {
+  if (!as_http_authorised(h, site->admin_token))
+    set_error(h, 401, "unknown token");
+  else if (h->posted)
+    change_devices(h, site);
+  else
+    list_devices(h, site);
+}
+
+static void answer_photo(as_http *h) {
   wr_bytes image;
   char text[200];
-  if (!as_http_authorised(h, site->photo_token)) {
+  if (!h->admitted) {
     set_error(h, 401, "unknown token");
   } else if (!as_multipart_image(wr_bytes_of(h->body, h->n_body), h->boundary, &image)) {
     set_error(h, 200, "no picture was sent");
@@ -148,11 +230,13 @@ static int send_head(const as_http *h, struct lws *wsi) {
 int as_http_answer(as_http *h, struct lws *wsi, const as_http_site *site) {
   if (!h->status) {
     if (as_http_is_photo(h))
-      answer_photo(h, site);
+      answer_photo(h);
     else if (is_path(h, "/xiaozhi/ota"))
       answer_ota(h, site);
     else if (is_path(h, "/xiaozhi/ota/activate"))
-      set_reply(h, 200, json_pack("{s:s}", "message", "success"));
+      answer_activate(h, site);
+    else if (is_path(h, "/xiaozhi/devices") && *site->admin_token)
+      answer_devices(h, site);
     else
       set_error(h, 404, "nothing is here");
   }
@@ -235,10 +319,13 @@ static bool keep_chunks(as_http *h, const uint8_t *data, size_t len) {
 }
 
 int as_http_body(as_http *h, struct lws *wsi, const as_http_site *site, const uint8_t *data, size_t len) {
-  if (h->status) return 0;                                                /* answered already */
-  if (as_http_is_photo(h) && !as_http_authorised(h, site->photo_token)) { /* megabytes of strangers are not kept */
-    set_error(h, 401, "unknown token");
-    return as_http_answer(h, wsi, site);
+  if (h->status) return 0;                   /* answered already */
+  if (as_http_is_photo(h) && !h->admitted) { /* megabytes of strangers are not kept */
+    h->admitted = site->may_send_photo(site->ctx, bearer_of(h), h->device_id);
+    if (!h->admitted) {
+      set_error(h, 401, "unknown token");
+      return as_http_answer(h, wsi, site);
+    }
   }
   bool kept = h->chunked ? keep_chunks(h, data, len) : keep_body(h, data, len);
   if (!kept)

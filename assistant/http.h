@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "assistant/devices.h"
+
 struct lws;
 
 enum { AS_HTTP_BODY_MAX = 16 * 1024 }; /* of anything but a photo */
@@ -14,14 +16,22 @@ enum { AS_HTTP_BODY_MAX = 16 * 1024 }; /* of anything but a photo */
 typedef struct as_http_site {
   const char *host; /* for devices that send no Host header */
   uint16_t port;
-  const char *token;       /* of the WebSocket; "" for none */
-  const char *photo_token; /* of the photo upload */
+  const char *token;       /* of the WebSocket, for everybody; "" for none */
+  const char *admin_token; /* of /xiaozhi/devices; "": there is no such route */
+  as_devices *devices;
+  bool activation; /* only bound devices may come, with the token that OTA gave them */
+  /* Whose photo |token| is for, if |device_id| ("" not said) fits: a session may send some. */
+  bool (*may_send_photo)(void *ctx, const char *token, const char *device_id);
+  void (*asks_activation)(void *ctx, const char *mac, const char *code); /* for the first time with this code */
+  void *ctx;
 } as_http_site;
 
 /* One request; also what a WebSocket handshake says about its device. Zeroed at first. */
 typedef struct as_http {
-  char path[96], host[128], device_id[64], authorization[300], boundary[80];
+  char path[96], host[128], device_id[64], client_id[64], authorization[300], boundary[80];
   unsigned version; /* Protocol-Version; 1 unless 2 or 3 */
+  bool tls;         /* a proxy before us says that it speaks https */
+  bool admitted;    /* a photo that may be sent */
   bool posted, chunked;
   unsigned status; /* of the reply; 0: not known yet */
   uint8_t *body;
@@ -36,6 +46,8 @@ typedef struct as_http {
 void as_http_read_request(as_http *http, struct lws *wsi, const as_http_site *site);
 /* "Bearer <token>", or the bare token; |token| "": always. */
 bool as_http_authorised(const as_http *http, const char *token);
+/* May this device open the WebSocket? */
+bool as_http_may_connect(const as_http *http, const as_http_site *site, int64_t now_s);
 bool as_http_is_photo(const as_http *http);
 /* These return what libwebsockets' callbacks do: 0 to go on, -1 to end the connection. */
 int as_http_begin(as_http *http, struct lws *wsi, const as_http_site *site);

@@ -27,8 +27,9 @@ typedef struct session {
   char session_id[17];
   char device_id[ID_MAX];
   char vision_url[HOST_BYTES + 48];
-  as_turn_stats shown; /* copy of the turn's, under stats_lock */
-  uint8_t *received;   /* a message whose end has not come */
+  char photo_token[33]; /* good while the session lives */
+  as_turn_stats shown;  /* copy of the turn's, under stats_lock */
+  uint8_t *received;    /* a message whose end has not come */
   size_t n_received;
   bool replaced;
   struct session *next;
@@ -42,8 +43,8 @@ typedef struct connection {
 
 struct as_assistant {
   as_assistant_settings settings;
-  char *host, *token, *model_dir;
-  char photo_token[33];
+  char *host, *token, *admin_token, *model_dir;
+  as_devices *devices;
   as_http_site site;
   struct lws_context *context;
   struct lws_vhost *vhost;
@@ -131,11 +132,13 @@ static session *open_session(as_assistant *a, struct lws *wsi, const as_http *ht
   s->wsi = wsi;
   random_hex(s->session_id, 8);
   snprintf(s->device_id, sizeof s->device_id, "%s", http->device_id);
-  snprintf(s->vision_url, sizeof s->vision_url, "http://%s/xiaozhi/vision/explain", http->host);
+  random_hex(s->photo_token, 32);
+  snprintf(s->vision_url, sizeof s->vision_url, "%s://%s/xiaozhi/vision/explain", http->tls ? "https" : "http",
+           http->host);
   as_world world = {submit, local_time, a};
   xz_server_settings settings = {.session_id = s->session_id,
                                  .vision_url = s->vision_url,
-                                 .vision_token = a->photo_token,
+                                 .vision_token = s->photo_token,
                                  .audio = {AS_SPEECH_RATE, 1, 60}};
   if (!as_turn_init(&s->turn, ++a->last_id, &world, settings, now_us())) {
     as_turn_wipe(&s->turn);
@@ -212,7 +215,9 @@ static int refuse(as_assistant *a, struct lws *wsi, unsigned status) {
 static int on_handshake(as_assistant *a, struct lws *wsi, connection *c) {
   as_http_read_request(&c->http, wsi, &a->site);
   if (strcmp(c->http.path, "/xiaozhi/v1/") && strcmp(c->http.path, "/xiaozhi/v1")) return refuse(a, wsi, 404);
-  if (!as_http_authorised(&c->http, a->token)) return refuse(a, wsi, 401);
+  if (!as_http_may_connect(&c->http, &a->site, time(NULL))) return refuse(a, wsi, 401);
+  if (*c->http.device_id && !as_devices_visit(a->devices, c->http.device_id, time(NULL)))
+    return refuse(a, wsi, 429);
   if (a->stats.n_sessions >= a->settings.n_sessions) return refuse(a, wsi, 503);
   return 0;
 }
@@ -356,8 +361,36 @@ static bool copy_settings(as_assistant *a, const as_assistant_settings *settings
   a->host = strdup(settings->host ? settings->host : "127.0.0.1");
   a->token = strdup(settings->token ? settings->token : "");
   a->model_dir = strdup(settings->model_dir ? settings->model_dir : AS_MODEL_DIR);
-  random_hex(a->photo_token, 32);
-  return a->host && a->token && a->model_dir;
+  a->admin_token = strdup(settings->admin_token ? settings->admin_token : "");
+  return a->host && a->token && a->model_dir && a->admin_token;
+}
+
+static bool may_send_photo(void *ctx, const char *token, const char *device_id) {
+  as_assistant *a = ctx;
+  const session *s = a->sessions;
+  if (strlen(token) != 32) return false;
+  while (s && !wr_equal_secret(s->photo_token, token, 32)) s = s->next;
+  if (!s || (*device_id && *s->device_id && strcasecmp(device_id, s->device_id))) return false;
+  return as_devices_visit(a->devices, s->session_id, time(NULL));
+}
+
+static void asks_activation(void *ctx, const char *mac, const char *code) {
+  as_assistant *a = ctx;
+  char line[96];
+  snprintf(line, sizeof line, "device=%s waits to be activated, code=%s", mac, code);
+  if (a->settings.log) a->settings.log(a->settings.log_ctx, AS_LOG_WARNING, line);
+}
+
+static void open_site(as_assistant *a) {
+  a->site = (as_http_site){.host = a->host,
+                           .port = a->port,
+                           .token = a->token,
+                           .admin_token = a->admin_token,
+                           .devices = a->devices,
+                           .activation = a->settings.activation,
+                           .may_send_photo = may_send_photo,
+                           .asks_activation = asks_activation,
+                           .ctx = a};
 }
 
 static bool start_threads(as_assistant *a) {
@@ -377,8 +410,9 @@ as_assistant *as_assistant_start(const as_assistant_settings *settings, char *er
   if (!a) return NULL;
   pthread_mutex_init(&a->stats_lock, NULL);
   lws_set_log_level(LLL_ERR, NULL);
-  if (copy_settings(a, settings) && listen_on(a, error, error_cap)) {
-    a->site = (as_http_site){a->host, a->port, a->token, a->photo_token};
+  if (copy_settings(a, settings) && (a->devices = as_devices_open(settings->devices, error, error_cap)) &&
+      listen_on(a, error, error_cap)) {
+    open_site(a);
     if (start_threads(a)) return a;
     snprintf(error, error_cap, "no thread could be started");
   }
@@ -410,6 +444,8 @@ void as_assistant_stop(as_assistant *a) {
   pthread_mutex_destroy(&a->stats_lock);
   free(a->host);
   free(a->token);
+  free(a->admin_token);
+  as_devices_close(a->devices);
   free(a->model_dir);
   free(a);
 }

@@ -9,6 +9,8 @@
 #include "cli/check.h"
 #include "gateway/gateway.h"
 #include "gateway/log.h"
+#include "gateway/protocol.h"
+#include "wr/crypto_openssl.h"
 #ifdef HAVE_ASSISTANT
 #include "assistant/assistant.h"
 #endif
@@ -64,6 +66,9 @@ static as_assistant *start_assistant(const char *host, uint16_t port, const char
   settings.host = host;
   settings.port = port;
   settings.token = token;
+  settings.activation = config.device_activation;
+  settings.devices = config.device_list;
+  settings.admin_token = config.admin_token;
   settings.n_sessions = (unsigned)config.max_sessions;
   settings.log = log_assistant;
   gw_log_setup(config.log_level, config.log_format);
@@ -72,11 +77,44 @@ static as_assistant *start_assistant(const char *host, uint16_t port, const char
   return helper;
 }
 
+/* Where devices come, or nobody but this gateway. */
+static void device_address(char host[WR_ADDR_TEXT_MAX], uint16_t *port, const char *text) {
+  wr_addr addr;
+  snprintf(host, WR_ADDR_TEXT_MAX, "127.0.0.1");
+  *port = 0;
+  if (!*text || !gw_host_port(text, &addr)) return;
+  wr_addr_text(&addr, host);
+  *port = addr.port;
+}
+
+/* This gateway is no device: it comes with the token that opens for everybody who has it. */
+static const char *own_token(void) {
+  static uint8_t random[16];
+  if (!config.devices[0]) return NULL;
+  if (config.auth_token[0]) {
+    memcpy(config.backend_token, config.auth_token, sizeof(config.backend_token));
+    return config.backend_token;
+  }
+  if (!config.device_activation) return NULL;
+  wr_rng rng = wr_crypto_openssl_rng();
+  wr_rng_fill(&rng, random, sizeof(random));
+  gw_hex(config.backend_token, random, sizeof(random));
+  return config.backend_token;
+}
+
 static int serve_embedded(void) {
-  char url[128];
-  as_assistant *helper = start_assistant("127.0.0.1", 0, NULL);
+  char url[128], host[WR_ADDR_TEXT_MAX];
+  uint16_t port;
+  wr_addr addr;
+  device_address(host, &port, config.devices);
+  as_assistant *helper = start_assistant(host, port, own_token());
   if (!helper) return 2;
-  snprintf(url, sizeof(url), "ws://127.0.0.1:%u/xiaozhi/v1/", as_assistant_port(helper));
+  bool anywhere = config.devices[0] && gw_host_port(config.devices, &addr) && gw_addr_is_any(&addr);
+  bool v6 = strchr(host, ':') != NULL;
+  if (anywhere) snprintf(host, sizeof(host), v6 ? "::1" : "127.0.0.1");
+  snprintf(url, sizeof(url), v6 ? "ws://[%s]:%u/xiaozhi/v1/" : "ws://%s:%u/xiaozhi/v1/", host,
+           as_assistant_port(helper));
+  gw_log(GW_INFO, "assistant", "websocket", url, NULL);
   int code = gw_serve(&config, url);
   as_assistant_stop(helper);
   return code;
@@ -86,18 +124,18 @@ static int assist(int argc, char **argv) {
   int code;
   if (!load_config(&config, "assistant", argc, argv, &code)) return code;
   char host[WR_ADDR_TEXT_MAX];
-  wr_addr listen;
+  uint16_t port;
   sigset_t ends;
   int number;
-  if (!gw_host_port(config.listen, &listen)) return 2;
-  wr_addr_text(&listen, host);
+  device_address(host, &port, config.devices[0] ? config.devices : config.listen);
   sigemptyset(&ends);
   sigaddset(&ends, SIGTERM);
   sigaddset(&ends, SIGINT);
   sigprocmask(SIG_BLOCK, &ends, NULL); /* before its threads start: they inherit it */
-  as_assistant *helper = start_assistant(host, listen.port, config.auth_token);
+  as_assistant *helper = start_assistant(host, port, config.auth_token);
   if (!helper) return 2;
-  printf("xiaozhi-rtc assistant is ready: ws://%s:%u/xiaozhi/v1/\n", host, as_assistant_port(helper));
+  printf("xiaozhi-rtc assistant is ready: ws://%s:%u/xiaozhi/v1/ http://%s:%u/xiaozhi/ota/\n", host,
+         as_assistant_port(helper), host, as_assistant_port(helper));
   fflush(stdout);
   sigwait(&ends, &number);
   as_assistant_stop(helper);

@@ -452,7 +452,7 @@ static bool check_ice(const gw_config *config, char *error) {
 }
 
 bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
-  wr_addr addr;
+  wr_addr addr, devices = {0};
   const char *why = NULL;
   if (!gw_host_port(config->listen, &addr))
     why = "listen: not of the form HOST:PORT with HOST an IP address (or localhost) and PORT 0..65535";
@@ -462,6 +462,15 @@ bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
         "address may use it";
   else if (!gw_config_udp(config, &addr))
     why = "udp: not of the form HOST:PORT with HOST an IP address (or localhost) and PORT 0..65535";
+  else if (config->devices[0] && !gw_host_port(config->devices, &devices))
+    why = "devices: not of the form HOST:PORT with HOST an IP address (or localhost) and PORT 0..65535";
+  else if (config->devices[0] && strcmp(config->backend, "embedded") != 0)
+    why = "devices: they are served by the embedded assistant; it is not the backend";
+  else if (config->devices[0] && !gw_addr_is_loopback(&devices) && !config->auth_token[0] && !config->no_auth &&
+           !config->device_activation)
+    why = "devices: serving beyond loopback needs --device-activation, --auth-token TOKEN or --no-auth";
+  else if (config->device_activation && !config->admin_token[0])
+    why = "device-activation: needs --admin-token TOKEN, with which codes are confirmed";
   else if (!backend_is_known(config->backend))
     why =
         "backend: must be embedded, echo, ota:official, ota:URL (as in ota:http://host:8002/xiaozhi/ota/) or "
