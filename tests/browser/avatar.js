@@ -176,7 +176,7 @@ function judge(what, found) {
 // ---- what is seen ----
 
 /** As if the assistant had said so: through the channel, into the page. @param {Page} page @param {string} emotion */
-const feel = (page, emotion) =>
+export const feel = (page, emotion) =>
   page.evaluate((name) => {
     const data = JSON.stringify({ type: "llm", emotion: name, text: "" });
     for (const channel of /** @type {any} */ (window).probe.channels) channel.dispatchEvent(new MessageEvent("message", { data }));
@@ -270,7 +270,7 @@ function looks({ chromium, url, screens, withPage }) {
 // ---- touch ----
 
 /** What was sent of a kind. @param {Page} page @param {"sent"|"received"} way @param {string} kind */
-const messages = (page, way, kind) =>
+export const messages = (page, way, kind) =>
   page.evaluate((where, what) => {
     const entries = /** @type {any[]} */ (/** @type {any} */ (window).probe[where]);
     return entries.map((entry) => entry.message).filter((message) => message.type === what);

@@ -11,6 +11,7 @@ import "./hands.js";
 import "./npm.js";
 import { byHand, hearsEverything, leavesNothing, reportsWell } from "./manager.js";
 import { launchChromium, launchFirefox, openPage } from "./browsers.js";
+import { testFaces } from "./faces.js";
 import { Gateway } from "./gateway.js";
 import { check, note, runAll, same, test, until } from "./harness.js";
 import { testPage } from "./page.js";
@@ -533,6 +534,7 @@ const bench = {
   },
 };
 testStart(bench);
+testFaces(bench);
 testPage(bench);
 
 async function main() {

@@ -4,6 +4,7 @@ import { Activation } from "./activation.js";
 import { Meter } from "./audio.js";
 import { keepAwake } from "./awake.js";
 import { Avatar } from "./avatar/avatar.js";
+import { Chooser } from "./avatar/choose.js";
 import { Camera } from "./camera.js";
 import { Captions } from "./captions.js";
 import { Details } from "./details.js";
@@ -48,11 +49,11 @@ const avatar = new Avatar(byId("face", HTMLElement), {
   mic: () => meter.level("mic"),
   voice: () => meter.newest("voice"),
   touch: (touch) => {
-    if (!manager.canTalk) return;
     buzz(BUZZ.touch);
-    manager.sendData({ type: "touch", ...touch });
+    if (manager.canTalk) manager.sendData({ type: "touch", ...touch });
   },
 });
+const chooser = new Chooser(avatar, byId("face", HTMLElement));
 const details = new Details(manager);
 const preview = new Preview((key) => ui.say("once", key));
 const music = new Music(({ url, title }) => {
@@ -119,6 +120,7 @@ const settings = new Settings({
   track: () => manager.microphoneTrack,
   microphone: ({ id }) => manager.selectDevice("audioinput", id),
   speaker: ({ id }) => manager.selectDevice("audiooutput", id).catch(() => ui.say("once", "speakerFailed")),
+  avatar: (name) => chooser.choose(name || role.avatar),
   changed: () => {
     ui.setToggle(loadPrefs().toggle);
     show();
@@ -343,16 +345,15 @@ function nameAvatar() {
 avatar.onEmotion = nameAvatar;
 nameAvatar();
 
-/** ?avatar=NAME: pictures of the operator's, where the page's server has such a folder. */
+/** @param {string} name @param {string} text why it is not seen */
+const missAvatar = (name, text) => ui.say("once", "avatarMissing", { name, text });
+chooser.onFault = missAvatar;
+
+/** ?avatar=NAME, for this visit; else what was chosen; else the role's. */
 async function chooseAvatar() {
-  const name = new URLSearchParams(location.search).get("avatar");
-  if (!name) return;
-  try {
-    const { openImage } = await import("./avatar/image.js");
-    avatar.use(await openImage(name));
-  } catch (error) {
-    ui.say("once", "avatarMissing", { name, text: error instanceof Error ? error.message : "" });
-  }
+  const name = new URLSearchParams(location.search).get("avatar") ?? (loadPrefs().avatar || role.avatar);
+  const why = await chooser.choose(name);
+  if (why) missAvatar(name, why);
 }
 chooseAvatar();
 
@@ -378,7 +379,9 @@ setVolume(volume);
 draw();
 if (!hasWebRtc()) ui.say("browser", "overSocket");
 askRoles().then((newer) => {
+  const before = role.avatar;
   role = roleOf(prefs, newer);
+  if (role.avatar !== before) chooseAvatar();
   nameAvatar();
 });
 // The connection is made ahead of the first press, without a microphone; whether just now is the core's business.

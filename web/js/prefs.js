@@ -8,8 +8,9 @@
 /**
  * @typedef {{
  *   lang:string, mode:"auto"|"manual", volume:number, theme:"system"|"light"|"dark",
- *   role:string, mac:string, ownMac:string, microphone:Device, speaker:Device, haptics:boolean, awake:boolean, toggle:boolean,
- * }} Prefs  mac: the chosen role's, ownMac: what was typed for the last one; toggle: a tap
+ *   role:string, avatar:string, mac:string, ownMac:string, microphone:Device, speaker:Device,
+ *   haptics:boolean, awake:boolean, toggle:boolean,
+ * }} Prefs  avatar "": the role's; mac: the chosen role's, ownMac: what was typed for the last one; toggle: a tap
  *   on the talk key opens, the next one sends
  */
 
@@ -58,6 +59,7 @@ export function loadPrefs() {
     volume: volume >= 0 && volume <= 100 ? volume : 100,
     theme: theme === "light" || theme === "dark" ? theme : "system",
     role: text(kept["role"]),
+    avatar: text(kept["avatar"]),
     mac: text(read(NAMES.mac)),
     ownMac: text(kept["ownMac"]),
     microphone: { id: text(read(NAMES.microphone)), label: text(kept["microphoneLabel"]) },

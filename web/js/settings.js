@@ -1,9 +1,10 @@
 /* settings.js - the sheet of quiet choices, on both pages: microphone with its level, speaker with a test, look, and what
  * else the device does. Chosen is kept at once. The microphone is open only while the sheet is. */
 
+import { askAvatars, DRAWN, whyNot } from "./avatar/choose.js";
 import { canChooseSpeaker, findDevice, listDevices, playTest, RoomEar } from "./devices.js";
 import { icon, make, makeSheet, words } from "./dom.js";
-import { t, translate } from "./i18n.js";
+import { t, textOf, translate } from "./i18n.js";
 import { microphonePermission } from "./manager/compat.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
 import { MICROPHONES } from "./view.js";
@@ -15,6 +16,7 @@ import { MICROPHONES } from "./view.js";
  * @property {(device:Device) => void} [microphone]  another one was chosen
  * @property {(device:Device) => void} [speaker]
  * @property {() => MediaStreamTrack|null} [track]  of a call: then that one is listened to
+ * @property {(name:string) => Promise<string>} [avatar]  another one, "": the role's; why it is not seen, "" if it is
  * @property {() => void} [changed]  another thing
  */
 
@@ -35,6 +37,12 @@ export class Settings {
   #try = words("button", "micTry", { id: "microphone-try", class: "pill", type: "button" });
   #ring = make("button", { id: "speaker-test", class: "pill", type: "button" }, icon("speaker"), words("span", "speakerTest"));
   #rang = make("p", { id: "speaker-said", class: "hint", role: "status" });
+  #avatar = make("select", { id: "avatar", class: "field" });
+  #avatarSaid = make("p", { id: "avatar-said", class: "hint", role: "status" });
+  #avatars = make("section", { id: "avatars", hidden: true },
+    this.#label("avatar", "avatarChoice"), this.#avatar, this.#avatarSaid);
+  /** @type {import("./avatar/choose.js").Entry[]} */
+  #folders = [];
   #heardAt_ms = 0;
 
   /** @param {SettingsHooks} [hooks] */
@@ -46,6 +54,7 @@ export class Settings {
     this.#sheet ??= this.#build();
     this.#said.textContent = this.#rang.textContent = "";
     this.#sheet.showModal();
+    this.#fillAvatars();
     await this.#fill();
     const permission = await microphonePermission();
     const known = this.#hooks.track?.() || permission?.state === "granted";
@@ -61,6 +70,7 @@ export class Settings {
         ...(canChooseSpeaker() ? [this.#speaker] : [words("p", "speakerSystem", { class: "hint" })]),
         make("div", { class: "row" }, this.#ring, this.#rang)),
       this.#themes(),
+      this.#avatars,
       make("section", { class: "switches" },
         this.#switch("toggle", "toggle"),
         ...("vibrate" in navigator ? [this.#switch("haptics", "haptics")] : []),
@@ -68,6 +78,7 @@ export class Settings {
     translate(sheet);
     this.#microphone.addEventListener("change", () => this.#choose("microphone", this.#microphone));
     this.#speaker.addEventListener("change", () => this.#choose("speaker", this.#speaker));
+    this.#avatar.addEventListener("change", () => this.#chooseAvatar());
     this.#try.addEventListener("click", () => this.#listen());
     this.#ring.addEventListener("click", () => this.#test());
     sheet.addEventListener("close", () => this.#ear.close());
@@ -109,6 +120,34 @@ export class Settings {
       this.#hooks.changed?.();
     });
     return make("label", { class: "switch" }, words("span", key), box);
+  }
+
+  /** A choice only where the operator has folders; one that is not there any more stays chosen. */
+  async #fillAvatars() {
+    this.#folders = await askAvatars().catch(() => []);
+    const chosen = loadPrefs().avatar;
+    const options = this.#folders.map((entry) => {
+      const name = textOf(entry.title);
+      return make("option", { value: entry.name }, whyNot(entry) ? t("avatarUnusable", { name }) : name);
+    });
+    if (chosen && chosen !== DRAWN && !this.#folders.some(({ name }) => name === chosen)) {
+      options.push(make("option", { value: chosen }, t("avatarUnusable", { name: chosen })));
+    }
+    this.#avatars.hidden = !options.length;
+    this.#avatar.replaceChildren(words("option", "avatarOfRole", { value: "" }),
+      words("option", "avatarDrawn", { value: DRAWN }), ...options);
+    translate(this.#avatar);
+    this.#avatar.value = chosen;
+    this.#avatarSaid.textContent = "";
+  }
+
+  async #chooseAvatar() {
+    const name = this.#avatar.value;
+    savePrefs({ avatar: name });
+    this.#avatarSaid.textContent = "";
+    const entry = this.#folders.find((one) => one.name === name);
+    const why = (await this.#hooks.avatar?.(name)) ?? (entry ? whyNot(entry) : "");
+    if (name === this.#avatar.value) this.#avatarSaid.textContent = why ? t("avatarStays", { text: why }) : "";
   }
 
   async #fill() {

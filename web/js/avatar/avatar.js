@@ -1,7 +1,8 @@
 /* avatar.js - the assistant in person: chooses who draws it, and feeds it state, emotion, sound and the pointer.
  *
  * A renderer draws a Life (life.js), frame by frame, into the host and tells which area a point is on. There are `vector`
- * (our own drawing, the default) and `image` (a folder of pictures, one for each emotion).
+ * (our own drawing, the default), `image` (a folder of pictures, one for each emotion) and drop-ins (dropin.js). One that
+ * fails while it draws is replaced by the drawing.
  *
  * Frames are drawn only while something moves: never in a hidden tab, a dozen a second for a calm breath, none after a
  * minute in which nothing happened, and with reduced motion only for what is news: another pose, or sound. */
@@ -16,7 +17,11 @@ import { Vector } from "./vector.js";
 /** @typedef {import("./touch.js").Touch} Touch */
 /** @typedef {import("./touch.js").Area} Area */
 /**
- * @typedef {{element:Element, draw:(life:Life) => void, areaAt:(clientX:number, clientY:number) => Area|null}} Renderer
+ * @typedef {{
+ *   element:Element, draw:(life:Life) => boolean|void, areaAt:(clientX:number, clientY:number) => Area|null,
+ *   react?:(touch:Touch) => void, dispose?:() => void, onFault?:(error:unknown) => void, onNews?:() => void,
+ * }} Renderer  draw: true if something still moves; onFault, onNews: set here, told when it cannot go on, and when a frame
+ *   is due for a reason of its own
  *
  * @typedef {{
  *   mic:() => number,
@@ -52,6 +57,8 @@ export class Avatar {
   #mic = 0;
   /** Told when the emotion changes. @type {() => void} */
   onEmotion = () => undefined;
+  /** Told when a renderer has failed and the drawing has taken its place. @type {(error:unknown) => void} */
+  onFault = () => undefined;
 
   /** @param {HTMLElement} host holds an svg.aura: what surrounds the figure @param {Wires} wires */
   constructor(host, wires) {
@@ -66,6 +73,7 @@ export class Avatar {
       },
       touch: (touch) => {
         this.#life.react(touch);
+        this.#renderer.react?.(touch);
         this.#wake();
         wires.touch(touch);
       },
@@ -76,12 +84,28 @@ export class Avatar {
     this.#wake();
   }
 
-  /** Somebody else draws. @param {(host:Element) => Renderer} make */
-  use(make) {
+  /** Somebody else draws. @param {Renderer|null} renderer whose element is in the host; null: the drawing */
+  use(renderer) {
     const before = this.#renderer;
-    this.#renderer = make(this.#host);
-    before.element.remove();
+    if (!renderer && before instanceof Vector) return;
+    this.#renderer = renderer ?? new Vector(this.#host);
+    this.#renderer.onFault = (error) => this.#fall(error);
+    this.#renderer.onNews = () => this.#wake();
+    this.#renderer.element.classList.remove("waits");
+    this.drop(before);
     this.#wake();
+  }
+
+  /** One that is not wanted any more. @param {Renderer} renderer */
+  drop(renderer) {
+    renderer.element.remove();
+    renderer.dispose?.();
+  }
+
+  /** @param {unknown} error */
+  #fall(error) {
+    this.use(null);
+    this.onFault(error);
   }
 
   /** @param {string} state of the page: idle, connecting, ready, listening, thinking, speaking, ... */
@@ -152,8 +176,25 @@ export class Avatar {
     this.#mic = toward(this.#mic, mic, dt_s, mic > this.#mic ? 0.02 : 0.09);
     if (this.#mic < 0.002) this.#mic = 0;
     this.#aura.draw(this.#mic, viseme.open);
-    this.#renderer.draw(this.#life);
-    this.#schedule(moves || this.#mic > 0 || this.#state === "speaking" || this.#state === "listening");
+    const busy = moves || this.#mic > 0 || this.#state === "speaking" || this.#state === "listening";
+    this.#schedule(this.#show() || busy);
+  }
+
+  /** @returns {boolean} the renderer's own motion goes on */
+  #show() {
+    const renderer = this.#renderer;
+    try {
+      return renderer.draw(this.#life) === true && this.#awake();
+    } catch (error) {
+      if (renderer instanceof Vector) throw error;
+      this.#fall(error);
+      return false;
+    }
+  }
+
+  /** Something happened lately. */
+  #awake() {
+    return performance.now() - this.#event_ms < REST_S * 1000;
   }
 
   /** @param {boolean} busy */
@@ -163,7 +204,7 @@ export class Avatar {
       this.#frame ||= requestAnimationFrame((now_ms) => this.#draw(now_ms));
     };
     if (busy) next();
-    else if (!still.matches && performance.now() - this.#event_ms < REST_S * 1000) {
+    else if (!still.matches && this.#awake()) {
       this.#timer = setTimeout(next, Math.min(CALM_MS, Math.max(0, this.#life.blinkIn_s * 1000)));
     }
   }

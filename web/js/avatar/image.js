@@ -11,6 +11,7 @@
  * sound. The gateway serves such folders from `--avatars FOLDER`; without one the drawing stays. */
 
 import { EMOTION_NAMES } from "./emotions.js";
+import { Unfit } from "./choose.js";
 import { clamp } from "./svg.js";
 
 /** @typedef {import("./avatar.js").Renderer} Renderer */
@@ -25,29 +26,33 @@ const KIN = {
   sleepy: "relaxed", relaxed: "happy", confused: "thinking", thinking: "confused",
 };
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/;
 const FILE = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}\.(webp|png|jpe?g|gif|svg|avif)$/;
 
-/** The renderer for a folder, once its list has been read. @param {string} name
- * @returns {Promise<(host:Element) => Renderer>} rejects with the reason when there is none */
-export async function openImage(name) {
-  if (!NAME.test(name)) throw new Error("that is no folder's name");
+/** The renderer for a folder, once its list and the first picture are there. @param {string} name @param {Element} host
+ * @returns {Promise<Renderer>} rejects with the reason when there is none */
+export async function openImage(name, host) {
   const response = await fetch(`/avatar/${name}/avatar.json`);
   if (!response.ok) throw new Error(`avatar.json: ${response.status}`);
   const album = albumOf(name, await response.json());
-  return (host) => new Pictures(host, album);
+  await new Promise((resolve, reject) => {
+    const first = new Image();
+    first.onload = resolve;
+    first.onerror = () => reject(new Error(String(album.pictures["neutral"])));
+    first.src = String(album.pictures["neutral"]);
+  });
+  return new Pictures(host, album);
 }
 
 /** @param {string} name @param {any} list @returns {Album} */
 export function albumOf(name, list) {
-  if (list?.renderer !== "image") throw new Error("avatar.json: no renderer that this page has");
+  if (list?.renderer !== "image") throw new Unfit("avatarBad");
   /** @type {Record<string, string>} */
   const pictures = {};
   for (const emotion of EMOTION_NAMES) {
     const file = list.pictures?.[emotion];
     if (typeof file === "string" && FILE.test(file)) pictures[emotion] = `/avatar/${name}/${file}`;
   }
-  if (!pictures["neutral"]) throw new Error("avatar.json: no picture for neutral");
+  if (!pictures["neutral"]) throw new Unfit("avatarNoNeutral");
   const height = (/** @type {unknown} */ value, /** @type {number} */ usual) =>
     typeof value === "number" ? clamp(value, 0, 1) : usual;
   return { pictures, face: height(list.areas?.face, 0.3), body: height(list.areas?.body, 0.72) };
@@ -75,7 +80,7 @@ class Pictures {
   constructor(host, album) {
     this.#album = album;
     this.element = document.createElement("div");
-    this.element.className = "image-avatar";
+    this.element.className = "image-avatar waits";
     host.append(this.element);
   }
 

@@ -61,6 +61,7 @@ export class Life {
   /** Sum of sound and pose. @type {Viseme} */
   viseme = { open: 0, wide: 0.5, teeth: 0 };
   time_s = 0;
+  still = false;
   blink = 0; // 1: shut
   breath = 0; // -1..1
   gaze = { x: 0, y: 0 }; // of the eyes
@@ -89,6 +90,10 @@ export class Life {
 
   get asleep() {
     return ASLEEP.includes(this.#state);
+  }
+
+  get state() {
+    return this.#state;
   }
 
   get emotion() {
@@ -146,6 +151,7 @@ export class Life {
    * @returns {boolean} something moves: draw the next frame too */
   step(dt_s, viseme, still) {
     this.time_s += dt_s;
+    this.still = still;
     this.viseme = viseme;
     if (this.#reaction.name && this.time_s > this.#reaction.until_s) {
       this.#reaction.name = "";
