@@ -180,7 +180,10 @@ static bool open_lws(gw_http *http, const wr_addr *addr) {
   info.uid = -1;
   info.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
   /* TLS costs megabytes to set up: only where it is used. Photos to https addresses count on it with wss. */
-  bool tls = config->tls_cert[0] || strncmp(backend, "wss:", 4) == 0 || strncmp(config->backend, "ota:", 4) == 0;
+  bool asks =
+      strcmp(gw_config_provider(config), "none") != 0 && strncmp(config->turn_provider_url, "http:", 5) != 0;
+  bool tls =
+      config->tls_cert[0] || strncmp(backend, "wss:", 4) == 0 || strncmp(config->backend, "ota:", 4) == 0 || asks;
   if (tls) info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
   http->lws = lws_create_context(&info);
   if (!http->lws) return false;
@@ -261,11 +264,13 @@ static void say_ready(const gw_http *http, const wr_addr *listen) {
 }
 
 static void serve(gw_http *http) {
+  gw_ice_begin(http);
   while (!http->stopping) {
     if (lws_service(http->lws, 0) < 0) break;
     gw_http_take_messages(http);
     obey_signals(http);
   }
+  if (n_signals < 2) gw_ice_end(http);
   tell_workers(http, GW_STOP, 0);
   for (uint16_t i = 0; i < http->n_workers; i++) {
     while (!gw_sender_flush(&http->to[i])) usleep(1000); /* a full mailbox of a busy worker */

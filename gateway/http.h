@@ -6,6 +6,7 @@
 
 #include <libwebsockets.h>
 
+#include "gateway/http_turn.h"
 #include "gateway/ice_service.h"
 #include "gateway/map.h"
 #include "gateway/rate.h"
@@ -83,6 +84,8 @@ struct gw_http {
   wr_time offer_budget_at;
   gw_ice_service ice;
   gw_rate ice_rate;
+  gw_turn_fetch ice_fetch;
+  lws_sorted_usec_list_t ice_due;
   bool draining, stopping;
   unsigned n_drained;
   lws_sorted_usec_list_t trim; /* memory that handshakes freed goes back to the system */
@@ -130,6 +133,10 @@ int gw_caller_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
 void gw_socket_message(gw_http *http, gw_message *message); /* GW_LINK_... from a worker */
 void gw_socket_session_gone(gw_http *http, gw_ref ref);
 int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+
+/* ---- gateway/http_ice.c: a provider of TURN servers ---- */
+void gw_ice_begin(gw_http *http);
+void gw_ice_end(gw_http *http); /* revokes what it gave; takes 4 s at most */
 
 /* ---- gateway/http_photo.c, http_ask.c: requests of ours, by gateway/http_post.h ---- */
 void gw_photo_upload(gw_http *http, gw_photo *photo); /* owned */

@@ -36,6 +36,22 @@ gw_ice_level gw_ice_service_level(const gw_ice_service *service, wr_time now) {
   return counts.turn ? GW_ICE_LEVEL_STATIC : counts.total ? GW_ICE_LEVEL_STUN : GW_ICE_LEVEL_NONE;
 }
 
+void gw_ice_service_take(gw_ice_service *service, const gw_turn_outcome *outcome, wr_time now) {
+  if (!outcome->good) {
+    gw_ice_cache_failed(&service->cache, outcome->why, outcome->retry_after_s, now);
+    return;
+  }
+  gw_ice_cache_good(&service->cache, &outcome->list, outcome->ttl_s, now);
+  service->found = outcome->issues;
+  for (size_t i = 0; i < outcome->list.n; i++) {
+    const char *username = outcome->list.server[i].username;
+    if (!username[0] || strcmp(username, service->given[0]) == 0) continue;
+    memcpy(service->given[1], service->given[0], GW_ICE_USERNAME_MAX);
+    memcpy(service->given[0], username, GW_ICE_USERNAME_MAX);
+    break;
+  }
+}
+
 static bool is_unsigned_relay(const gw_ice_server *server) {
   return !server->username[0] && gw_ice_list_count(&(gw_ice_list){.n = 1, .server = {*server}}).turn;
 }

@@ -8,6 +8,7 @@
 #include "gateway/config.h"
 #include "gateway/ice_cache.h"
 #include "gateway/metrics.h"
+#include "gateway/turn_provider.h"
 
 typedef enum gw_ice_level {
   GW_ICE_LEVEL_NONE,
@@ -22,15 +23,19 @@ typedef struct gw_ice_service {
   const gw_config *config;
   const wr_crypto *crypto;
   wr_rng rng;
-  const char *provider; /* as gw_config_provider */
-  gw_ice_cache cache;   /* unused without a provider */
-  gw_ice_list listed;   /* the configured ones, trimmed */
-  gw_ice_issues issues; /* of the configuration */
-  gw_ice_issues found;  /* in the provider's last reply */
+  const char *provider;               /* as gw_config_provider */
+  gw_ice_cache cache;                 /* unused without a provider */
+  gw_ice_list listed;                 /* the configured ones, trimmed */
+  gw_ice_issues issues;               /* of the configuration */
+  gw_ice_issues found;                /* in the provider's last reply */
+  char given[2][GW_ICE_USERNAME_MAX]; /* the provider's last two user names: callers may still hold both */
 } gw_ice_service;
 
 void gw_ice_service_init(gw_ice_service *service, const gw_config *config, const wr_crypto *crypto, wr_rng rng,
                          wr_time now);
+
+/* What came of asking the provider. */
+void gw_ice_service_take(gw_ice_service *service, const gw_turn_outcome *outcome, wr_time now);
 
 typedef struct gw_ice_answer {
   gw_ice_list list;

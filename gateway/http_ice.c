@@ -1,0 +1,64 @@
+/* gateway/http_ice.c - the provider's servers are asked for in time, by the HTTP thread, and given up at the end.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/http.h"
+#include "gateway/log.h"
+
+#define GOODBYE WR_S(2)
+
+static void on_due(lws_sorted_usec_list_t *sul);
+
+static void schedule(gw_http *http) {
+  wr_time at = gw_ice_cache_deadline(&http->ice.cache), now = gw_now();
+  if (at == WR_NEVER) return;
+  lws_sul_schedule(http->lws, 0, &http->ice_due, on_due, at > now ? at - now : 1);
+}
+
+static void on_outcome(void *ctx, const gw_turn_outcome *outcome) {
+  gw_http *http = ctx;
+  gw_ice_service *ice = &http->ice;
+  gw_ice_service_take(ice, outcome, gw_now());
+  if (outcome->good)
+    gw_log(GW_INFO, "turn servers received", "provider", ice->provider, NULL);
+  else
+    gw_log(GW_WARN, "turn servers not received", "provider", ice->provider, "reason",
+           gw_ice_failure_name(outcome->why), NULL);
+  schedule(http);
+}
+
+static void on_due(lws_sorted_usec_list_t *sul) {
+  gw_http *http = lws_container_of(sul, gw_http, ice_due);
+  if (http->stopping) return;
+  if (gw_ice_cache_begin(&http->ice.cache, gw_now()))
+    gw_turn_fetch_begin(&http->ice_fetch, http->lws, http->vhost, http->config, on_outcome, http);
+  else
+    schedule(http);
+}
+
+void gw_ice_begin(gw_http *http) {
+  if (strcmp(http->ice.provider, "none") != 0) schedule(http);
+}
+
+static void on_revoked(void *ctx, const gw_turn_outcome *outcome) {
+  (void)outcome;
+  *(bool *)ctx = true;
+}
+
+static void give_back(gw_http *http, const char *username) {
+  static gw_turn_fetch fetch;
+  bool done = false;
+  wr_time until = gw_now() + GOODBYE;
+  if (!username[0] ||
+      !gw_turn_revoke_begin(&fetch, http->lws, http->vhost, http->config, username, on_revoked, &done))
+    return;
+  while (!done && gw_now() < until && lws_service(http->lws, 0) >= 0) continue;
+  gw_log(GW_INFO, "turn credentials revoked", "provider", http->ice.provider, NULL);
+}
+
+/* Nobody has a use for them once this gateway is gone. */
+void gw_ice_end(gw_http *http) {
+  give_back(http, http->ice.given[0]);
+  give_back(http, http->ice.given[1]);
+}
