@@ -5,6 +5,7 @@
 
 #include "cli/check.h"
 #include "cli/probe.h"
+#include "gateway/http_turn.h"
 #include "gateway/ice_service.h"
 #include "gateway/udp.h"
 #include "wr/crypto_openssl.h"
@@ -129,6 +130,43 @@ static void find_peers(doctor *d) {
   d->settings.peers = d->peers;
 }
 
+/* ---- the provider, with a context of its own ---- */
+
+typedef struct asking {
+  doctor *d;
+  bool done;
+} asking;
+
+static void on_outcome(void *ctx, const gw_turn_outcome *outcome) {
+  asking *a = ctx;
+  a->done = true;
+  gw_ice_service_take(&a->d->service, outcome, way_now());
+}
+
+static void ask_provider(doctor *d) {
+  static const struct lws_protocols protocols[] = {{"xz-turn", gw_turn_callback, 0, 4096, 0, NULL, 0},
+                                                   {NULL, NULL, 0, 0, 0, NULL, 0}};
+  static gw_turn_fetch fetch;
+  char why[GW_ICE_WHY_MAX];
+  asking a = {.d = d};
+  struct lws_context_creation_info info = {.port = CONTEXT_PORT_NO_LISTEN,
+                                           .protocols = protocols,
+                                           .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+                                           .gid = -1,
+                                           .uid = -1};
+  lws_set_log_level(0, NULL);
+  struct lws_context *lws = lws_create_context(&info);
+  if (!lws) return;
+  (void)gw_ice_cache_begin(&d->service.cache, way_now());
+  gw_turn_fetch_begin(&fetch, lws, NULL, d->config, on_outcome, &a);
+  while (!a.done && lws_service(lws, 0) >= 0) continue;
+  lws_context_destroy(lws);
+  if (gw_ice_service_is_degraded(&d->service, why, way_now()))
+    d->finding(false, "provider", why);
+  else
+    d->finding(true, "provider", d->service.provider);
+}
+
 void check_ice(const gw_config *config, check_finding *finding) {
   static doctor d;
   const wr_crypto *crypto = NULL;
@@ -138,12 +176,13 @@ void check_ice(const gw_config *config, check_finding *finding) {
   find_peers(&d);
   gw_ice_service_init(&d.service, config, crypto, wr_crypto_openssl_rng(), way_now());
   for (size_t i = 0; i < d.service.issues.n; i++) finding(true, "ice", d.service.issues.text[i]);
+  if (strcmp(d.service.provider, "none") != 0) ask_provider(&d);
   gw_ice_service_answer(&d.service, &d.answer, time(NULL), way_now());
   bool is_signed = strcmp(d.answer.source, "hmac") == 0;
   for (size_t i = 0; i < d.answer.list.n; i++) {
     const gw_ice_server *server = &d.answer.list.server[i];
     for (size_t j = 0; j < server->n_urls; j++)
-      check_url(&d, server->url[j], server, is_signed && server->username[0], i >= d.service.listed.n);
+      check_url(&d, server->url[j], server, is_signed && server->username[0], is_signed && i >= d.service.listed.n);
   }
   if (!d.answer.list.n) finding(true, "ice", "no STUN or TURN server is configured");
   wr_crypto_openssl_close(crypto);
