@@ -56,3 +56,79 @@ export function auditInPage() {
   }
   return faults;
 }
+
+/** Runs inside the page: nothing is cut off, outside the window, or below something else. @returns {string[]} what is wrong */
+export function fitInPage() {
+  /** @type {string[]} */
+  const faults = [];
+  const FRAMES = "button, a.big, .modes span, .choices label > span, .pill, .state, .notice, .card, p[data-who]";
+  const top = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  const seen = (/** @type {Element} */ element) =>
+    element.checkVisibility({ opacityProperty: true, visibilityProperty: true, contentVisibilityAuto: true }) &&
+    !element.closest(".sr, svg, option") && getComputedStyle(element).clipPath !== "inset(50%)";
+  const tagOf = (/** @type {Element} */ element) => {
+    const [first = ""] = element.classList;
+    return `${element.localName}${element.id ? `#${element.id}` : ""}${first ? `.${first}` : ""}`;
+  };
+  /** What may be scrolled into view is not cut. @param {Element} element */
+  const scroller = (element) => {
+    for (let at = element.parentElement; at; at = at.parentElement) {
+      if (/auto|scroll/.test(getComputedStyle(at).overflowY) && at.scrollHeight > at.clientHeight + 1) return at;
+    }
+    return document.documentElement.scrollHeight > innerHeight && getComputedStyle(document.body).overflowY !== "hidden"
+      ? document.documentElement : null;
+  };
+
+  const walker = document.createTreeWalker(top, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const text = walker.currentNode.textContent?.trim().slice(0, 40);
+    if (!element || !text || !seen(element)) continue;
+    const range = document.createRange();
+    range.selectNodeContents(walker.currentNode);
+    const words = range.getBoundingClientRect();
+    if (!words.width) continue;
+    if (element.id === "music-title") continue; // a title that somebody else wrote may end in dots
+    if (words.left < -1 || words.right > innerWidth + 1) faults.push(`"${text}" is outside of the window`);
+    if (!scroller(element) && (words.top < -1 || words.bottom > innerHeight + 1)) faults.push(`"${text}" is below the window`);
+    for (let at = /** @type {Element|null} */ (element); at && at !== document.body; at = at.parentElement) {
+      const style = getComputedStyle(at);
+      const box = at.getBoundingClientRect();
+      const clips = style.overflowX !== "visible";
+      const [sides, ends] = [words.left < box.left - 1 || words.right > box.right + 1,
+        words.top < box.top - 1 || words.bottom > box.bottom + 1];
+      const scrolls = /auto|scroll/.test(style.overflowY);
+      if (clips && (sides || (ends && !scrolls))) faults.push(`"${text}" is cut by ${tagOf(at)}`);
+      else if (!clips && at.matches(FRAMES) && (sides || ends)) faults.push(`"${text}" sticks out of ${tagOf(at)}`);
+      if (scrolls) break;
+    }
+  }
+  for (const field of top.querySelectorAll("input[placeholder]")) {
+    if (!seen(field) || !(field instanceof HTMLInputElement) || field.value) continue;
+    if (field.scrollWidth > field.clientWidth + 1) faults.push(`the placeholder of ${tagOf(field)} is cut`);
+  }
+
+  for (const element of top.querySelectorAll("button, a[href], input, select, [tabindex='0'][role=button]")) {
+    if (!seen(element) || element.matches(":disabled, audio")) continue;
+    const target = element instanceof HTMLInputElement && element.labels?.[0] ? element.labels[0] : element;
+    const box = target.getBoundingClientRect();
+    const inside = box.left >= -1 && box.right <= innerWidth + 1 && box.top >= -1 && box.bottom <= innerHeight + 1;
+    if (!inside) {
+      if (!scroller(target)) faults.push(`${tagOf(element)} is outside of the window`);
+      continue;
+    }
+    const within = scroller(target)?.getBoundingClientRect();
+    const spots = [[0.5, 0.5], [0.12, 0.5], [0.88, 0.5]];
+    for (const [x = 0, y = 0] of spots) {
+      const [left, at] = [box.left + x * box.width, box.top + y * box.height];
+      if (within && (at < within.top + 2 || at > within.bottom - 2)) continue;
+      const hit = document.elementFromPoint(left, at);
+      const own = hit && (target.contains(hit) || hit.contains(target) || element.contains(hit));
+      if (!own && !hit?.closest("#preview, #preview-handle")) {
+        faults.push(`${tagOf(element)} is below ${hit ? tagOf(hit) : "nothing"}`);
+        break;
+      }
+    }
+  }
+  return faults;
+}

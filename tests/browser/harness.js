@@ -8,6 +8,9 @@ export function test(name, run) {
   tests.push({ name, run: async () => run() });
 }
 
+/** All that there are. @returns {string[]} */
+export const testNames = () => tests.map(({ name }) => name);
+
 /** @param {unknown} held @param {string} why @returns {asserts held} */
 export function check(held, why) {
   if (!held) throw new Error(why);

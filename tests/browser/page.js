@@ -53,7 +53,7 @@ export function testPage(bench) {
 
 /** A gateway that sends back what it is told: so the test says what "the assistant" says, over the real channel.
  * @param {Bench} bench @param {(page:Page, say:(message:object) => Promise<void>) => Promise<void>} use */
-async function withEcho({ binary, inChromium }, use) {
+export async function withEcho({ binary, inChromium }, use) {
   const echo = new Gateway(binary, { args: ["--backend", "echo"] });
   await echo.start();
   try {
@@ -273,6 +273,11 @@ function testCards(bench) {
           page.$$eval(".card p", (all) => all.some((one) => /Nothing there/.test(one.textContent ?? ""))));
         same(await page.$eval("#music", (bar) => /** @type {any} */ (bar).hidden), true, "nothing is left to play");
         await say(song("Third"));
+        await until("music", async () => !(await sound()).paused);
+        await page.click("#music-stop");
+        await until("silence", async () => (await sound()).paused);
+        same(await page.$eval("#music", (bar) => /** @type {any} */ (bar).hidden), true, "after the stop key");
+        await say(song("Fourth"));
         await until("music", async () => !(await sound()).paused);
         await say({ type: "tool", id: 7, text: "stop_music" });
         await until("silence", async () => (await sound()).paused);

@@ -8,13 +8,15 @@ import { auditInPage } from "./audit.js";
 import { avatarTests } from "./avatar.js";
 import "./decisions.js";
 import "./hands.js";
+import { testLooks } from "./looks.js";
 import "./npm.js";
 import { byHand, hearsEverything, leavesNothing, reportsWell } from "./manager.js";
 import { launchChromium, launchFirefox, openPage } from "./browsers.js";
 import { testFaces } from "./faces.js";
 import { Gateway } from "./gateway.js";
 import { check, note, runAll, same, test, until } from "./harness.js";
-import { testPage } from "./page.js";
+import { testControls } from "./controls.js";
+import { testPage, withEcho } from "./page.js";
 import { testStart } from "./start.js";
 import { PHRASES, plain, SoundCard, speak } from "./speech.js";
 import { bargeInTail, call, captions, holdWhile, nextAnswer, nextHeard, reach, state, type } from "./talk.js";
@@ -123,45 +125,25 @@ test("chromium: the start page keeps language and way of talking, and leads on",
     await page.evaluate(() => localStorage.clear());
   }));
 
-const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
-
-for (const [name, size] of Object.entries(SIZES)) {
-  for (const theme of ["light", "dark"]) {
-    test(`chromium: names, contrast and sizes on a ${theme} ${name}`, () =>
-      withPage(chromium, async (page) => {
-        await page.setViewport({ ...size, isMobile: name === "phone", hasTouch: name === "phone" });
-        await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
-        const shot = (/** @type {string} */ what) => page.screenshot({ path: `${screens}/${name}-${theme}-${what}.png` });
-        for (const lang of ["en", "zh", "vi"]) {
-          for (const route of ["/", "/chat"]) {
-            await page.goto(gateway.url + route);
-            await page.select("#lang", lang);
-            same(await page.evaluate(auditInPage), [], `${route} in ${lang}`);
-            await shot(`${route === "/" ? "start" : "chat"}-${lang}`);
-          }
-        }
-        await page.select("#lang", "en");
-        await call(page, gateway.url);
-        await type(page, "tell me a joke");
-        await reach(page, ["speaking"]);
-        await until("a sentence", async () => (await captions(page, "assistant")).length);
-        await new Promise((resolve) => setTimeout(resolve, 400));
-        await shot("speaking");
-        same(await page.evaluate(auditInPage), [], "/chat while speaking");
-        await page.keyboard.press("Escape");
-        await reach(page, ["ready"]);
-        await spaceUp(page);
-        await page.focus("#talk");
-        await spaceDown(page);
-        await reach(page, ["listening"]);
-        await new Promise((resolve) => setTimeout(resolve, 300));
-        await shot("listening");
-        same(await page.evaluate(auditInPage), [], "/chat while listening");
-        await page.keyboard.press("Escape");
-        await spaceUp(page);
-      }));
-  }
-}
+test("chromium: names, contrast and sizes while it really speaks and listens", () =>
+  withPage(chromium, async (page) => {
+    await call(page, gateway.url);
+    await type(page, "tell me a joke");
+    await reach(page, ["speaking"]);
+    await until("a sentence", async () => (await captions(page, "assistant")).length);
+    same(await page.evaluate(auditInPage), [], "/chat while speaking");
+    await page.screenshot({ path: `${screens}/speaking.png` });
+    await page.keyboard.press("Escape");
+    await reach(page, ["ready"]);
+    await spaceUp(page);
+    await page.focus("#talk");
+    await spaceDown(page);
+    await reach(page, ["listening"]);
+    same(await page.evaluate(auditInPage), [], "/chat while listening");
+    await page.screenshot({ path: `${screens}/listening.png` });
+    await page.keyboard.press("Escape");
+    await spaceUp(page);
+  }));
 
 test("chromium: 9 of 10 spoken phrases are understood, answered in words and in sound (Space held)", async () => {
   let right = 0;
@@ -536,6 +518,8 @@ const bench = {
 testStart(bench);
 testFaces(bench);
 testPage(bench);
+testLooks(bench);
+testControls(bench, (use) => withEcho(bench, use));
 
 async function main() {
   nextWords("hello");

@@ -30,9 +30,10 @@ export class Activation {
     copy.addEventListener("click", () => this.#copy(copy));
     const left = make("p", { class: "left" });
     const link = linkOf(text);
+    const rest = text.replaceAll(this.#code, "").trim();
     const box = make("div", { class: "activation" },
       words("p", "activation"), make("div", { class: "row" }, make("code", { translate: "no" }, this.#code), copy),
-      left, ...(link ? [anchor(link)] : []), ...(text ? [make("p", {}, text.replaceAll(this.#code, "").trim())] : []));
+      left, ...(link ? [anchor(link)] : []), ...(rest && rest !== link?.host ? [make("p", {}, rest)] : []));
     translate(box);
     this.#shown = box;
     this.#card([box]);

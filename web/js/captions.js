@@ -6,6 +6,7 @@
 /** @typedef {import("./transcript.js").Line} Line */
 
 const SHOWN = 50;
+const NEAR_PX = 60; // of the end: about two lines
 
 export class Captions {
   #list;
@@ -17,6 +18,8 @@ export class Captions {
   /** @type {HTMLElement[]} all of them; the list has the last ones */
   #items = [];
   #shown = SHOWN;
+  /** The newest line is in view: it stays so when there is more; who reads further up is left there. */
+  #atEnd = true;
   /** Typed, and not yet confirmed by the assistant. @type {{text:string, element:HTMLElement}[]} */
   #typed = [];
   /** @type {(who:"person"|"assistant") => string} */
@@ -29,7 +32,14 @@ export class Captions {
     this.#earlier = earlier;
     this.#nameOf = nameOf;
     earlier.addEventListener("click", () => this.#showEarlier());
-    if (list.parentElement) new ResizeObserver(() => this.#follow()).observe(list.parentElement);
+    const box = list.parentElement;
+    if (!box) return;
+    box.addEventListener("scroll", () => {
+      this.#atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
+    });
+    const watch = new ResizeObserver(() => this.#follow());
+    watch.observe(box);
+    watch.observe(list);
   }
 
   /** All that was said. @returns {readonly Line[]} */
@@ -48,6 +58,7 @@ export class Captions {
   /** Paler until `settled` says what became of it. @param {string} text */
   typed(text) {
     this.endAnswer();
+    this.#atEnd = true;
     const { element } = this.#add("person", text);
     element.classList.add("waits");
     this.#typed.push({ text, element });
@@ -93,6 +104,23 @@ export class Captions {
     this.#answer = null;
   }
 
+  /** What was said on the page before this one. @param {readonly Line[]} lines @param {HTMLElement} note below them */
+  restore(lines, note) {
+    if (!lines.length) return;
+    for (const line of lines) {
+      const words = document.createElement("p");
+      words.dataset["who"] = line.who;
+      words.textContent = line.text;
+      if (line.cut) words.classList.add("cut");
+      this.#append(line.who, words);
+      this.#lines.push(line);
+    }
+    const item = document.createElement("li");
+    item.className = "note";
+    item.append(note);
+    this.#put(item);
+  }
+
   /** Something that is not speech: a link, a picture, a code. @param {Node[]} content */
   card(content) {
     this.endAnswer();
@@ -123,6 +151,11 @@ export class Captions {
     const item = document.createElement("li");
     item.className = who;
     item.append(name, content);
+    this.#put(item);
+  }
+
+  /** @param {HTMLElement} item */
+  #put(item) {
     this.#list.append(item);
     this.#items.push(item);
     while (this.#list.childElementCount > this.#shown) this.#list.firstElementChild?.remove();
@@ -142,7 +175,7 @@ export class Captions {
   /** Stays at the newest line. */
   #follow() {
     const box = this.#list.parentElement;
-    if (box && this.#list.childElementCount) box.scrollTop = box.scrollHeight;
+    if (box && this.#atEnd && this.#list.childElementCount) box.scrollTop = box.scrollHeight;
   }
 }
 

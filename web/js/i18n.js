@@ -142,14 +142,14 @@ const TABLE = {
   unstable: ["{state}, connection unsteady", "{state}，连接不稳", "{state}, kết nối chập chờn"],
   restarting: ["Finding a new path", "正在换线路", "Đang tìm đường mới"],
   reconnectingNow: [
-    "Reconnecting (attempt {attempt} of {of})",
-    "正在重新连接（第 {attempt} 次，共 {of} 次）",
-    "Đang kết nối lại (lần {attempt}/{of})",
+    "Reconnecting ({attempt} of {of})",
+    "正在重新连接（{attempt}/{of}）",
+    "Đang kết nối lại ({attempt}/{of})",
   ],
   reconnectingIn: [
-    "Reconnecting in {n} s (attempt {attempt} of {of})",
-    "{n} 秒后重新连接（第 {attempt} 次，共 {of} 次）",
-    "Kết nối lại sau {n} s (lần {attempt}/{of})",
+    "Reconnecting in {n} s ({attempt} of {of})",
+    "{n} 秒后重新连接（{attempt}/{of}）",
+    "Kết nối lại sau {n} s ({attempt}/{of})",
   ],
   offline: ["No network", "没有网络", "Không có mạng"],
   suspended: ["Paused", "已暂停", "Tạm dừng"],
@@ -245,7 +245,7 @@ const TABLE = {
   "emotion.sleepy": ["sleepy", "困了", "buồn ngủ"],
   "emotion.silly": ["silly", "调皮", "tinh nghịch"],
   "emotion.confused": ["confused", "困惑", "bối rối"],
-  close: ["Dismiss", "关闭", "Đóng"],
+  close: ["Close", "关闭", "Đóng"],
   // quality
   qualityUnknown: ["Connection", "连接", "Kết nối"],
   qualityBad: ["Bad connection", "连接很差", "Kết nối tệ"],
@@ -432,6 +432,11 @@ const TABLE = {
     "The page was asleep. The call is being picked up again.",
     "页面曾被暂停，正在恢复通话。",
     "Trang vừa ngủ. Đang nối lại cuộc gọi.",
+  ],
+  talkBefore: [
+    "Said before the page was loaded again. The assistant may have forgotten it.",
+    "以上是页面重新加载前的对话，助手可能已不记得。",
+    "Đã nói trước khi tải lại trang. Trợ lý có thể đã quên.",
   ],
   notSent: ["not sent", "未发送", "chưa gửi"],
   gaveUp: [

@@ -21,7 +21,7 @@ import { Preview } from "./preview.js";
 import { askRoles, roleOf } from "./roles.js";
 import { Settings } from "./settings.js";
 import { runTool, webAddress } from "./tools.js";
-import { exportAs } from "./transcript.js";
+import { exportAs, keepTalk, keptTalk } from "./transcript.js";
 import { Ui } from "./ui.js";
 import { MICROPHONES, NOTICES, troubleOf, viewOf } from "./view.js";
 
@@ -367,6 +367,14 @@ bindLangSelect(byId("lang", HTMLSelectElement), (lang) => {
 });
 document.addEventListener("pointerdown", () => {
   if (ui.says("sound")) manager.unlock();
+});
+
+captions.restore(keptTalk(role.id), words("p", "talkBefore"));
+if (captions.lines.length) showTalk();
+translate(byId("captions", HTMLElement));
+addEventListener("pagehide", () => {
+  captions.cutAnswer(); // the sound ends here
+  keepTalk(role.id, captions.lines);
 });
 
 ui.setToggle(prefs.toggle);

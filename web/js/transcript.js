@@ -1,4 +1,5 @@
-/* transcript.js - all that was said, kept while the page is open, and as a file that the person takes along. */
+/* transcript.js - all that was said: kept while the tab is open, also over a reload, and as a file that the person takes
+ * along. */
 
 /** @typedef {"person"|"assistant"} Who */
 /** @typedef {{who:Who, text:string, at_ms:number, cut:boolean}} Line  at_ms: of the clock on the wall */
@@ -6,6 +7,29 @@
 
 const SHORTEST_MS = 1200; // on the screen, of a caption
 const LETTER_MS = 70; // and as long as it takes to say
+const KEPT = "xiaozhi-talk";
+const KEPT_LINES = 500;
+
+/** For this tab's next page. @param {string} role with whom @param {readonly Line[]} lines */
+export function keepTalk(role, lines) {
+  try {
+    if (lines.length) sessionStorage.setItem(KEPT, JSON.stringify({ role, lines: lines.slice(-KEPT_LINES) }));
+  } catch {
+    // Private windows may refuse; the talk then lasts as long as the page.
+  }
+}
+
+/** What this tab's last page kept of a talk with |role|. @param {string} role @returns {Line[]} */
+export function keptTalk(role) {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+    if (kept?.role !== role) return [];
+    return kept.lines.map((/** @type {any} */ { who, text, at_ms, cut }) =>
+      ({ who: who === "person" ? who : "assistant", text: String(text), at_ms: Number(at_ms), cut: cut === true }));
+  } catch {
+    return [];
+  }
+}
 
 /** @param {Line[]} lines @param {Format} format @param {(who:Who) => string} nameOf @param {string} lang
  * @returns {{name:string, type:string, text:string}} a file */

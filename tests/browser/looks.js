@@ -1,0 +1,173 @@
+// How every page looks in every state: screenshots, with checks that nothing is cut off, covered, too small or too pale, and
+// axe-core's. In a quick run each state is seen in each size and look, the languages taking turns; LOOKS=full (`./dev screens`)
+// makes all of them, with one sheet of small pictures for each size, look and language.
+
+import fs from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import { auditInPage, fitInPage } from "./audit.js";
+import { check, note, same, test, until } from "./harness.js";
+import { FAILURES, NOTICED, scenes, show, takeOver } from "./scenes.js";
+
+/** @typedef {import("./browsers.js").WatchedPage} Page */
+/** @typedef {import("./start.js").Bench} Bench */
+/** @typedef {import("./scenes.js").Lang} Lang */
+
+const AXE = fs.readFileSync(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
+const THEMES = /** @type {const} */ (["light", "dark"]);
+const LANGS = /** @type {const} */ (["en", "zh", "vi"]);
+const full = process.env["LOOKS"] === "full";
+const SHEET_PX = { desktop: [320, 200, 6], phone: [195, 422, 10] };
+
+/** What axe-core finds in the page as it is. @param {Page} page @param {boolean} all its rules; or those of colours, which
+ * are what another look changes @returns {Promise<string[]>} */
+async function axe(page, all) {
+  if (!(await page.evaluate("typeof axe === 'object'"))) await page.evaluate(AXE);
+  return page.evaluate(async (rules) => {
+    const found = await /** @type {any} */ (window).axe.run(document, { resultTypes: ["violations"], ...rules });
+    return found.violations.flatMap((/** @type {any} */ rule) =>
+      rule.nodes.map((/** @type {any} */ node) => `axe: ${rule.id}: ${node.target.join(" ")}: ${node.failureSummary}`));
+  }, all ? {} : { runOnly: { type: "rule", values: ["color-contrast"] } });
+}
+
+/** @param {Page} page @param {keyof typeof SIZES} device */
+async function dress(page, device) {
+  const phone = device === "phone";
+  await page.setViewport({ ...SIZES[device], isMobile: phone, hasTouch: phone });
+}
+
+/** @param {Page} page @param {string} theme */
+async function paint(page, theme) {
+  const features = { "prefers-color-scheme": theme, "prefers-reduced-motion": "reduce" };
+  await page.emulateMediaFeatures(Object.entries(features).map(([name, value]) => ({ name, value })));
+  await page.evaluate(() => {
+    for (const animation of document.getAnimations()) if (animation instanceof CSSTransition) animation.finish();
+  });
+}
+
+/** Opens a page in a language; the conversation's with a manager that rests. @param {Page} page @param {string} url
+ * @param {string} route @param {Lang} lang */
+async function openIn(page, url, route, lang) {
+  await page.goto(url + route);
+  await page.evaluate((wish) => {
+    localStorage.clear();
+    localStorage.setItem("xiaozhi-rtc", JSON.stringify({ lang: wish }));
+  }, lang);
+  await page.goto(url + route, { waitUntil: "load" });
+  if (route !== "/chat") return;
+  await until("the prepared connection", () => page.evaluate(() => document.documentElement.dataset["link"] === "prepared"));
+  await page.evaluate(takeOver);
+}
+
+const leaveSheets = (/** @type {Page} */ page) =>
+  page.evaluate(() => document.querySelectorAll("dialog[open]").forEach((one) => /** @type {HTMLDialogElement} */ (one).close()));
+
+/** @param {Bench} bench */
+export function testLooks(bench) {
+  for (const device of /** @type {(keyof typeof SIZES)[]} */ (["desktop", "phone"])) {
+    test(`chromium: looks: every state on a ${device}, light and dark: nothing cut, covered, small or pale; axe-core`, () =>
+      withSilence((song) => bench.inChromium((page) => seeAll(bench, page, device, song))));
+    test(`chromium: looks: every notice in every language on a ${device}`, () =>
+      bench.inChromium((page) => seeNotices(bench, page, device)));
+  }
+}
+
+/** @param {(url:string) => Promise<void>} use with an address that takes a request and never answers */
+async function withSilence(use) {
+  /** @type {Set<net.Socket>} */
+  const sockets = new Set();
+  const server = net.createServer((socket) => void sockets.add(socket.on("error", () => undefined)));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+  const { port } = /** @type {net.AddressInfo} */ (server.address());
+  try {
+    await use(`http://127.0.0.1:${port}/song.mp3`);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+}
+
+/** @param {Bench} bench @param {Page} page @param {keyof typeof SIZES} device @param {string} song */
+async function seeAll({ gateway, screens }, page, device, song) {
+  const folder = path.join(screens, "looks");
+  fs.mkdirSync(folder, { recursive: true });
+  await dress(page, device);
+  /** @type {string[]} */
+  const faults = [];
+  /** @type {string[]} */
+  const files = [];
+  for (const [turn, lang] of LANGS.entries()) {
+    let route = "";
+    for (const [index, scene] of scenes(song).entries()) {
+      if (!full && (index + turn) % LANGS.length) continue;
+      if (scene.route !== route || scene.route === "/") await openIn(page, gateway.url, scene.route, lang);
+      route = scene.route;
+      await leaveSheets(page);
+      await scene.reach(page, lang);
+      for (const theme of THEMES) {
+        await paint(page, theme);
+        const name = `${device}-${theme}-${lang}-${scene.name}`;
+        const found = [...(await page.evaluate(auditInPage)), ...(await page.evaluate(fitInPage))];
+        found.push(...(await axe(page, theme === "light")));
+        faults.push(...found.map((fault) => `${name}: ${fault}`));
+        await page.screenshot({ path: path.join(folder, `${name}.png`) });
+        files.push(`${name}.png`);
+      }
+    }
+  }
+  if (full) await makeSheets(page, folder, device, files);
+  note(`${files.length} pictures`);
+  check(!faults.length, `${faults.length} faults\n       ${[...new Set(faults)].join("\n       ")}`);
+  same(page.faults.filter((line) => !/ERR_ABORTED|404/.test(line)), [], "console errors");
+}
+
+/** Small pictures of all states on one sheet for each look and language. @param {Page} page @param {string} folder
+ * @param {keyof typeof SIZES} device @param {string[]} files */
+async function makeSheets(page, folder, device, files) {
+  const [width = 0, height = 0, columns = 0] = SHEET_PX[device];
+  for (const lang of LANGS) {
+    for (const theme of THEMES) {
+      const own = files.filter((file) => file.startsWith(`${device}-${theme}-${lang}-`));
+      const cells = own.map((file) => {
+        const picture = fs.readFileSync(path.join(folder, file)).toString("base64");
+        const image = `<img width=${width} height=${height} src="data:image/png;base64,${picture}">`;
+        return `<figure>${image}<figcaption>${file}</figcaption></figure>`;
+      });
+      const bench = await page.browser().newPage();
+      const rows = Math.ceil(own.length / columns);
+      await bench.setViewport({ width: columns * (width + 8), height: rows * (height + 26) });
+      await bench.setContent(`<style>body{margin:0;font:11px sans-serif;display:grid;gap:8px;background:#888;
+        grid-template-columns:repeat(${columns},${width}px)}figure{margin:0;overflow:hidden}</style>${cells.join("")}`);
+      await bench.screenshot({ path: path.join(folder, `sheet-${device}-${theme}-${lang}.png`) });
+      await bench.close();
+    }
+  }
+}
+
+/** @param {Bench} bench @param {Page} page @param {keyof typeof SIZES} device */
+async function seeNotices({ gateway }, page, device) {
+  await dress(page, device);
+  await paint(page, "light");
+  /** @type {string[]} */
+  const faults = [];
+  for (const lang of LANGS) {
+    await openIn(page, gateway.url, "/chat", lang);
+    const look = async (/** @type {string} */ what) => {
+      const found = [...(await page.evaluate(auditInPage)), ...(await page.evaluate(fitInPage))];
+      faults.push(...found.map((fault) => `${what} in ${lang}: ${fault}`));
+      check(await page.$eval("#notice", (box) => !(/** @type {HTMLElement} */ (box).hidden)), `${what}: no notice`);
+    };
+    for (const [state, reason] of FAILURES) {
+      const standing = state !== "FAILED";
+      const info = { canTalk: false, canType: standing, isConnected: false, attempt: 2, retryIn_s: standing ? 8 : 0 };
+      await show(page, { state, reason, ...info });
+      await look(reason);
+    }
+    for (const told of NOTICED) {
+      await show(page, {}, [["clearnotice", {}], ["blocked", { blocked: false }], told]);
+      await look(JSON.stringify(told));
+    }
+  }
+  check(!faults.length, [...new Set(faults)].join("\n       "));
+}
