@@ -53,6 +53,8 @@ wr_err wr_conn_restart_offer(wr_conn *conn, char *out, size_t cap, size_t *len, 
   return WR_OK;
 }
 
+#define CANDIDATE_BYTES 40 /* of the shortest text a candidate can have been */
+
 static wr_err parse_and_agree(wr_conn *conn, wr_bytes text, wr_sdp *scratch, wr_agreement *agreement,
                               wr_sdp_error *error) {
   wr_err err = wr_sdp_parse(scratch, text, error);
@@ -144,6 +146,7 @@ wr_err wr_conn_accept_answer(wr_conn *conn, wr_bytes answer, wr_sdp *scratch, wr
     conn->is_dtls_client = agreement.remote_setup == WR_SETUP_PASSIVE;
     begin(conn, &agreement, now);
   }
+  wr_ice_grant(conn->ice, answer.len);
   (void)wr_ice_set_remote(conn->ice, agreement.remote_ufrag, agreement.remote_pwd, agreement.remote_ice_lite, now);
   add_candidates(conn, scratch, now);
   wr_conn_progress(conn, now);
@@ -175,6 +178,7 @@ wr_err wr_conn_accept_offer(wr_conn *conn, wr_bytes offer, wr_sdp *scratch, wr_s
     err = renegotiate(conn, &agreement, error, now);
     if (err) return err;
   }
+  wr_ice_grant(conn->ice, offer.len);
   wr_sdp_local local = local_description(conn);
   bool client = first ? answers_as_client(conn, &agreement) : conn->is_dtls_client;
   local.setup = client ? WR_SETUP_ACTIVE : WR_SETUP_PASSIVE;
@@ -198,6 +202,7 @@ wr_err wr_conn_accept_offer(wr_conn *conn, wr_bytes offer, wr_sdp *scratch, wr_s
 
 wr_err wr_conn_add_remote_candidate(wr_conn *conn, const wr_candidate *candidate, wr_time now) {
   if (!conn->agreed || conn->state == WR_CONN_CLOSED) return WR_ERR_STATE;
+  wr_ice_grant(conn->ice, CANDIDATE_BYTES);
   wr_err err = wr_ice_add_remote(conn->ice, candidate, now);
   wr_conn_progress(conn, now);
   return err;
@@ -244,6 +249,7 @@ wr_err wr_conn_accept_fragment(wr_conn *conn, wr_bytes text, wr_sdp_error *error
   wr_sdpfrag fragment;
   wr_err err = wr_sdpfrag_parse(&fragment, text, error);
   if (err) return err;
+  wr_ice_grant(conn->ice, text.len);
   wr_bytes known = wr_bytes_of(conn->agreement.remote_ufrag, strlen(conn->agreement.remote_ufrag));
   if (fragment.ufrag.len && !wr_bytes_equal(fragment.ufrag, known)) {
     err = fragment_restart(conn, &fragment, error, out, cap, len, now);

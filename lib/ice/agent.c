@@ -7,7 +7,8 @@
  *
  * Bounds against a description that names a victim's addresses (RFC 8445 19.5.1): checks to pairs that never
  * answered are counted, at most WR_ICE_MAX_UNVERIFIED leave in a session; an answer refunds what its pair has used,
- * an authenticated check of the peer earns one.
+ * an authenticated check of the peer earns one. Over all sessions, their bytes are bounded by what the peer has
+ * sent.
  *
  * Left out: gathering (the caller knows its addresses), relayed candidates of our own, more than one component, the
  * Frozen state, two lite agents facing each other (neither would check; they never connect). A mapped address in an
@@ -220,6 +221,11 @@ static void begin_session(wr_ice *ice) {
   ice->n_unverified = 0;
   ice->began_at = ice->recheck_at = WR_NEVER;
   if (ice->state == WR_ICE_FAILED) ice->state = WR_ICE_NEW;
+}
+
+void wr_ice_grant(wr_ice *ice, size_t n_bytes) {
+  ice->is_granted = true;
+  ice->granted_bytes += n_bytes;
 }
 
 wr_err wr_ice_set_remote(wr_ice *ice, const char *ufrag, const char *pwd, bool remote_lite, wr_time now) {

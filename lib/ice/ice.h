@@ -12,9 +12,12 @@
 #define WR_ICE_MAX_LOCAL 8   /* local candidates */
 #define WR_ICE_MAX_REMOTE 24 /* remote candidates, signalled and peer-reflexive; further ones are ignored */
 #define WR_ICE_MAX_PAIRS 48  /* when full the lowest-priority pair not yet valid gives way */
-#define WR_ICE_MAX_UNVERIFIED                                                                                  \
-  100                     /* checks sent to one connection's candidates before any of them answered: a hostile \
-                             SDP cannot amplify traffic (RFC 8445 19.5.1) */
+#define WR_ICE_MAX_UNVERIFIED                                                              \
+  100 /* checks sent to one connection's candidates before any of them answered: a hostile \
+         SDP cannot amplify traffic (RFC 8445 19.5.1) */
+#define WR_ICE_AMPLIFICATION_PERCENT                                                                           \
+  250 /* bytes to addresses that have not answered, of all bytes the peer has sent: see wr_ice_grant. The host \
+         that a description names sees less than three times what its author had to send */
 #define WR_ICE_TA_US 5000 /* pacing between checks of one agent; the first goes at once */
 #define WR_ICE_RTO_MIN_US \
   100000 /* first retransmission of a check before any RTT is known; later max(50 ms, 2 x RTT) */
@@ -87,6 +90,10 @@ wr_err wr_ice_set_remote(wr_ice *ice, const char *ufrag, const char *pwd, bool r
 /* [mutates] Candidates without usable address (mDNS names, multicast, port 0) and TCP ones are ignored with WR_OK.
  * WR_ERR_LIMIT: the table is full; WR_ERR_STATE: FAILED. */
 wr_err wr_ice_add_remote(wr_ice *ice, const wr_candidate *candidate, wr_time now);
+/* The peer sent so many bytes of signalling. From the first call on, what leaves for addresses that have not
+ * answered is bounded by WR_ICE_AMPLIFICATION_PERCENT of them and of the peer's authenticated datagrams; before, by
+ * number only. */
+void wr_ice_grant(wr_ice *ice, size_t n_bytes);
 void wr_ice_end_of_remote(wr_ice *ice, wr_time now); /* [mutates] */
 /* [mutates] New local credentials (both of them), for a restart from our side or in answer to the peer's (before or
  * after its wr_ice_set_remote). The only way out of FAILED. Checks under the old credentials are answered until the

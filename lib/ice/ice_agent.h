@@ -72,6 +72,8 @@ struct wr_ice {
   wr_time next_new_at;                  /* pacing of new checks */
   wr_time recheck_at;                   /* of all other pairs while the selected one is shaky */
   uint32_t n_unverified;                /* see WR_ICE_MAX_UNVERIFIED */
+  bool is_granted;                      /* see wr_ice_grant */
+  uint64_t granted_bytes, spent_bytes;  /* from the peer; to addresses that have not answered */
 
   wr_ice_early early[WR_ICE_MAX_EARLY];
   wr_ice_answer answer[WR_ICE_MAX_ANSWERS];

@@ -201,6 +201,8 @@ static void succeed(wr_ice *ice, wr_ice_check *check, uint32_t rtt_us, wr_time n
   bool nomination_pending = p->nominating && !used_candidate;
   ice->n_unverified -= p->n_unverified < ice->n_unverified ? p->n_unverified : ice->n_unverified;
   p->n_unverified = 0;
+  ice->spent_bytes -= p->spent_bytes;
+  p->spent_bytes = 0;
   p->valid = true;
   p->answered_at = now;
   wr_ice_pair_measured(p, rtt_us);
@@ -259,6 +261,7 @@ wr_ice_input wr_ice_recv(wr_ice *ice, const wr_path *path, wr_bytes datagram, wr
     case WR_STUN_SUCCESS:
     case WR_STUN_ERROR: input = recv_answer(ice, path, &stun, now); break;
   }
+  if (input == WR_ICE_INPUT_CONSUMED) ice->granted_bytes += datagram.len;
   wr_ice_refresh_state(ice, now);
   return input;
 }

@@ -17,14 +17,22 @@ static size_t write_answer(wr_ice *ice, wr_path *path, uint8_t *out, size_t cap)
   }
   size_t len = wr_stun_end(&w, ice->crypto, wr_bytes_of(pwd, strlen(pwd)));
   *path = a->path;
+  if (!wr_ice_is_valid_path(ice, path)) ice->spent_bytes += len;
   ice->n_answers--;
   memmove(&ice->answer[0], &ice->answer[1], ice->n_answers * sizeof ice->answer[0]);
   ice->stats.responses_sent++;
   return len;
 }
 
+#define CHECK_BYTES 120 /* of a check, at most, without the peer's name */
+
+static bool is_affordable(const wr_ice *ice) {
+  uint64_t bytes = ice->spent_bytes + CHECK_BYTES + strlen(ice->session[0].remote_ufrag);
+  return !ice->is_granted || bytes * 100 <= ice->granted_bytes * WR_ICE_AMPLIFICATION_PERCENT;
+}
+
 static bool is_allowed(const wr_ice *ice, const wr_ice_pair *p) {
-  return p->valid || ice->n_unverified < WR_ICE_MAX_UNVERIFIED;
+  return p->valid || (ice->n_unverified < WR_ICE_MAX_UNVERIFIED && is_affordable(ice));
 }
 
 static bool carries_use_candidate(const wr_ice *ice, size_t i) {
@@ -66,7 +74,12 @@ static size_t transmit(wr_ice *ice, wr_ice_check *check, wr_path *path, uint8_t 
   wr_stun_write_u32(&w, WR_STUN_PRIORITY, wr_ice_locals_reflexive_priority(&ice->locals, p->local));
   wr_stun_write_u64(&w, check->controlling ? WR_STUN_ICE_CONTROLLING : WR_STUN_ICE_CONTROLLED, ice->tie_breaker);
   if (check->use_candidate) wr_stun_write_flag(&w, WR_STUN_USE_CANDIDATE);
-  return wr_stun_end(&w, ice->crypto, wr_bytes_of(s->remote_pwd, strlen(s->remote_pwd)));
+  size_t len = wr_stun_end(&w, ice->crypto, wr_bytes_of(s->remote_pwd, strlen(s->remote_pwd)));
+  if (!p->valid) {
+    ice->spent_bytes += len;
+    p->spent_bytes += (uint32_t)len;
+  }
+  return len;
 }
 
 static wr_ice_check *begin_check(wr_ice *ice, size_t i, wr_time now) {

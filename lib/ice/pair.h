@@ -22,6 +22,7 @@ typedef struct wr_ice_pair {
   wr_ice_pair_state state;
   uint8_t local, remote;
   uint16_t n_unverified; /* checks sent that count against WR_ICE_MAX_UNVERIFIED */
+  uint32_t spent_bytes;  /* likewise, against what the peer has sent */
   bool used;
   bool spent;               /* a whole check went unanswered */
   bool previous;            /* belongs to the session before the restart */
