@@ -247,8 +247,12 @@ TEST(assistant_pitfall_1_activates_devices_by_their_code) {
   CHECK(strstr(again, code) != NULL);
   CHECK_EQ(n_asked, 1);
   CHECK_EQ(test_http(port, activate, NULL, 0, reply, sizeof reply), 202);
-  CHECK_EQ(test_device_open(&device, port, "02:00:00:00:00:01", token), 401); /* not yet */
-  test_device_close(&device);
+  char sentence[200];
+  xz_client_event e;
+  CHECK_EQ(test_device_open(&device, port, "02:00:00:00:00:01", token), 101); /* to be told its code, no more */
+  CHECK(test_device_await(&device, XZ_CLIENT_EVENT_READY, &e, LIMIT_MS));
+  CHECK(answer_to("set the volume to 30 percent", sentence, sizeof sentence) > 10);
+  CHECK_TEXT(sentence, "This device has to be activated.");
   snprintf(body, sizeof body, "{\"code\":\"%s\"}", code);
   snprintf(head, sizeof head,
            "POST /xiaozhi/devices HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n"
@@ -262,6 +266,9 @@ TEST(assistant_pitfall_1_activates_devices_by_their_code) {
   CHECK_EQ(test_http(port, head, body, strlen(body), reply, sizeof reply), 200);
   CHECK(strstr(reply, "02:00:00:00:00:01") != NULL);
   CHECK_EQ(test_http(port, head, body, strlen(body), reply, sizeof reply), 404); /* once */
+  CHECK(answer_to("hello", sentence, sizeof sentence) > 3);
+  CHECK_TEXT(sentence, "Hello!");
+  test_device_close(&device);
   CHECK_EQ(test_http(port, activate, NULL, 0, reply, sizeof reply), 200);
   CHECK_EQ(test_http(port, ota, "{}", 2, reply, sizeof reply), 200);
   CHECK(strstr(reply, "activation") == NULL);

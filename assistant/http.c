@@ -2,7 +2,7 @@
  *
  * OTA says where the WebSocket is, seen from the device (its Host header), and echoes the device's own firmware
  * version, so that no device tries to update itself. With activation each device has a token of its own, signed; it
- * is given out before the device is bound, since one client keeps the first it gets, and opens nothing until then.
+ * is given out before the device is bound, since one client keeps the first it gets: until then it hears its code.
  */
 #include "assistant/http.h"
 
@@ -76,12 +76,14 @@ bool as_http_authorised(const as_http *h, const char *token) {
   return !len || (strlen(given) == len && wr_equal_secret(given, token, len));
 }
 
-bool as_http_may_connect(const as_http *h, const as_http_site *site, int64_t now_s) {
+bool as_http_may_connect(const as_http *h, const as_http_site *site, bool *unbound, int64_t now_s) {
   char mac[AS_MAC_BYTES];
+  *unbound = false;
   if (*site->token && as_http_authorised(h, site->token)) return true;
   if (!site->activation) return !*site->token;
-  return as_mac_read(mac, h->device_id) && as_devices_is_bound(site->devices, mac) &&
-         as_devices_verify(site->devices, mac, h->client_id, bearer_of(h), now_s);
+  if (!as_mac_read(mac, h->device_id)) return false;
+  *unbound = !as_devices_is_bound(site->devices, mac);
+  return as_devices_verify(site->devices, mac, h->client_id, bearer_of(h), now_s);
 }
 
 static bool is_path(const as_http *h, const char *path) {
@@ -182,6 +184,7 @@ static void change_devices(as_http *h, const as_http_site *site) {
   else if (forget)
     done = as_mac_read(mac, forget) && as_devices_forget(site->devices, mac, &saved);
   json_decref(body);
+  if (done && code) site->activated(site->ctx, mac);
   if (done)
     set_reply(h, 200, json_pack("{s:s,s:b}", "device", mac, "saved", saved));
   else if (code || forget)

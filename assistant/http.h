@@ -19,10 +19,12 @@ typedef struct as_http_site {
   const char *token;       /* of the WebSocket, for everybody; "" for none */
   const char *admin_token; /* of /xiaozhi/devices; "": there is no such route */
   as_devices *devices;
-  bool activation; /* only bound devices may come, with the token that OTA gave them */
+  bool
+      activation; /* devices come with the token that OTA gave them; those not bound yet hear their code, no more */
   /* Whose photo |token| is for, if |device_id| ("" not said) fits: a session may send some. */
   bool (*may_send_photo)(void *ctx, const char *token, const char *device_id);
   void (*asks_activation)(void *ctx, const char *mac, const char *code); /* for the first time with this code */
+  void (*activated)(void *ctx, const char *mac);
   void *ctx;
 } as_http_site;
 
@@ -46,8 +48,8 @@ typedef struct as_http {
 void as_http_read_request(as_http *http, struct lws *wsi, const as_http_site *site);
 /* "Bearer <token>", or the bare token; |token| "": always. */
 bool as_http_authorised(const as_http *http, const char *token);
-/* May this device open the WebSocket? */
-bool as_http_may_connect(const as_http *http, const as_http_site *site, int64_t now_s);
+/* May this device open the WebSocket? |*unbound|: only to be told its code. */
+bool as_http_may_connect(const as_http *http, const as_http_site *site, bool *unbound, int64_t now_s);
 bool as_http_is_photo(const as_http *http);
 /* These return what libwebsockets' callbacks do: 0 to go on, -1 to end the connection. */
 int as_http_begin(as_http *http, struct lws *wsi, const as_http_site *site);

@@ -39,6 +39,7 @@ typedef struct session {
 typedef struct connection {
   session *session;
   as_http http;
+  bool unbound; /* not activated: it may hear its code */
 } connection;
 
 struct as_assistant {
@@ -159,6 +160,16 @@ static session *open_session(as_assistant *a, struct lws *wsi, const as_http *ht
   return s;
 }
 
+static void tell_code(session *s) {
+  char mac[AS_MAC_BYTES], code[7];
+  uint32_t left_s;
+  if (!as_mac_read(mac, s->device_id)) return;
+  (void)as_devices_code(s->assistant->devices, mac, code, &left_s, time(NULL));
+  snprintf(s->turn.refusal, sizeof s->turn.refusal,
+           "This device has to be activated. Its code is %c %c %c %c %c %c.", code[0], code[1], code[2], code[3],
+           code[4], code[5]);
+}
+
 static void add_stats(as_assistant_stats *sum, const as_turn_stats *one) {
   sum->n_heard += one->n_heard;
   sum->n_unrecognised += one->n_unrecognised;
@@ -212,10 +223,17 @@ static int refuse(as_assistant *a, struct lws *wsi, unsigned status) {
   return -1;
 }
 
+static unsigned count_unbound(const as_assistant *a) {
+  unsigned n = 0;
+  for (const session *s = a->sessions; s; s = s->next) n += s->turn.refusal[0] != 0;
+  return n;
+}
+
 static int on_handshake(as_assistant *a, struct lws *wsi, connection *c) {
   as_http_read_request(&c->http, wsi, &a->site);
   if (strcmp(c->http.path, "/xiaozhi/v1/") && strcmp(c->http.path, "/xiaozhi/v1")) return refuse(a, wsi, 404);
-  if (!as_http_may_connect(&c->http, &a->site, time(NULL))) return refuse(a, wsi, 401);
+  if (!as_http_may_connect(&c->http, &a->site, &c->unbound, time(NULL))) return refuse(a, wsi, 401);
+  if (c->unbound && count_unbound(a) > a->settings.n_sessions / 8) return refuse(a, wsi, 503);
   if (*c->http.device_id && !as_devices_visit(a->devices, c->http.device_id, time(NULL)))
     return refuse(a, wsi, 429);
   if (a->stats.n_sessions >= a->settings.n_sessions) return refuse(a, wsi, 503);
@@ -282,7 +300,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
   as_assistant *a = lws_context_user(lws_get_context(wsi));
   switch ((int)reason) {
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: return on_handshake(a, wsi, c);
-    case LWS_CALLBACK_ESTABLISHED: c->session = open_session(a, wsi, &c->http); return c->session ? 0 : -1;
+    case LWS_CALLBACK_ESTABLISHED:
+      c->session = open_session(a, wsi, &c->http);
+      if (c->session && c->unbound) tell_code(c->session);
+      return c->session ? 0 : -1;
     case LWS_CALLBACK_RECEIVE: return c->session ? on_receive(c->session, in, len) : -1;
     case LWS_CALLBACK_SERVER_WRITEABLE: return c->session ? on_writable(c->session) : -1;
     case LWS_CALLBACK_CLOSED:
@@ -370,7 +391,8 @@ static bool may_send_photo(void *ctx, const char *token, const char *device_id) 
   const session *s = a->sessions;
   if (strlen(token) != 32) return false;
   while (s && !wr_equal_secret(s->photo_token, token, 32)) s = s->next;
-  if (!s || (*device_id && *s->device_id && strcasecmp(device_id, s->device_id))) return false;
+  if (!s || s->turn.refusal[0] || (*device_id && *s->device_id && strcasecmp(device_id, s->device_id)))
+    return false;
   return as_devices_visit(a->devices, s->session_id, time(NULL));
 }
 
@@ -379,6 +401,14 @@ static void asks_activation(void *ctx, const char *mac, const char *code) {
   char line[96];
   snprintf(line, sizeof line, "device=%s waits to be activated, code=%s", mac, code);
   if (a->settings.log) a->settings.log(a->settings.log_ctx, AS_LOG_WARNING, line);
+}
+
+static void on_activated(void *ctx, const char *mac) {
+  as_assistant *a = ctx;
+  for (session *s = a->sessions; s; s = s->next) {
+    char of[AS_MAC_BYTES];
+    if (as_mac_read(of, s->device_id) && !strcmp(of, mac)) s->turn.refusal[0] = 0;
+  }
 }
 
 static void open_site(as_assistant *a) {
@@ -390,6 +420,7 @@ static void open_site(as_assistant *a) {
                            .activation = a->settings.activation,
                            .may_send_photo = may_send_photo,
                            .asks_activation = asks_activation,
+                           .activated = on_activated,
                            .ctx = a};
 }
 

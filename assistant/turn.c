@@ -166,6 +166,10 @@ static bool wants_tool(as_want want) {
 }
 
 static void answer(as_turn *t, const char *text, wr_time now) {
+  if (t->refusal[0]) {
+    say(t, "neutral", t->refusal);
+    return;
+  }
   struct tm local = t->world.local_time(t->world.ctx);
   t->intent = as_intent_of(text);
   if (wants_tool(t->intent.want) && !t->link.mcp.listed && now < t->waits_until) {

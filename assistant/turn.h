@@ -61,9 +61,10 @@ typedef struct as_turn {
   bool asked_status;       /* it was for the volume */
   char waits[AS_TEXT_MAX]; /* words whose answer waits until the device's tools are known; "" none */
   wr_time waits_until;
-  int volume;      /* as far as known; -1 */
-  as_job *spoken;  /* speech waiting for room */
-  bool last_words; /* close when it is said */
+  int volume;       /* as far as known; -1 */
+  as_job *spoken;   /* speech waiting for room */
+  bool last_words;  /* close when it is said */
+  char refusal[96]; /* said to whatever is heard or typed, with no tool used; "": nothing is refused */
   wr_time last_voice_at;
   as_turn_stats stats;
   uint8_t speech_memory[AS_SPEECH_BYTES];
