@@ -7,6 +7,7 @@
 #include "gateway/gateway.h"
 
 #define PIECE_BYTES 16384
+#define POST_US (12 * LWS_US_PER_SEC)
 
 static size_t total(const gw_post *p) {
   size_t len = 0;
@@ -17,13 +18,21 @@ static size_t total(const gw_post *p) {
 static void end(gw_post *p, unsigned status) {
   if (p->ended) return;
   p->ended = true;
+  lws_sul_cancel(&p->timer);
   if (p->wsi) lws_set_wsi_user(p->wsi, NULL);
   p->result[p->len] = 0;
   p->done(p, status, p->result, p->len);
   free(p);
 }
 
-void gw_post_start(gw_post *p) {
+static void on_late(lws_sorted_usec_list_t *timer) {
+  gw_post *p = lws_container_of(timer, gw_post, timer);
+  struct lws *wsi = p->wsi;
+  end(p, 0);
+  if (wsi) lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+}
+
+static void connect_post(gw_post *p) {
   char url[sizeof(p->url)], path[sizeof(p->url) + 1], authority[GW_AUTHORITY_MAX];
   const char *scheme, *host, *rest;
   int port = 0;
@@ -48,6 +57,11 @@ void gw_post_start(gw_post *p) {
       .pwsi = &p->wsi,
       .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (tls ? LCCSCF_USE_SSL : 0)};
   (void)lws_client_connect_via_info(&info); /* failure is reported through the callback */
+}
+
+void gw_post_start(gw_post *p) {
+  lws_sul_schedule(p->http->lws, 0, &p->timer, on_late, POST_US);
+  connect_post(p);
 }
 
 static bool add(struct lws *wsi, const char *name, const char *value, uint8_t **at, uint8_t *limit) {
@@ -136,7 +150,7 @@ static int on_answer(gw_post *p, struct lws *wsi) {
   p->redirected = true;
   p->wsi = NULL;
   lws_set_wsi_user(wsi, NULL);
-  gw_post_start(p);
+  connect_post(p);
   return -1;
 }
 

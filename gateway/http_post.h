@@ -1,7 +1,8 @@
 /* gateway/http_post.h - one POST of ours to a server of the assistant's: a photo, or a question of the OTA kind.
  *
  * Certificates of https addresses are checked. A redirect is followed once, with the same body, and never from
- * https to http. The whole has no more than 10 s between any two of its steps. */
+ * https to http. After 12 s it has failed, whatever is still under way: nobody waits longer for a photo's
+ * description. */
 #ifndef GATEWAY_HTTP_POST_H
 #define GATEWAY_HTTP_POST_H
 
@@ -23,6 +24,7 @@ typedef struct gw_post {
   void *owner;
   /* ours */
   struct lws *wsi;
+  lws_sorted_usec_list_t timer;
   bool ended, redirected;
   unsigned status;
   size_t at, len;

@@ -64,6 +64,7 @@ static void open_socket(gw_session *s, wr_time now) {
   if (!link->client_ready) {
     xz_client_settings settings;
     xz_client_settings_default(&settings);
+    settings.mcp.firmware_names = strcmp(s->worker->settings.config->tool_names, "firmware") == 0;
     xz_client_init(link->client, &settings);
     gw_ota_init(s);
     link->client_ready = true;

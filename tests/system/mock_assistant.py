@@ -54,6 +54,14 @@ class Link:
         """OTA and activation: the next of the scripted answers, the last one again and again."""
         self.server.asked.append((path, self.headers, body))
         script = self.server.activate if path.endswith("/activate") else self.server.ota
+        if script and script[0] == "reset":
+            script.pop(0)
+            return
+        if script and script[0] == "stall":
+            script.pop(0)
+            self.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+            self.sock.recv(1)  # until it gives up
+            return
         status, answer, *more = script.pop(0) if len(script) > 1 else script[0] if script else (404, "nothing is here")
         data = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
         head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\nConnection: close\r\n" + "".join(more) + "\r\n"

@@ -112,6 +112,36 @@ def test_ota_errors_are_told():
         check(lost and "JSON" in lost["reason"], "no JSON: said so")
 
 
+def test_ota_server_fails_in_the_middle():
+    """The call goes on, the page is told, and the next answer is taken."""
+    def reset(mock):
+        mock.ota.insert(0, "reset")
+
+    def stall(mock):
+        mock.ota.insert(0, "stall")
+    with Device(prepare=reset) as (mock, _, p), Device(prepare=stall) as (_, _, q):
+        lost = p.message("backend", state="lost")
+        check(lost and "no XiaoZhi server answers" in lost["reason"], "cut off without an answer: said so")
+        check(p.message("ready") and len(mock.asked) == 2, "asked again after 10 s: ready")
+        lost = q.message("backend", state="lost", patience=40)
+        check(lost and "answers" in lost["reason"], "half an answer, then nothing: given up")
+        q.say(type="ping", t=1)
+        check(q.message("pong", t=1), "the call goes on")
+
+
+def test_tool_names():
+    with Device("--tool-names", "firmware") as (mock, _, p):
+        p.message("ready")
+        link = mock.links[0]
+        link.say(type="mcp", payload={"jsonrpc": "2.0", "id": 20, "method": "tools/list"})
+
+        def names():
+            lists = [t["payload"]["result"]["tools"] for t in link.texts if t["type"] == "mcp" and t["payload"]["id"] == 20]
+            return [tool["name"] for tool in lists[0]] if lists else []
+        check(wait_for(names) and "self.camera.take_photo" in names() and "self.audio_speaker.set_volume" in names(),
+              "tools by the firmware's names where they are asked for")
+
+
 def test_ota_pitfall_8_redirect():
     def once(mock):
         mock.ota = [(307, "", "Location: /other/ota/\r\n"), (200, mock.where())]
