@@ -17,6 +17,7 @@ import { Gateway } from "./gateway.js";
 import { check, note, runAll, same, test, until } from "./harness.js";
 import { testControls } from "./controls.js";
 import { testPage, withEcho } from "./page.js";
+import { testRelay } from "./relay.js";
 import { testStart } from "./start.js";
 import { PHRASES, plain, SoundCard, speak } from "./speech.js";
 import { bargeInTail, call, captions, holdWhile, nextAnswer, nextHeard, reach, state, type } from "./talk.js";
@@ -519,6 +520,7 @@ testStart(bench);
 testFaces(bench);
 testPage(bench);
 testLooks(bench);
+testRelay(bench);
 testControls(bench, (use) => withEcho(bench, use));
 
 async function main() {
