@@ -74,9 +74,11 @@ static way_end shake_hands(way *w, const gw_ice_url *url) {
   w->ssl = SSL_new(w->tls);
   if (!w->ssl || SSL_set_fd(w->ssl, w->fd) != 1 || SSL_set_app_data(w->ssl, w) != 1) return WAY_NO_TLS;
   X509_VERIFY_PARAM *wanted = SSL_get0_param(w->ssl);
+  char host[GW_ICE_HOST_MAX]; /* a macro of OpenSSL wants it writable */
+  memcpy(host, url->host, sizeof(host));
   if (url->literal)
-    X509_VERIFY_PARAM_set1_ip_asc(wanted, url->host);
-  else if (SSL_set1_host(w->ssl, url->host) != 1 || SSL_set_tlsext_host_name(w->ssl, url->host) != 1)
+    X509_VERIFY_PARAM_set1_ip_asc(wanted, host);
+  else if (SSL_set1_host(w->ssl, host) != 1 || SSL_set_tlsext_host_name(w->ssl, host) != 1)
     return WAY_NO_TLS;
   for (int result; (result = SSL_connect(w->ssl)) != 1;) {
     int error = SSL_get_error(w->ssl, result);
