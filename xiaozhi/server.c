@@ -236,7 +236,23 @@ static void on_ping(xz_server *s) {
   (void)send_written(s, &w);
 }
 
+/* A bucket: |*until| is when what came will have been worked off. false: it is full. */
+static bool has_room(wr_time *until, wr_time cost, wr_time ahead, wr_time now) {
+  if (*until < now) *until = now;
+  if (*until + cost > now + ahead) return false;
+  *until += cost;
+  return true;
+}
+
+static bool starts_work(const xz_message *m) {
+  return m->type == XZ_HELLO || m->type == XZ_LISTEN || m->type == XZ_ABORT || m->type == XZ_PING;
+}
+
 static void on_message(xz_server *s, wr_time now) {
+  if (starts_work(&s->message) && !has_room(&s->obeys_until, XZ_SERVER_OBEY, XZ_SERVER_OBEY_AHEAD, now)) {
+    drop(s, XZ_SERVER_DROP_FLOOD);
+    return;
+  }
   if (s->message.type != XZ_HELLO && s->state == XZ_SERVER_NEW) {
     drop(s, XZ_SERVER_DROP_EARLY);
     return;
@@ -281,7 +297,7 @@ void xz_server_recv_text(xz_server *s, wr_bytes text, wr_time now) {
   take_text(s, text, now);
 }
 
-static void take_audio(xz_server *s, wr_bytes opus) {
+static void take_audio(xz_server *s, wr_bytes opus, wr_time now) {
   unsigned ms = xz_opus_ms(opus);
   bool may_hear = s->listening && (!s->speaking || s->mode == XZ_MODE_REALTIME);
   if (s->state != XZ_SERVER_OPEN)
@@ -290,6 +306,8 @@ static void take_audio(xz_server *s, wr_bytes opus) {
     drop(s, XZ_SERVER_DROP_UNHEARD);
   else if (!ms)
     drop(s, XZ_SERVER_DROP_NOT_OPUS);
+  else if (!has_room(&s->hears_until, WR_MS(ms), XZ_SERVER_SOUND_AHEAD, now))
+    drop(s, XZ_SERVER_DROP_FLOOD);
   else {
     xz_server_event *e = tell(s, XZ_SERVER_EVENT_AUDIO);
     e->opus = opus;
@@ -307,7 +325,7 @@ void xz_server_recv_binary(xz_server *s, wr_bytes message, wr_time now) {
   }
   s->stats.frames_in++;
   if (has_payload)
-    take_audio(s, frame.payload);
+    take_audio(s, frame.payload, now);
   else
     drop(s, XZ_SERVER_DROP_UNKNOWN);
 }

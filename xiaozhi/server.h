@@ -52,6 +52,12 @@ typedef struct xz_server_event {
   xz_host_result result;
 } xz_server_event; /* everything is borrowed until the next input */
 
+/* A device may send sound so far ahead of time (what it kept while we were away comes in one burst), and so many
+ * messages that start work: 200 at once, 10 a second. */
+#define XZ_SERVER_SOUND_AHEAD WR_S(300)
+#define XZ_SERVER_OBEY WR_MS(100)
+#define XZ_SERVER_OBEY_AHEAD WR_S(20)
+
 typedef enum xz_server_drop {
   XZ_SERVER_DROP_NOT_JSON,
   XZ_SERVER_DROP_TOO_LONG,
@@ -61,6 +67,7 @@ typedef enum xz_server_drop {
   XZ_SERVER_DROP_NOT_OPUS, /* sound that is no Opus packet of at most 120 ms */
   XZ_SERVER_DROP_QUEUE,    /* our own: a message the outbox had no room for */
   XZ_SERVER_DROP_CLOSED,   /* after goodbye or close */
+  XZ_SERVER_DROP_FLOOD,    /* more sound, or more messages to obey, than a person makes */
   XZ_SERVER_N_DROPS,
 } xz_server_drop;
 
@@ -80,6 +87,8 @@ typedef struct xz_server {
   bool listening;
   bool speaking, ending; /* within a bracket; no more speech will come */
   bool stalled;          /* speech is due and the outbox has no room for it */
+  wr_time hears_until;   /* the sound that came, end to end */
+  wr_time obeys_until;   /* the messages that came, XZ_SERVER_OBEY each */
   wr_time plays_until;   /* when the device will have played all packets sent */
   xz_mcp_host mcp;
   xz_message message;

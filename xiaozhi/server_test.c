@@ -115,6 +115,26 @@ TEST(xz_server_hears_only_while_listening) {
   CHECK(!next_is(XZ_SERVER_EVENT_LISTEN_STOP));
 }
 
+TEST(xz_server_limits_what_one_device_sends) {
+  start_open(plain_hello);
+  unsigned n = 0;
+  say("{\"type\":\"listen\",\"state\":\"start\",\"mode\":\"auto\"}", 0);
+  ignore_events();
+  while (n < 10000 && hears()) n++;
+  CHECK_EQ(n, XZ_SERVER_SOUND_AHEAD / WR_MS(60));
+  CHECK_EQ(server.stats.drop[XZ_SERVER_DROP_FLOOD], 1);
+  xz_server_recv_binary(&server, wr_bytes_of(opus60, 4), WR_MS(60));
+  CHECK(next_is(XZ_SERVER_EVENT_AUDIO));
+  for (n = 0; n < 1000; n++) {
+    say("{\"type\":\"abort\"}", WR_MS(60));
+    ignore_events();
+    forget_sent();
+  }
+  CHECK(server.stats.drop[XZ_SERVER_DROP_FLOOD] > 700 && server.stats.drop[XZ_SERVER_DROP_FLOOD] < 900);
+  say("{\"type\":\"abort\"}", WR_S(1));
+  CHECK(next_is(XZ_SERVER_EVENT_ABORT));
+}
+
 TEST(xz_server_hears_while_speaking_only_in_realtime) {
   start_open(plain_hello);
   say("{\"type\":\"listen\",\"state\":\"start\"}", 0);

@@ -8,8 +8,9 @@ import struct
 import subprocess
 import tempfile
 import time
+import urllib.request
 
-from harness import Gateway, Peer, check, wait_for
+from harness import BINARY, Gateway, Peer, check, wait_for
 from mock_assistant import MockAssistant
 
 MAC = "02:00:00:00:00:07"
@@ -265,3 +266,27 @@ def test_two_people_are_two_devices():
         check(not any("secret" in line or "set_volume" in line for line in q.seen), "the other sees nothing of it")
         q.say(type="tool_result", id=1, ok=True, value=True)
         check(q.message("error", code="no_such_call"), "and cannot answer it")
+
+
+def test_activation_at_our_own_assistant():
+    """Both sides ours: the gateway as a device that the embedded assistant does not know yet."""
+    server = subprocess.Popen([BINARY, "assistant", "--devices", "127.0.0.1:0", "--device-activation", "--admin-token", "adm"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        ota = re.search(r"http://\S+/xiaozhi/ota/", server.stdout.readline()).group(0)
+        folder = tempfile.mkdtemp(prefix="xz-")
+        with Gateway("--identity", os.path.join(folder, "identity"), backend=f"ota:{ota}") as g, Peer(g, macAddress=MAC) as p:
+            told = p.message("activation")
+            check(told and re.fullmatch(r"\d{6}", told["code"]) and told.get("expiresAt"), "unknown: a code and its end")
+            body = json.dumps({"code": told["code"]}).encode()
+            request = urllib.request.Request(ota.replace("/ota/", "/devices"), body, {"Authorization": "Bearer adm"})
+            check(json.load(urllib.request.urlopen(request))["device"] == MAC, "the code is confirmed")
+            check(p.message("ready"), "activated: ready")
+            p.text("set the volume to 40 percent")
+            tool = p.message("tool", text="set_volume")
+            p.say(type="tool_result", id=tool["id"], ok=True, value=True)
+            said = p.message("tts", state="sentence_start")
+            check(said and "40 percent" in said["text"] and p.until(lambda l: l.startswith("audio")), "and it talks")
+    finally:
+        server.kill()
+        server.wait()
