@@ -29,7 +29,7 @@ const NAMES = [
 const CORRELATION_LEAST = 0.7;
 const LAG_MOST_MS = 80;
 /** Of the pixels of the avatar's box, so many must be other ones between any two emotions. */
-const DIFFERENCE_LEAST = 0.01;
+export const DIFFERENCE_LEAST = 0.01;
 
 /** @param {Ground} ground */
 export function avatarTests(ground) {
@@ -184,7 +184,7 @@ export const feel = (page, emotion) =>
   }, emotion);
 
 /** @param {Page} page @returns {Promise<string>} PNG */
-async function portrait(page) {
+export async function portrait(page) {
   const box = await page.$eval("#face", (face) => face.getBoundingClientRect().toJSON());
   const clip = { x: box.x, y: Math.max(0, box.y - 8), width: box.width, height: box.height + 8 };
   return page.screenshot({ encoding: "base64", clip });
@@ -192,7 +192,7 @@ async function portrait(page) {
 
 /** In the page: the least difference of two of the pictures, as a part of all pixels, and which they are; and a sheet of
  * all of them. @param {[string, string][]} pictures name and PNG */
-async function comparePictures(pictures) {
+export async function comparePictures(pictures) {
   const columns = 7;
   /** @type {{name:string, pixels:Uint8ClampedArray, image:ImageBitmap}[]} */
   const all = [];

@@ -6,9 +6,9 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { EMOTION_NAMES } from "../../web/js/avatar/emotions.js";
 import { auditInPage } from "./audit.js";
-import { feel, messages } from "./avatar.js";
+import { comparePictures, DIFFERENCE_LEAST, feel, messages, portrait } from "./avatar.js";
 import { Gateway } from "./gateway.js";
-import { check, same, test, until } from "./harness.js";
+import { check, note, same, test, until } from "./harness.js";
 import { call, nextAnswer, reach, type } from "./talk.js";
 
 /** @typedef {import("./browsers.js").WatchedPage} Page */
@@ -84,8 +84,14 @@ const colourOf = (page) =>
     return [...(pen?.getImageData(width / 2, height * 0.3, 1, 1).data ?? [])].join();
   });
 
-/** @param {Bench} bench */
-export function testFaces(bench) {
+/** @param {Bench} bench @param {() => import("puppeteer-core").Browser} chromium */
+export function testFaces(bench, chromium) {
+  test("faces: the drawing's 21 emotions and a touch, in Firefox", () =>
+    bench.inFirefox((page) => drawsInFirefox(page, bench, chromium())));
+  test("faces: a touch buzzes, also before the call, unless the person wants no buzz", () =>
+    bench.inChromium((page) => buzzes(page, bench.gateway.url)));
+  test("faces: a drop-in is not drawn in a hidden tab, nor at rest with reduced motion", () =>
+    withAvatars(bench, (gateway) => bench.inChromium((page) => restsToo(page, gateway.url, chromium()))));
   for (const name of /** @type {const} */ (["Chromium", "Firefox"])) {
     test(`faces: a drop-in shows emotions, mouth, gaze and touch, and is chosen and left without a reload, in ${name}`, () =>
       withAvatars(bench, (gateway) => bench[`in${name}`]((page) => livesADay(page, gateway.url))));
@@ -93,6 +99,93 @@ export function testFaces(bench) {
   test("faces: whatever a drop-in does wrong, the drawing stays and the page says why", () =>
     withAvatars(bench, (gateway) => bench.inChromium((page) => goesWrong(page, gateway.url))));
   test("faces: over the wire nothing is served but what may be", () => withAvatars(bench, servesSafely));
+}
+
+/** @param {Page} page @param {Bench} bench @param {import("puppeteer-core").Browser} chromium whose canvas compares */
+async function drawsInFirefox(page, { gateway, screens }, chromium) {
+  await call(page, gateway.url);
+  /** @type {[string, string][]} */
+  const pictures = [];
+  /** @type {Set<string>} */
+  const labels = new Set();
+  for (const name of EMOTION_NAMES) {
+    await feel(page, name);
+    await new Promise((resolve) => setTimeout(resolve, 400)); // it eases there; the face moves on, and every picture is another
+    labels.add(await page.$eval("#face", (face) => face.getAttribute("aria-label") ?? ""));
+    pictures.push([name, await portrait(page)]);
+  }
+  same(labels.size, EMOTION_NAMES.length, "names that a screen reader says");
+  const bench = await chromium.newPage();
+  const { part, pair, sheet } = await bench.evaluate(comparePictures, pictures).finally(() => bench.close());
+  fs.writeFileSync(path.join(screens, "avatar-firefox.png"), Buffer.from(sheet, "base64"));
+  note(`the two most alike: ${pair}, ${(part * 100).toFixed(1)} % of the pixels`);
+  check(part > DIFFERENCE_LEAST, `${pair} look alike: ${(part * 100).toFixed(2)} % of the pixels`);
+
+  const box = await page.$eval("#face", (face) => face.getBoundingClientRect().toJSON());
+  const [x, head_y, body_y] = [box.x + box.width / 2, box.y + box.height * 0.25, box.y + box.height * 0.76];
+  const sent = async (/** @type {number} */ n) =>
+    until("the touch", async () => (await messages(page, "sent", "touch"))[n]);
+  await page.mouse.click(x, head_y);
+  same(await sent(0), { type: "touch", event: "singlehit", area: "Head" }, "a hit");
+  await until("the assistant's ear", async () => (await messages(page, "received", "stt"))[0]?.text === "(taps your head)");
+  await page.mouse.move(x - 30, body_y);
+  await page.mouse.down();
+  await page.mouse.move(x + 30, body_y, { steps: 4 });
+  await page.mouse.up();
+  same(await sent(1), { type: "touch", event: "swipe", area: "Body", dir: "right" }, "a stroke");
+}
+
+/** @param {Page} page @param {string} url */
+async function buzzes(page, url) {
+  await page.goto(`${url}/chat`);
+  await page.bringToFront();
+  await page.evaluate(() => {
+    const lab = /** @type {any} */ (window);
+    lab.buzzes = [];
+    navigator.vibrate = (pattern) => lab.buzzes.push(pattern) > 0;
+  });
+  const heard = () => page.evaluate(() => /** @type {any} */ (window).buzzes);
+  const box = await page.$eval("#face", (face) => face.getBoundingClientRect().toJSON());
+  const hit = () => page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+  await hit();
+  await until("a buzz", async () => (await heard()).length === 1);
+  same(await heard(), [15], "how long");
+  await page.click("#open-settings");
+  await page.click("#haptics");
+  await page.keyboard.press("Escape");
+  await hit();
+  await page.focus("#face");
+  await page.keyboard.press("ArrowUp"); // told after the hit before it, so by then that one has been
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  same(await heard(), [15], "with the setting off");
+  await page.evaluate(() => localStorage.clear());
+}
+
+/** @param {Page} page @param {string} url @param {import("puppeteer-core").Browser} chromium */
+async function restsToo(page, url, chromium) {
+  const motion = (/** @type {string} */ value) => page.emulateMediaFeatures([{ name: "prefers-reduced-motion", value }]);
+  await motion("no-preference");
+  await call(page, url, "manual", "?avatar=toy");
+  await until("the toy", async () => (await drawnBy(page)) === "dropin-avatar");
+  const frames = async () => (await toyOf(page)).n_frames;
+  const rest = async () => {
+    const before = await frames();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    return (await frames()) - before;
+  };
+  await feel(page, "laughing");
+  check((await rest()) > 3, "a laugh moves");
+  const other = await chromium.newPage();
+  await other.bringToFront();
+  await until("a hidden tab", () => page.evaluate(() => document.visibilityState === "hidden"));
+  same(await rest(), 0, "frames in a hidden tab");
+  await other.close();
+  await page.bringToFront();
+  await motion("reduce");
+  await until("rest", async () => (await rest()) === 0);
+  same((await toyOf(page)).still, true, "told to be still");
+  await feel(page, "sad");
+  await until("news", async () => (await toyOf(page)).emotion === "sad");
 }
 
 /** @param {Page} page @param {string} url */
@@ -112,8 +205,11 @@ async function livesADay(page, url) {
   same(colours.size, EMOTION_NAMES.length, "colours seen");
 
   const box = await page.$eval("#face", (face) => face.getBoundingClientRect().toJSON());
-  await page.mouse.move(box.x + box.width * 2, box.y + box.height / 2);
-  await until("a look to the side", async () => (await toyOf(page)).looked.x > 0.2);
+  await feel(page, "neutral");
+  await until("a look to the side", async () => {
+    await page.mouse.move(2, box.y + box.height / 2 + Math.random() * 9); // a pointer that rests is soon not looked at any more
+    return (await toyOf(page)).looked.x < -0.3;
+  });
   await page.mouse.click(box.x + box.width * 0.5, box.y + box.height * 0.2);
   const touch = { event: "singlehit", area: "Head" };
   await until("the touch", async () => (await messages(page, "sent", "touch")).length > 0);

@@ -13,6 +13,7 @@ import "./npm.js";
 import { byHand, hearsEverything, leavesNothing, reportsWell } from "./manager.js";
 import { launchChromium, launchFirefox, openPage } from "./browsers.js";
 import { testFaces } from "./faces.js";
+import { testFrames } from "./frames.js";
 import { Gateway } from "./gateway.js";
 import { check, note, runAll, same, test, until } from "./harness.js";
 import { testControls } from "./controls.js";
@@ -517,7 +518,8 @@ const bench = {
   },
 };
 testStart(bench);
-testFaces(bench);
+testFaces(bench, () => chromium);
+testFrames({ url: () => gateway.url, chromium: () => chromium });
 testPage(bench);
 testLooks(bench);
 testRelay(bench);
