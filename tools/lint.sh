@@ -44,7 +44,8 @@ lint_javascript() {
     local project=web/jsconfig.json
     [ -f "$project" ] || project=tests/browser/tsconfig.json
     [ -x tests/browser/node_modules/.bin/tsc ] || (cd tests/browser && npm ci --no-audit --no-fund) || return 1
-    tests/browser/node_modules/.bin/tsc --noEmit -p "$project"
+    tests/browser/node_modules/.bin/tsc --noEmit -p "$project" &&
+      tests/browser/node_modules/.bin/tsc --noEmit -p tests/browser/tsconfig.worker.json
   else
     local file failed=0
     for file in $(sources 'web/**/*.js' 'web/*.js' 'tests/browser/*.js' 'tests/browser/*.mjs'); do

@@ -67,7 +67,39 @@ TEST(web_assets_last_below_the_path_of_their_build_and_no_other) {
   CHECK(!strstr((const char *)chat->body[WEB_PLAIN].data, "=\"/js/"));
 }
 
-static bool is_page(const char *path) { return strstr(path, ".html") != NULL; }
+/* Files into which the build is written. */
+static bool knows_build(const char *path) { return strstr(path, ".html") || strcmp(path, "/sw.js") == 0; }
+
+TEST(web_assets_the_service_worker_keeps_what_pages_are_made_of) {
+  char line[96];
+  size_t n;
+  const web_asset *worker = find("/sw.js"), *table = web_asset_table(&n);
+  REQUIRE(worker);
+  const char *text = (const char *)worker->body[WEB_PLAIN].data;
+  snprintf(line, sizeof line, "const BUILD = \"%s\";", web_asset_build());
+  CHECK(strstr(text, line));
+  for (size_t i = 0; i < n; i++) {
+    const char *path = table[i].path;
+    bool is_code = strncmp(path, "/js/", 4) == 0 || strncmp(path, "/css/", 5) == 0;
+    snprintf(line, sizeof line, "\n  \"/a/%s%s\",", web_asset_build(), path);
+    CHECK_EQ(strstr(text, line) != NULL, is_code || strcmp(path, "/icon.svg") == 0);
+  }
+  CHECK(strstr(text, "\n  \"/portrait.svg\","));
+}
+
+TEST(web_assets_have_the_icon_as_pictures) {
+  static const char *const icons[] = {"/icon-192.png", "/icon-512.png", "/icon-maskable-512.png",
+                                      "/icon-touch-180.png"};
+  static const uint8_t sizes[] = {192, 0, 0, 180}; /* the last byte of the width, which is big-endian */
+  for (size_t i = 0; i < sizeof icons / sizeof icons[0]; i++) {
+    const web_asset *icon = find(icons[i]);
+    REQUIRE(icon && icon->is_made);
+    CHECK_TEXT(icon->mime, "image/png");
+    CHECK_BYTES(icon->body[WEB_PLAIN].data, 8, "\x89PNG\r\n\x1a\n", 8);
+    CHECK_EQ(icon->body[WEB_PLAIN].data[19], sizes[i]);
+    CHECK_EQ(icon->body[WEB_PLAIN].data[18], sizes[i] ? 0 : 2);
+  }
+}
 
 /* Tags differ, compressed bodies are smaller and look like what they are; system tests unpack them. */
 static void check_bodies(const web_asset *asset) {
@@ -98,7 +130,7 @@ TEST(web_assets_hold_the_files_and_stay_small) {
     check_bodies(&table[i]);
     CHECK(find(table[i].path) == &table[i]);
     if (i) CHECK(strcmp(table[i - 1].path, table[i].path) < 0);
-    if (table[i].is_made || is_page(table[i].path)) continue;
+    if (table[i].is_made || knows_build(table[i].path)) continue;
     char path[256] = "web";
     REQUIRE(strlen(table[i].path) < sizeof path - 4);
     memcpy(path + 3, table[i].path, strlen(table[i].path) + 1);

@@ -19,6 +19,8 @@ import { check, note, runAll, same, test, until } from "./harness.js";
 import { testControls } from "./controls.js";
 import { testPage, withEcho } from "./page.js";
 import { testRelay } from "./relay.js";
+import { testLoad } from "./load.js";
+import { testShell } from "./shell.js";
 import { testStart } from "./start.js";
 import { PHRASES, plain, SoundCard, speak } from "./speech.js";
 import { bargeInTail, call, captions, holdWhile, nextAnswer, nextHeard, reach, state, type } from "./talk.js";
@@ -524,6 +526,8 @@ testPage(bench);
 testLooks(bench);
 testRelay(bench);
 testControls(bench, (use) => withEcho(bench, use));
+testShell(bench);
+testLoad(bench);
 
 async function main() {
   nextWords("hello");

@@ -20,6 +20,7 @@ import { loadPrefs, savePrefs } from "./prefs.js";
 import { Preview } from "./preview.js";
 import { askRoles, roleOf } from "./roles.js";
 import { Settings } from "./settings.js";
+import { isAway, keepShell, whenBack } from "./shell.js";
 import { runTool, webAddress } from "./tools.js";
 import { exportAs, keepTalk, keptTalk } from "./transcript.js";
 import { Ui } from "./ui.js";
@@ -132,7 +133,7 @@ const settings = new Settings({
 manager.on("state", (detail) => {
   const trouble = troubleOf(detail);
   if (trouble) ui.say("link", trouble);
-  else ui.unsay("link");
+  else if (!isAway()) ui.unsay("link");
   if (!["CONNECTED", "UNSTABLE"].includes(detail.state)) captions.endAnswer();
   if (["FAILED", "CLOSED"].includes(detail.state)) ui.unsay("once");
   if (detail.state === "CONNECTING") ui.unsay("broken");
@@ -392,5 +393,8 @@ askRoles().then((newer) => {
   if (role.avatar !== before) chooseAvatar();
   nameAvatar();
 });
+if (isAway()) ui.say("link", "unreachable");
+whenBack(() => ui.unsay("link"));
+keepShell();
 // The connection is made ahead of the first press, without a microphone; whether just now is the core's business.
 catchUp();

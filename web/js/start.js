@@ -7,6 +7,7 @@ import { hasWebRtc } from "./manager/compat.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
 import { askRoles, isMac, knownRoles, roleOf, shapeMac } from "./roles.js";
 import { Settings } from "./settings.js";
+import { isAway, keepShell, whenBack } from "./shell.js";
 
 /** @typedef {import("./roles.js").Role} Role */
 
@@ -125,7 +126,7 @@ byId("check", HTMLButtonElement).addEventListener("click", () => checkup.open())
 /** Says beforehand what would fail later, or be different. */
 function warn() {
   const notice = byId("notice", HTMLElement);
-  const problem = !isSecureContext ? "insecure" : !hasWebRtc() ? "overSocket" : null;
+  const problem = isAway() ? "unreachable" : !isSecureContext ? "insecure" : !hasWebRtc() ? "overSocket" : null;
   notice.hidden = !problem;
   if (problem) notice.textContent = t(problem);
 }
@@ -143,3 +144,5 @@ buildRoles();
 bindSwipe();
 warn();
 renewRoles();
+whenBack(warn);
+keepShell();

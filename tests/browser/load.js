@@ -1,0 +1,151 @@
+// How the pages come: every address that a page, a style sheet, a script or the manifest names is there with the right
+// type; what a first and a later visit cost, measured by the browser's own protocol. Times are printed, not judged.
+
+import { launchChromium, openPage } from "./browsers.js";
+import { check, note, same, test } from "./harness.js";
+
+/** @typedef {import("./browsers.js").WatchedPage} Page */
+/** @typedef {import("./start.js").Bench} Bench */
+
+/** Compressed, with headers: a page and all it loads. */
+const TRANSFER_MOST = 150 * 1024;
+const SHIFT_MOST = 0.01;
+const PAINT_WISH_MS = 300;
+
+/** ending: type @type {Record<string, RegExp>} */
+const TYPES = {
+  "": /^text\/html; charset=utf-8$/, html: /^text\/html; charset=utf-8$/, css: /^text\/css; charset=utf-8$/,
+  js: /^text\/javascript; charset=utf-8$/, wasm: /^application\/wasm$/, svg: /^image\/svg\+xml$/, png: /^image\/png$/,
+  webmanifest: /^application\/manifest\+json$/,
+};
+
+/** Addresses that |text|, of type |mime|, names. @param {string} text @param {string} mime @returns {string[]} */
+export function namesIn(text, mime) {
+  const all = (/** @type {RegExp} */ pattern) => [...text.matchAll(pattern)].map((match) => match[1] ?? "");
+  if (mime.includes("html")) return all(/\s(?:src|href)="([^"#][^"]*)"/g);
+  if (mime.includes("css")) return all(/(?:url\(|@import )\s*["']?([^"')#][^"')]*)/g);
+  if (mime.includes("svg")) return all(/href="([^"#][^"]*)"/g);
+  if (mime.includes("manifest")) {
+    const { start_url, scope, id, icons, shortcuts } = JSON.parse(text);
+    const pictures = [...icons, ...shortcuts.flatMap((/** @type {any} */ one) => one.icons ?? [])];
+    return [start_url, scope, id, ...pictures.map(({ src }) => src), ...shortcuts.map((/** @type {any} */ one) => one.url)];
+  }
+  if (!mime.includes("javascript")) return [];
+  const code = text.replaceAll(/\/\*[^]*?\*\//g, "").replaceAll(/(?<=^|\s)\/\/.*$/gm, "");
+  return [
+    ...all(/^(?:import|export)\b[^;"']*?["'](\.[^"']+)["'];/gm),
+    ...[...code.matchAll(/\bimport\("(\.[^"]+)"\)|new URL\("([^"]+\.\w+)", import\.meta\.url\)/g)].map(([, a, b]) => a ?? b ?? ""),
+    ...[...code.matchAll(/"(\/(?:[\w-]+\/)*[\w-]+\.(?:svg|png|js|css|wasm))"/g)].map(([, path]) => path ?? ""),
+  ];
+}
+
+test("load: addresses are found in pages, style sheets, scripts and the manifest", () => {
+  same(namesIn('<link href="/a.css"><img src="b.png"><use href="#c"><a href="/">', "text/html"), ["/a.css", "b.png", "/"], "page");
+  same(namesIn('a{b:url("x.png")}c{d:url(#e)} @import "y.css"', "text/css"), ["x.png", "y.css"], "style sheet");
+  same(namesIn('import { a } from "./a.js";\nconst b = () => import("./b.js");\nfetch(new URL("c.wasm", import.meta.url));\n' +
+    'const d = "/d.svg"; // "/e.svg"\nexport * from "../f.js";\n', "text/javascript"),
+    ["./a.js", "../f.js", "./b.js", "c.wasm", "/d.svg"], "script");
+});
+
+/** @param {string} origin @param {string[]} starts */
+async function crawl(origin, starts) {
+  /** @type {Map<string, string>} address: who named it */
+  const known = new Map(starts.map((path) => [new URL(path, origin).href, "the start"]));
+  /** @type {string[]} */
+  const faults = [];
+  for (const [url, from] of known) { // grows while it is walked through
+    const answer = await fetch(url);
+    const type = answer.headers.get("content-type") ?? "";
+    const wanted = TYPES[/\.(\w+)$/.exec(new URL(url).pathname)?.[1] ?? ""];
+    if (answer.status !== 200 || !wanted?.test(type)) faults.push(`${url} (from ${from}): ${answer.status} ${type}`);
+    for (const name of namesIn(await answer.text(), type)) {
+      const { href, origin: place } = new URL(name, url);
+      if (place !== origin) faults.push(`${url} names ${href}`);
+      else if (!known.has(href)) known.set(href, url);
+    }
+  }
+  return { n: known.size, faults };
+}
+
+/** In the page, before its scripts. */
+function watchShift() {
+  Object.assign(window, { shift: 0 });
+  new PerformanceObserver((list) => {
+    for (const entry of /** @type {any[]} */ (list.getEntries())) {
+      if (!entry.hadRecentInput) /** @type {any} */ (window).shift += entry.value;
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+}
+
+/** One visit. @param {Page} page @param {import("puppeteer-core").CDPSession} protocol @param {string} url */
+async function visit(page, protocol, url) {
+  let bytes = 0;
+  let requests = 0;
+  const count = (/** @type {{encodedDataLength:number}} */ { encodedDataLength }) => void (bytes += encodedDataLength);
+  const ask = (/** @type {{request:{url:string}}} */ { request }) => void (requests += Number(/^http/.test(request.url)));
+  protocol.on("Network.loadingFinished", count);
+  protocol.on("Network.requestWillBeSent", ask);
+  const failed = (/** @type {import("puppeteer-core").HTTPResponse} */ response) => {
+    if (response.status() >= 400) page.faults.push(`${response.status()} ${response.url()}`);
+  };
+  page.on("response", failed);
+  await page.goto(url, { waitUntil: "networkidle0" });
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  protocol.off("Network.loadingFinished", count);
+  protocol.off("Network.requestWillBeSent", ask);
+  page.off("response", failed);
+  const seen = await page.evaluate(() => ({
+    shift: Number(/** @type {any} */ (window).shift),
+    paints: Object.fromEntries(performance.getEntriesByType("paint").map((entry) => [entry.name, entry.startTime])),
+    controlled: Boolean(navigator.serviceWorker.controller),
+  }));
+  const { metrics } = await protocol.send("Performance.getMetrics");
+  const metric = (/** @type {string} */ name) => 1000 * (metrics.find((one) => one.name === name)?.value ?? NaN);
+  return { bytes, requests, ...seen, task_ms: metric("TaskDuration"), script_ms: metric("ScriptDuration") };
+}
+
+/** @param {Awaited<ReturnType<typeof visit>>} seen @param {string} what */
+function print({ bytes, requests, paints, task_ms, script_ms, shift, controlled }, what) {
+  const paint_ms = paints["first-paint"] ?? NaN;
+  note(`${what.padEnd(18)} first paint ${paint_ms.toFixed(0)} ms${paint_ms > PAINT_WISH_MS ? " (wish: 300)" : ""}, ` +
+    `contentful ${(paints["first-contentful-paint"] ?? NaN).toFixed(0)} ms, ${(bytes / 1024).toFixed(1)} KiB in ${requests} requests, ` +
+    `main thread ${task_ms.toFixed(0)} ms (script ${script_ms.toFixed(0)}), shift ${shift.toFixed(4)}${controlled ? ", by the worker" : ""}`);
+}
+
+/** @param {Bench} bench */
+export function testLoad({ gateway, folder, microphone }) {
+  test("load: every address that the pages name, and what that names, is there with the right type", async () => {
+    const { n, faults } = await crawl(gateway.url, ["/", "/chat", "/chatv2", "/sw.js"]);
+    same(faults, [], "faults");
+    check(n > 60, `only ${n} addresses were found`);
+    note(`${n} addresses`);
+  });
+
+  test("load: a page costs less than 150 KB, nothing moves, a later visit costs next to nothing", async () => {
+    const browser = await launchChromium(folder, microphone); // nobody has been here before
+    try {
+      for (const route of ["/", "/chat"]) {
+        const context = await browser.createBrowserContext();
+        const page = await openPage(/** @type {any} */ (context), gateway.url);
+        const protocol = await page.createCDPSession();
+        await protocol.send("Network.enable");
+        await protocol.send("Performance.enable");
+        await page.evaluateOnNewDocument(watchShift);
+        const cold = await visit(page, protocol, gateway.url + route);
+        print(cold, `${route} first`);
+        const warm = await visit(page, protocol, gateway.url + route);
+        print(warm, `${route} again`);
+        await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+        const third = await visit(page, protocol, gateway.url + route);
+        print(third, `${route} third`);
+        check(cold.bytes > 10_000 && cold.bytes < TRANSFER_MOST, `${route}: ${cold.bytes} bytes on the first visit`);
+        check(warm.bytes < cold.bytes / 4, `${route}: ${warm.bytes} bytes on the second visit`);
+        for (const { shift } of [cold, warm, third]) check(shift < SHIFT_MOST, `${route}: a layout shift of ${shift}`);
+        same([page.faults, page.foreign], [[], []], "console, and other places");
+        await context.close();
+      }
+    } finally {
+      await browser.close();
+    }
+  });
+}
