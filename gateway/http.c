@@ -108,12 +108,14 @@ static bool write_header(gw_exchange *x) {
     return false;
   add(&h, "content-type:", x->type);
   add(&h, "x-content-type-options:", "nosniff");
-  add(&h, "referrer-policy:", "no-referrer");
   add(&h, "cache-control:", x->cache ? x->cache : "no-store");
   add(&h, "etag:", x->etag);
   add(&h, "vary:", x->vary);
   add(&h, "content-encoding:", x->coding);
-  add(&h, "content-security-policy:", x->policy ? x->policy : "default-src 'none'; frame-ancestors 'none'");
+  if (!x->is_part) {
+    add(&h, "referrer-policy:", "no-referrer");
+    add(&h, "content-security-policy:", x->policy ? x->policy : "default-src 'none'; frame-ancestors 'none'");
+  }
   add(&h, "allow:", x->allow);
   add(&h, "location:", x->location[0] ? x->location : NULL);
   add(&h, "www-authenticate:", x->status == 401 ? "Bearer" : NULL);

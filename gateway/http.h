@@ -56,7 +56,8 @@ struct gw_exchange {
   int file;    /* instead of |data|, if |is_file| */
   bool is_file;
   const char *etag, *cache, *policy, *allow; /* static or NULL */
-  const char *coding, *vary;                 /* as those */
+  bool is_part;              /* of a page, and never one itself: what is said about documents is not said again */
+  const char *coding, *vary; /* as those */
   unsigned retry_after;
   char location[80];
 };

@@ -37,6 +37,7 @@ static void send_asset(gw_exchange *x, const web_asset *asset, bool lasting) {
   x->etag = body->etag;
   x->cache = lasting ? CACHE_LASTING : CACHE_ASK;
   x->policy = policy_of(x->http->config);
+  x->is_part = lasting && strcmp(asset->mime, "image/svg+xml") != 0; /* 13 KB less on a first visit */
   if (gw_accept_etag(known, body->etag)) {
     gw_respond(x, 304, NULL, NULL, 0);
     return;

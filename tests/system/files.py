@@ -60,6 +60,9 @@ def test_lasting():
             lasting, asked = g.request("GET", build + path), g.request("GET", path)
             check(lasting[:2] == asked[:2] and lasting[0] == 200 and lasting[2]["cache-control"] == KEPT and
                   asked[2]["cache-control"] == "no-cache", f"{path}: kept for good below the build, else asked for")
+        policies = ["content-security-policy" in g.request("GET", path)[2]
+                    for path in (build + "/js/main.js", build + "/icon.svg", "/js/main.js", "/sw.js", "/", "/chat")]
+        check(policies == [False] + 5 * [True], "a policy for whatever can be a document or a worker, not for a page's parts")
         check(g.request("GET", "/chat")[2]["cache-control"] == "no-cache", "a page is asked for each time")
         last = "1" if build[-1] == "0" else "0"
         for path in (build[:-1] + last + "/js/main.js", build + "/chat", build + "/../js/main.js", build, build + "/",
