@@ -107,9 +107,11 @@ async function visit(page, protocol, url) {
 /** @param {Awaited<ReturnType<typeof visit>>} seen @param {string} what */
 function print({ bytes, requests, paints, task_ms, script_ms, shift, controlled }, what) {
   const paint_ms = paints["first-paint"] ?? NaN;
-  note(`${what.padEnd(18)} first paint ${paint_ms.toFixed(0)} ms${paint_ms > PAINT_WISH_MS ? " (wish: 300)" : ""}, ` +
-    `contentful ${(paints["first-contentful-paint"] ?? NaN).toFixed(0)} ms, ${(bytes / 1024).toFixed(1)} KiB in ${requests} requests, ` +
-    `main thread ${task_ms.toFixed(0)} ms (script ${script_ms.toFixed(0)}), shift ${shift.toFixed(4)}${controlled ? ", by the worker" : ""}`);
+  const contentful_ms = paints["first-contentful-paint"] ?? NaN;
+  note(`${what.padEnd(11)} first paint ${paint_ms.toFixed(0)} ms${paint_ms > PAINT_WISH_MS ? " (wish: 300)" : ""}, ` +
+    `contentful ${contentful_ms.toFixed(0)} ms, ${(bytes / 1024).toFixed(1)} KiB in ${requests} requests, ` +
+    `main thread ${task_ms.toFixed(0)} ms (script ${script_ms.toFixed(0)}), shift ${shift.toFixed(4)}` +
+    (controlled ? ", by the worker" : ""));
 }
 
 /** @param {Bench} bench */
