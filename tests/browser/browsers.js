@@ -58,7 +58,8 @@ export async function launchFirefox(folder, env, more = {}) {
 }
 
 /**
- * @typedef {import("puppeteer-core").Page & {faults:string[], foreign:string[]}} WatchedPage
+ * @typedef {import("puppeteer-core").Page & {faults:string[], foreign:string[], expected:RegExp[]}} WatchedPage
+ *   faults: the console's errors and warnings; expected: those that the test makes, and why they are its own to make
  */
 
 /** A page that notes every console error and every request that leaves the gateway.
@@ -67,6 +68,7 @@ export async function openPage(browser, origin) {
   const page = /** @type {WatchedPage} */ (await browser.newPage());
   page.faults = [];
   page.foreign = [];
+  page.expected = [];
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warn") page.faults.push(message.text());
   });
@@ -78,3 +80,6 @@ export async function openPage(browser, origin) {
   await page.evaluateOnNewDocument(installProbe);
   return page;
 }
+
+/** The console's errors and warnings that no test has asked for. @param {WatchedPage} page @returns {string[]} */
+export const unexpected = (page) => page.faults.filter((line) => !page.expected.some((known) => known.test(line)));

@@ -190,6 +190,7 @@ async function restsToo(page, url, chromium) {
 
 /** @param {Page} page @param {string} url */
 async function livesADay(page, url) {
+  page.expected.push(/willReadFrequently/); // what the test reads is not read by people
   await page.emulateMediaFeatures([{ name: "prefers-reduced-motion", value: "no-preference" }]).catch(() => undefined);
   await call(page, url, "manual", "?avatar=toy");
   await until("the toy", async () => (await drawnBy(page)) === "dropin-avatar");
@@ -236,6 +237,7 @@ async function livesADay(page, url) {
 
 /** @param {Page} page @param {string} url */
 async function goesWrong(page, url) {
+  page.expected.push(/Failed to load resource/); // runtimes and models that are not there
   await call(page, url);
   await page.click("#open-settings");
   await until("a choice", () => page.$('#avatar option[value="toy"]'));

@@ -6,7 +6,7 @@ import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { auditInPage, fitInPage } from "./audit.js";
-import { check, note, same, test, until } from "./harness.js";
+import { check, note, test, until } from "./harness.js";
 import { FAILURES, NOTICED, scenes, show, takeOver } from "./scenes.js";
 
 /** @typedef {import("./browsers.js").WatchedPage} Page */
@@ -49,15 +49,41 @@ async function paint(page, theme) {
 /** Opens a page in a language; the conversation's with a manager that rests. @param {Page} page @param {string} url
  * @param {string} route @param {Lang} lang */
 async function openIn(page, url, route, lang) {
-  await page.goto(url + route);
+  await page.goto(`${url}/icon.svg`); // of our pages none, which would keep the talk when it is left
   await page.evaluate((wish) => {
     localStorage.clear();
+    sessionStorage.clear();
     localStorage.setItem("xiaozhi-rtc", JSON.stringify({ lang: wish }));
   }, lang);
   await page.goto(url + route, { waitUntil: "load" });
   if (route !== "/chat") return;
   await until("the prepared connection", () => page.evaluate(() => document.documentElement.dataset["link"] === "prepared"));
   await page.evaluate(takeOver);
+}
+
+/** English words of the table that are others in the page's language. @param {Lang} lang @returns {string[]} */
+function englishOf(lang) {
+  const table = fs.readFileSync(new URL("../../web/js/i18n.js", import.meta.url), "utf8");
+  const rows = [...table.matchAll(/^ {2}"?[\w.]+"?: \[([\s\S]*?)\],$/gm)].map(([, texts = ""]) =>
+    [...texts.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text = ""]) => text));
+  check(rows.length > 200, `only ${rows.length} texts`);
+  return rows.map(([first = "", ...others]) => (others[LANGS.indexOf(lang) - 1] === first ? "" : first))
+    .filter((text) => lang !== "en" && text && text !== "XiaoZhi"); // the name stands on the page in letters, too
+}
+
+/** In the page: what is seen or said and stands in |english|. @param {string[]} english */
+function foreignWords(english) {
+  const words = new Set(english);
+  const found = /** @type {string[]} */ ([]);
+  const look = (/** @type {string|null|undefined} */ text) => {
+    if (text && words.has(text.trim())) found.push(`"${text.trim()}" is English`);
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) look(walker.currentNode.textContent);
+  for (const name of ["aria-label", "placeholder", "title", "alt"]) {
+    for (const element of document.querySelectorAll(`[${name}]`)) look(element.getAttribute(name));
+  }
+  return found;
 }
 
 const leaveSheets = (/** @type {Page} */ page) =>
@@ -68,7 +94,7 @@ export function testLooks(bench) {
   for (const device of /** @type {(keyof typeof SIZES)[]} */ (["desktop", "phone"])) {
     test(`chromium: looks: every state on a ${device}, light and dark: nothing cut, covered, small or pale; axe-core`, () =>
       withSilence((song) => bench.inChromium((page) => seeAll(bench, page, device, song))));
-    test(`chromium: looks: every notice in every language on a ${device}`, () =>
+    test(`chromium: looks: every notice in every language on a ${device}; without WebRTC`, () =>
       bench.inChromium((page) => seeNotices(bench, page, device)));
   }
 }
@@ -99,6 +125,7 @@ async function seeAll({ gateway, screens }, page, device, song) {
   const files = [];
   for (const [turn, lang] of LANGS.entries()) {
     let route = "";
+    const english = englishOf(lang);
     for (const [index, scene] of scenes(song).entries()) {
       if (!full && (index + turn) % LANGS.length) continue;
       if (scene.route !== route || scene.route === "/") await openIn(page, gateway.url, scene.route, lang);
@@ -108,7 +135,8 @@ async function seeAll({ gateway, screens }, page, device, song) {
       for (const theme of THEMES) {
         await paint(page, theme);
         const name = `${device}-${theme}-${lang}-${scene.name}`;
-        const found = [...(await page.evaluate(auditInPage)), ...(await page.evaluate(fitInPage))];
+        const found = [...(await page.evaluate(auditInPage)), ...(await page.evaluate(fitInPage)),
+          ...(await page.evaluate(foreignWords, english))];
         found.push(...(await axe(page, theme === "light")));
         faults.push(...found.map((fault) => `${name}: ${fault}`));
         await page.screenshot({ path: path.join(folder, `${name}.png`) });
@@ -119,7 +147,6 @@ async function seeAll({ gateway, screens }, page, device, song) {
   if (full) await makeSheets(page, folder, device, files);
   note(`${files.length} pictures`);
   check(!faults.length, `${faults.length} faults\n       ${[...new Set(faults)].join("\n       ")}`);
-  same(page.faults.filter((line) => !/ERR_ABORTED|404/.test(line)), [], "console errors");
 }
 
 /** Small pictures of all states on one sheet for each look and language. @param {Page} page @param {string} folder
@@ -146,7 +173,7 @@ async function makeSheets(page, folder, device, files) {
 }
 
 /** @param {Bench} bench @param {Page} page @param {keyof typeof SIZES} device */
-async function seeNotices({ gateway }, page, device) {
+async function seeNotices({ gateway, screens }, page, device) {
   await dress(page, device);
   await paint(page, "light");
   /** @type {string[]} */
@@ -168,6 +195,15 @@ async function seeNotices({ gateway }, page, device) {
       await show(page, {}, [["clearnotice", {}], ["blocked", { blocked: false }], told]);
       await look(JSON.stringify(told));
     }
+    const { identifier } = await page.evaluateOnNewDocument(() => void Reflect.deleteProperty(window, "RTCPeerConnection"));
+    for (const route of ["/", "/chat"]) {
+      await openIn(page, gateway.url, route, lang);
+      await look(`${route} without WebRTC`);
+      faults.push(...(await axe(page, true)).map((fault) => `${route} without WebRTC in ${lang}: ${fault}`));
+      const name = `${device}-light-${lang}-${route === "/" ? "start" : "chat"}-without-webrtc.png`;
+      await page.screenshot({ path: path.join(screens, "looks", name) });
+    }
+    await page.removeScriptToEvaluateOnNewDocument(identifier);
   }
   check(!faults.length, [...new Set(faults)].join("\n       "));
 }

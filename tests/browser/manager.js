@@ -96,6 +96,7 @@ const soon = (page, what, code) => until(what, () => ask(page, code), 20_000);
 
 /** @param {Page} page @param {string} url */
 export async function hearsEverything(page, url) {
+  page.expected.push(/status of 404/); // the core that is asked for where none is
   await makeManager(page, url);
   const refusal = await ask(page, "(() => { try { m.on('nonsense', () => 0); } catch (e) { return e.name; } })()");
   same(refusal, "TypeError", "unknown name");

@@ -238,6 +238,7 @@ function testCards(bench) {
       ({ type: "music", state: "start", url: `http://127.0.0.1:${port}/${file}`, text });
     try {
       await withEcho(bench, async (page, say) => {
+        page.expected.push(/status of 404/); // the song that is not there
         const sound = () =>
           page.$eval("#music-audio", (/** @type {any} */ audio) =>
             ({ paused: audio.paused, at: audio.currentTime, volume: audio.volume }));

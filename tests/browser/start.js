@@ -194,6 +194,7 @@ function testOperatorsRoles({ inChromium, gateway, binary, folder, screens }) {
     await other.start();
     try {
       await inChromium(async (page) => {
+        page.expected.push(/net::ERR_CONNECTION_REFUSED/); // in the end that gateway is gone
         const shown = () => page.$$eval("#roles label", (labels) =>
           labels.map((label) => [label.textContent, label.querySelector("img")?.getAttribute("src")]));
         await page.goto(`${other.url}/chat`); // the first visit, without the start page
@@ -350,6 +351,7 @@ function testDevices({ inChromium, inFirefox, gateway, nextWords, card }) {
 function testLook({ inChromium, gateway }) {
   test("chromium: start: light, dark, or as the system says; kept, and there before the first script of the page", () =>
     inChromium(async (page) => {
+      page.expected.push(/net::ERR_FAILED/); // the scripts that are held back below
       const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
       const [light, dark] = ["rgb(244, 241, 234)", "rgb(15, 21, 19)"];
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "light" }]);
@@ -423,6 +425,7 @@ function testCheckup({ inChromium, inFirefox, gateway, binary, folder, microphon
     await lone.start();
     try {
       await inChromium(async (page) => {
+        page.expected.push(/net::ERR_CONNECTION_REFUSED/);
         const found = /** @type {Record<string, string>} */ (await checkUp(page, lone.url));
         same([found["path"], found["assistant"], found["verdict"]],
           ["ok checkPathOk", "bad checkAssistantDown", "bad"], "findings");

@@ -11,7 +11,7 @@ import "./hands.js";
 import { testLooks } from "./looks.js";
 import "./npm.js";
 import { byHand, hearsEverything, leavesNothing, reportsWell } from "./manager.js";
-import { launchChromium, launchFirefox, openPage } from "./browsers.js";
+import { launchChromium, launchFirefox, openPage, unexpected } from "./browsers.js";
 import { testFaces } from "./faces.js";
 import { testFrames } from "./frames.js";
 import { Gateway } from "./gateway.js";
@@ -21,6 +21,7 @@ import { testPage, withEcho } from "./page.js";
 import { testRelay } from "./relay.js";
 import { testLoad } from "./load.js";
 import { testShell } from "./shell.js";
+import { testPerson } from "./person.js";
 import { testStart } from "./start.js";
 import { PHRASES, plain, SoundCard, speak } from "./speech.js";
 import { bargeInTail, call, captions, holdWhile, nextAnswer, nextHeard, reach, state, type } from "./talk.js";
@@ -67,15 +68,19 @@ async function withPage(browser, use) {
   const page = await openPage(browser, gateway.url);
   try {
     await use(page);
+    // What a test takes away does not load; whether all is there that should be, the crawl of the files tells.
+    same(unexpected(page).filter((line) => !/^Failed to load resource/.test(line)), [], "the console's errors and warnings");
+    // A second gateway and a radio are on this machine, too.
+    same(page.foreign.filter((url) => !/^\w+:\/\/127\.0\.0\.1[:/]/.test(url)), [], "requests to other places");
   } finally {
     await page.evaluate(() => document.getElementById("hangup")?.click()).catch(() => undefined);
     if (!page.isClosed()) await page.close();
   }
 }
 
-/** @param {Page} page @param {{ignore?:RegExp}} [options] */
-function checkQuiet(page, options = {}) {
-  same(page.faults.filter((line) => !options.ignore?.test(line)), [], "console errors");
+/** @param {Page} page */
+function checkQuiet(page) {
+  same(unexpected(page), [], "console errors");
   same(page.foreign, [], "requests to other places");
 }
 
@@ -358,23 +363,6 @@ test("chromium: quality, figures and the report are there for the person", () =>
     await page.keyboard.press("Escape");
   }));
 
-test("chromium: a page that comes back from the back-forward cache is connected again by itself, with its captions", () =>
-  withPage(chromium, async (page) => {
-    await call(page, gateway.url);
-    await type(page, "tell me a joke");
-    await nextAnswer(page);
-    await page.evaluate(() => addEventListener("pageshow", (event) => Object.assign(window, { persisted: event.persisted })));
-    await page.goto(`${gateway.url}/`);
-    await page.goBack({ waitUntil: "load" });
-    const persisted = await page.evaluate(() => /** @type {any} */ (window).persisted === true);
-    note(persisted ? "kept by the browser" : "not kept by this browser: loaded anew");
-    if (!persisted) return;
-    await reach(page, ["ready", "speaking", "thinking"], 20_000);
-    check((await captions(page, "person")).includes("tell me a joke"), "captions are kept");
-    await type(page, "who are you");
-    await nextAnswer(page, (await captions(page, "assistant")).length);
-  }));
-
 test("chromium: every event of the manager is heard by a subscriber", () =>
   withPage(chromium, async (page) => {
     nextWords("hello", 20);
@@ -404,6 +392,7 @@ test("chromium: without a microphone the page says why, and typing still works",
 
 test("chromium: a full gateway is asked again after the time it names", () =>
   withPage(chromium, async (page) => {
+    page.expected.push(/status of 503/);
     await page.setRequestInterception(true);
     let refusals = 0;
     page.on("request", (request) => {
@@ -417,11 +406,12 @@ test("chromium: a full gateway is asked again after the time it names", () =>
     await reach(page, ["reconnecting"]);
     check(/ [123] s/.test(await page.$eval("#state-text", (line) => line.textContent ?? "")), "the countdown is shown");
     await reach(page, ["ready"]);
-    checkQuiet(page, { ignore: /503/ });
+    checkQuiet(page);
   }));
 
 test("chromium: the gateway is killed and comes back; so does the page", () =>
   withPage(chromium, async (page) => {
+    page.expected.push(/Failed to load resource: (net::ERR_|.*status of 404)/); // nobody there; then nobody who knows it
     await call(page, gateway.url);
     await gateway.stop("SIGKILL");
     await reach(page, ["reconnecting"], 40_000);
@@ -525,6 +515,7 @@ testFrames({ url: () => gateway.url, chromium: () => chromium });
 testPage(bench);
 testLooks(bench);
 testRelay(bench);
+testPerson(bench);
 testControls(bench, (use) => withEcho(bench, use));
 testShell(bench);
 testLoad(bench);
