@@ -22,7 +22,7 @@ static void end(gw_post *p, unsigned status) {
   if (p->wsi) lws_set_wsi_user(p->wsi, NULL);
   p->result[p->len] = 0;
   p->done(p, status, p->result, p->len);
-  free(p);
+  if (!p->connecting) free(p);
 }
 
 static void on_late(lws_sorted_usec_list_t *timer) {
@@ -56,7 +56,11 @@ static void connect_post(gw_post *p) {
       .userdata = p,
       .pwsi = &p->wsi,
       .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (tls ? LCCSCF_USE_SSL : 0)};
-  (void)lws_client_connect_via_info(&info); /* failure is reported through the callback */
+  /* Failure is reported through the callback, also before this returns; it may write to |pwsi| after that. */
+  p->connecting = true;
+  (void)lws_client_connect_via_info(&info);
+  p->connecting = false;
+  if (p->ended) free(p);
 }
 
 void gw_post_start(gw_post *p) {

@@ -25,7 +25,7 @@ typedef struct gw_post {
   /* ours */
   struct lws *wsi;
   lws_sorted_usec_list_t timer;
-  bool ended, redirected;
+  bool ended, redirected, connecting;
   unsigned status;
   size_t at, len;
   char location[GW_TEXT_MAX + 16];
