@@ -10,17 +10,18 @@
 const MOST = 24;
 const KEPT = "xiaozhi-rtc-roles";
 
-/** @param {string} id @param {string} key of the name @param {Partial<Role>} [more] @returns {Role} */
-const builtIn = (id, key, more) => ({
-  id, name: key, about: `${key}About`, mac: "", own: false, picture: `/roles/${id}.svg`, look: id, avatar: "vector", ...more,
+/** @param {string} id @param {string} name @param {string} about both: keys of the table of texts
+ * @param {Partial<Role>} [more] @returns {Role} */
+const builtIn = (id, name, about, more) => ({
+  id, name, about, mac: "", own: false, picture: `/roles/${id}.svg`, look: id, avatar: "vector", ...more,
 });
 
 /** Those of a gateway that was told of no others: gateway/roles.c has the same. @type {readonly Role[]} */
 export const ROLES = [
-  builtIn("xiaozhi", "roleXiaozhi", { picture: "/portrait.svg" }),
-  builtIn("companion", "roleCompanion", { mac: "00:00:00:00:00:AA" }),
-  builtIn("curious", "roleCurious", { mac: "00:00:00:00:00:BB" }),
-  builtIn("own", "roleOwn", { own: true }),
+  builtIn("xiaozhi", "roleXiaozhi", "roleXiaozhiAbout", { picture: "/portrait.svg" }),
+  builtIn("companion", "roleCompanion", "roleCompanionAbout", { mac: "00:00:00:00:00:AA" }),
+  builtIn("curious", "roleCurious", "roleCuriousAbout", { mac: "00:00:00:00:00:BB" }),
+  builtIn("own", "roleOwn", "roleOwnAbout", { own: true }),
 ];
 
 /** @param {string} mac */
