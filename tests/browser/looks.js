@@ -201,6 +201,7 @@ async function seeNotices({ gateway, screens }, page, device) {
       await look(`${route} without WebRTC`);
       faults.push(...(await axe(page, true)).map((fault) => `${route} without WebRTC in ${lang}: ${fault}`));
       const name = `${device}-light-${lang}-${route === "/" ? "start" : "chat"}-without-webrtc.png`;
+      fs.mkdirSync(path.join(screens, "looks"), { recursive: true });
       await page.screenshot({ path: path.join(screens, "looks", name) });
     }
     await page.removeScriptToEvaluateOnNewDocument(identifier);

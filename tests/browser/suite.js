@@ -73,7 +73,10 @@ async function withPage(browser, use) {
     // A second gateway and a radio are on this machine, too.
     same(page.foreign.filter((url) => !/^\w+:\/\/127\.0\.0\.1[:/]/.test(url)), [], "requests to other places");
   } finally {
-    await page.evaluate(() => document.getElementById("hangup")?.click()).catch(() => undefined);
+    await page.evaluate(() => {
+      document.getElementById("hangup")?.click();
+      localStorage.clear(); // language and choices are the next test's own
+    }).catch(() => undefined);
     if (!page.isClosed()) await page.close();
   }
 }

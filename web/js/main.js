@@ -374,9 +374,9 @@ captions.restore(keptTalk(role.id), words("p", "talkBefore"));
 if (captions.lines.length) showTalk();
 translate(byId("captions", HTMLElement));
 addEventListener("pagehide", () => {
-  captions.cutAnswer(); // the sound ends here
+  captions.cutAnswer(); // the sound ends here; before the manager tells of its end
   keepTalk(role.id, captions.lines);
-});
+}, { capture: true });
 
 ui.setToggle(prefs.toggle);
 byId("save", HTMLButtonElement).addEventListener("click", () => saving.showModal());
