@@ -94,8 +94,8 @@ static const char *state_of(const char *root, const char *licences, const char *
   if (strcmp(renderer, "image") == 0) return "ready";
   if (!needs_licence(renderer, strlen(renderer))) return "bad";
   if (!holds_licence(licences, renderer)) return "no_licence";
-  snprintf(path, sizeof path, "%s/%.80s", name, runtime ? runtime : RUNTIME);
-  if (!gw_folder_open(root, path, &file)) return "no_runtime";
+  int len = snprintf(path, sizeof path, "%.*s/%.80s", GW_FOLDER_NAME_MAX, name, runtime ? runtime : RUNTIME);
+  if (len < 0 || !gw_folder_open(root, path, &file)) return "no_runtime";
   close(file.fd);
   return "ready";
 }

@@ -313,6 +313,7 @@ TEST(turn_permissions_and_channels_carry_data) {
 TEST(turn_a_permission_is_for_all_ports) {
   world w = {0};
   uint8_t out[200];
+  static const uint8_t id[WR_STUN_ID_BYTES] = {7};
   wr_turn_data data;
   wr_addr a = address("203.0.113.1", 1000), other = address("203.0.113.1", 7), stranger = address("203.0.113.2", 7);
   begin(&w);
@@ -321,7 +322,7 @@ TEST(turn_a_permission_is_for_all_ports) {
   exchange(&w);
   for (int i = 0; i < 2; i++) {
     wr_writer writer = wr_writer_of(out, sizeof out);
-    wr_stun_begin(&writer, WR_STUN_INDICATION, METHOD_DATA, out);
+    wr_stun_begin(&writer, WR_STUN_INDICATION, METHOD_DATA, id);
     wr_stun_write_xor(&writer, WR_STUN_XOR_PEER_ADDRESS, i ? &stranger : &other);
     wr_stun_write_bytes(&writer, WR_STUN_DATA, WR_BYTES_LITERAL("x"));
     size_t len = wr_stun_end(&writer, crypto(), wr_bytes_of(NULL, 0));

@@ -231,7 +231,9 @@ test("http: Retry-After in seconds, as a date, and as rubbish", () => {
 
 test("i18n: every text that is used exists, in three languages, and none is left over", () => {
   const web = new URL("../../web/", import.meta.url);
-  const scripts = readdirSync(new URL("js/", web)).filter((name) => name.endsWith(".js"));
+  const inFolder = (/** @type {string} */ folder) =>
+    readdirSync(new URL(`js/${folder}`, web)).filter((name) => name.endsWith(".js")).map((name) => folder + name);
+  const scripts = [...inFolder(""), ...inFolder("avatar/")];
   const sources = ["index.html", "chat.html", ...scripts.map((name) => `js/${name}`)];
   const used = sources.map((name) => (name.endsWith("i18n.js") ? "" : readFileSync(new URL(name, web), "utf8"))).join("\n");
   const table = readFileSync(new URL("js/i18n.js", web), "utf8");
