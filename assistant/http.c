@@ -276,7 +276,7 @@ static bool keep_body(as_http *h, const uint8_t *data, size_t len) {
     h->body = grown;
     h->body_cap = cap;
   }
-  memcpy(h->body + h->n_body, data, len);
+  if (len) memcpy(h->body + h->n_body, data, len);
   h->n_body += len;
   return true;
 }

@@ -3,22 +3,24 @@
 
 import { WebRTCManager } from "./manager/manager.js";
 import { loadPrefs } from "./prefs.js";
-import { askRoles, keptRoles, roleMac } from "./roles.js";
+import { askRoles, keptRoles, knownRoles, roleMac } from "./roles.js";
 
 /** What is told once; the rest can be asked for at any time. */
 const KEPT = ["message", "track", "notice", "blocked"];
 
-const FIRST_MS = 1500; // a first visitor waits so long to be who the operator's first role is
+const FIRST_MS = 1500; // a first visitor's offer waits so long to come from the operator's first role
 
 const prefs = loadPrefs();
-export const roles = keptRoles() ?? (await askRoles(FIRST_MS));
+export const roles = knownRoles();
+/** A first visitor's question which roles there are; null: those of the last visit are known. */
+export const firstRoles = keptRoles() ? null : askRoles(FIRST_MS);
 /** @type {CustomEvent[]} */
 const kept = [];
 const keep = (/** @type {Event} */ event) => void kept.push(/** @type {CustomEvent} */ (event));
 
 export const manager = new WebRTCManager({
   mode: prefs.mode,
-  macAddress: roleMac(prefs, roles),
+  macAddress: firstRoles ? firstRoles.then((asked) => roleMac(prefs, asked)) : roleMac(prefs, roles),
   fallback: () => import("./manager/fallback.js"),
 });
 for (const name of KEPT) manager.addEventListener(name, keep);

@@ -10,7 +10,7 @@ import { Captions } from "./captions.js";
 import { Details } from "./details.js";
 import { findDevice, listDevices } from "./devices.js";
 import { byId, make, makeSheet, words } from "./dom.js";
-import { catchUp, manager, roles } from "./early.js";
+import { catchUp, firstRoles, manager, roles } from "./early.js";
 import { saveFile } from "./files.js";
 import { BUZZ, buzz } from "./haptics.js";
 import { applyLang, bindLangSelect, chooseLang, t, textOf, translate } from "./i18n.js";
@@ -387,9 +387,10 @@ if (prefs.microphone.id) manager.selectDevice("audioinput", prefs.microphone.id)
 setVolume(volume);
 draw();
 if (!hasWebRtc()) ui.say("browser", "overSocket");
-askRoles().then((newer) => {
+(firstRoles ?? askRoles()).then((newer) => {
   const before = role.avatar;
   role = roleOf(prefs, newer);
+  byId("face", HTMLElement).dataset["look"] = role.look;
   if (role.avatar !== before) chooseAvatar();
   nameAvatar();
 });

@@ -142,9 +142,9 @@ class SocketPeer {
       });
     this.#held.push(
       this.#registry.hold("peer", () => socket.close()),
-      on("open", () => {
+      on("open", async () => {
         opened = true;
-        const { macAddress } = this.#settings;
+        const macAddress = await this.#settings.macAddress;
         const more = { ...(macAddress ? { macAddress } : {}), ...(resume ? { resume } : {}) };
         socket.send(JSON.stringify({ type: "hello", mode: "manual", ...more }));
       }),

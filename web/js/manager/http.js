@@ -15,7 +15,7 @@
  * @property {string} [baseUrl]  of the gateway; the page's own origin if absent
  * @property {() => Record<string, string>|Promise<Record<string, string>>} [headers]  asked anew for each request: tokens
  * @property {RequestCredentials} [credentials]
- * @property {string} [macAddress]  the device that this caller is to the assistant
+ * @property {string|Promise<string>} [macAddress]  the device that this caller is to the assistant
  */
 
 /** No answer, or one that is a refusal. `status` is 0 when there was none. */
@@ -64,14 +64,15 @@ export class Http {
 
   /** @param {Offer} offer @param {AbortSignal} signal @returns {Promise<Answer>} */
   async offer(offer, signal) {
-    const answer = await this.#json("POST", "api/offer", this.#withDevice(offer), signal);
+    const answer = await this.#json("POST", "api/offer", await this.#withDevice(offer), signal);
     if (typeof answer?.sdp !== "string" || typeof answer.location !== "string") throw new Unusable("no answer");
     return answer;
   }
 
-  /** @param {Offer} offer @returns {Offer} */
-  #withDevice(offer) {
-    return this.#macAddress ? { ...offer, macAddress: this.#macAddress } : offer;
+  /** @param {Offer} offer @returns {Promise<Offer>} */
+  async #withDevice(offer) {
+    const macAddress = await this.#macAddress;
+    return macAddress ? { ...offer, macAddress } : offer;
   }
 
   /** @param {string} location @param {Offer} offer @param {AbortSignal} signal @returns {Promise<{sdp:string}>} */

@@ -46,8 +46,9 @@ export interface ManagerSettings {
   /** Of the fallback without WebRTC; made from baseUrl if absent. */
   webSocketUrl?: string;
   mode?: Mode;
-  /** The device that this caller is to the assistant, "00:11:22:33:44:55"; absent or empty: the gateway makes one up. */
-  macAddress?: string;
+  /** The device that this caller is to the assistant, "00:11:22:33:44:55"; absent or empty: the gateway makes one up.
+   * The offer waits for a promise; one that fails makes the attempt fail. */
+  macAddress?: string | Promise<string>;
   /** What differs from the core's defaults, by the names of docs/manager.md "Settings"; `preset: "specification"`. */
   policy?: Record<string, number | boolean | number[] | string>;
   /** Fixed ICE servers; GET /api/ice is then not asked. */
