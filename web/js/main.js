@@ -134,7 +134,8 @@ manager.on("state", (detail) => {
   const trouble = troubleOf(detail);
   if (trouble) ui.say("link", trouble);
   else if (!isAway()) ui.unsay("link");
-  if (!["CONNECTED", "UNSTABLE"].includes(detail.state)) captions.endAnswer();
+  if (["CLOSED", "SUSPENDED", "FAILED"].includes(detail.state)) captions.cutAnswer();
+  else if (!["CONNECTED", "UNSTABLE"].includes(detail.state)) captions.endAnswer();
   if (["FAILED", "CLOSED"].includes(detail.state)) ui.unsay("once");
   if (detail.state === "CONNECTING") ui.unsay("broken");
   if (detail.state === "CONNECTED" && detail.rung !== "RESTART") buzz(BUZZ.connected);
@@ -374,9 +375,9 @@ captions.restore(keptTalk(role.id), words("p", "talkBefore"));
 if (captions.lines.length) showTalk();
 translate(byId("captions", HTMLElement));
 addEventListener("pagehide", () => {
-  captions.cutAnswer(); // the sound ends here; before the manager tells of its end
+  captions.cutAnswer(); // the sound ends here, unless the manager has said so first
   keepTalk(role.id, captions.lines);
-}, { capture: true });
+});
 
 ui.setToggle(prefs.toggle);
 byId("save", HTMLButtonElement).addEventListener("click", () => saving.showModal());
