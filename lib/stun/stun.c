@@ -168,25 +168,25 @@ wr_err wr_stun_parse(wr_stun *stun, wr_bytes datagram) {
   return wr_reader_ok(&r) ? WR_OK : WR_ERR_SYNTAX;
 }
 
-bool wr_stun_verify(const wr_stun *stun, const wr_crypto *crypto, wr_bytes key) {
-  if (!stun->mac_at || !key.len) return false;
+typedef void hmac_of(void *ctx, wr_bytes key, const wr_bytes *parts, size_t n_parts, uint8_t *mac);
+
+/* RFC 8489 14.5: with the header's length as it was when this attribute, at |mac_at|, was the last one. */
+static bool verify(const wr_stun *stun, size_t mac_at, size_t n_mac, hmac_of *hmac, void *ctx, wr_bytes key) {
+  if (!mac_at || !key.len) return false;
   const uint8_t *at = stun->datagram.data;
-  /* RFC 8489 14.5: the header's length as it was when MESSAGE-INTEGRITY was the last attribute. */
-  uint8_t len[2], mac[WR_STUN_MAC_BYTES];
-  wr_put_u16(len, (uint16_t)(stun->mac_at + 4 + WR_STUN_MAC_BYTES - WR_STUN_HEADER_BYTES));
-  const wr_bytes parts[] = {{at, 2}, {len, 2}, {at + 4, (size_t)stun->mac_at - 4}};
-  crypto->hmac_sha1(crypto->ctx, key, parts, 3, mac);
-  return wr_equal_secret(mac, at + stun->mac_at + 4, sizeof mac);
+  uint8_t len[2], mac[WR_STUN_MAC256_BYTES];
+  wr_put_u16(len, (uint16_t)(mac_at + 4 + n_mac - WR_STUN_HEADER_BYTES));
+  const wr_bytes parts[] = {{at, 2}, {len, 2}, {at + 4, mac_at - 4}};
+  hmac(ctx, key, parts, 3, mac);
+  return wr_equal_secret(mac, at + mac_at + 4, n_mac);
+}
+
+bool wr_stun_verify(const wr_stun *stun, const wr_crypto *crypto, wr_bytes key) {
+  return verify(stun, stun->mac_at, WR_STUN_MAC_BYTES, crypto->hmac_sha1, crypto->ctx, key);
 }
 
 bool wr_stun_verify_sha256(const wr_stun *stun, const wr_crypto *crypto, wr_bytes key) {
-  if (!stun->mac256_at || !key.len) return false;
-  const uint8_t *at = stun->datagram.data;
-  uint8_t len[2], mac[WR_STUN_MAC256_BYTES];
-  wr_put_u16(len, (uint16_t)(stun->mac256_at + 4 + WR_STUN_MAC256_BYTES - WR_STUN_HEADER_BYTES));
-  const wr_bytes parts[] = {{at, 2}, {len, 2}, {at + 4, (size_t)stun->mac256_at - 4}};
-  crypto->hmac_sha256(crypto->ctx, key, parts, 3, mac);
-  return wr_equal_secret(mac, at + stun->mac256_at + 4, sizeof mac);
+  return verify(stun, stun->mac256_at, WR_STUN_MAC256_BYTES, crypto->hmac_sha256, crypto->ctx, key);
 }
 
 wr_bytes wr_stun_find(const wr_stun *stun, uint16_t type) {
