@@ -13,7 +13,7 @@ LINE_MAX = {".c": 116, ".h": 116, ".py": 132, ".sh": 116, "": 116, ".js": 132, "
 
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|gets|alloca|atoi|atol|system|s?rand)\s*\(")
 MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(work|home|root|Users)/[\w.]")
-TASK = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b(?!.*#\d+)")
+TASK = re.compile(r"\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b(?!.*#\d+)")
 RULES = ("file-length", "line-length", "function-length", "header-comment", "task-marks", "machine-paths",
          "trailing-blanks", "banned-calls", "dead-code", "has-test", "fuzz-corpus", "glossary", "limits",
          "allow-list")
