@@ -2,7 +2,6 @@
  * is written beside and renamed, so it is always whole. */
 #include "assistant/devices.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -17,7 +16,7 @@
 enum { SECRET_BYTES = 32, VISITORS = 1024, ID_BYTES = 64 };
 
 typedef struct pending {
-  char mac[AS_MAC_BYTES], code[7];
+  char mac[XZ_MAC_BYTES], code[7];
   int64_t since_s;
 } pending;
 
@@ -32,22 +31,11 @@ struct as_devices {
   char *file;
   uint8_t secret[SECRET_BYTES];
   size_t n_bound;
-  char bound[AS_DEVICES_MAX][AS_MAC_BYTES];
+  char bound[AS_DEVICES_MAX][XZ_MAC_BYTES];
   size_t n_codes;
   pending codes[AS_CODES_MAX];
   visitor visitors[VISITORS]; /* by hash; who comes later has the place */
 };
-
-bool as_mac_read(char mac[AS_MAC_BYTES], const char *id) {
-  if (strlen(id) != 17) return false;
-  for (size_t i = 0; i < 17; i++) {
-    bool separates = i % 3 == 2;
-    if (separates ? id[i] != ':' && id[i] != '-' : !isxdigit((unsigned char)id[i])) return false;
-    mac[i] = separates ? ':' : (char)tolower((unsigned char)id[i]);
-  }
-  mac[17] = 0;
-  return true;
-}
 
 /* ---- the file ---- */
 
@@ -87,7 +75,7 @@ static bool read_lines(as_devices *d, FILE *in) {
     line[strcspn(line, "\r\n")] = 0;
     if (first && !read_secret(d, line)) return false;
     if (first) continue;
-    if (d->n_bound == AS_DEVICES_MAX || !as_mac_read(d->bound[d->n_bound], line)) return false;
+    if (d->n_bound == AS_DEVICES_MAX || !xz_mac_read(d->bound[d->n_bound], line)) return false;
     d->n_bound++;
   }
   return true;
@@ -175,13 +163,13 @@ bool as_devices_code(as_devices *d, const char *mac, char code[7], uint32_t *lef
   return is_new;
 }
 
-bool as_devices_bind(as_devices *d, const char *code, char mac[AS_MAC_BYTES], bool *saved, int64_t now_s) {
+bool as_devices_bind(as_devices *d, const char *code, char mac[XZ_MAC_BYTES], bool *saved, int64_t now_s) {
   drop_old_codes(d, now_s);
   size_t i = 0;
   while (i < d->n_codes && strcmp(d->codes[i].code, code)) i++;
   if (i == d->n_codes || d->n_bound == AS_DEVICES_MAX) return false;
-  memcpy(mac, d->codes[i].mac, AS_MAC_BYTES);
-  memcpy(d->bound[d->n_bound++], mac, AS_MAC_BYTES);
+  memcpy(mac, d->codes[i].mac, XZ_MAC_BYTES);
+  memcpy(d->bound[d->n_bound++], mac, XZ_MAC_BYTES);
   drop_code(d, i);
   *saved = save(d);
   return true;

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "xiaozhi/message.h"
+
 enum {
   AS_DEVICES_MAX = 4096, /* bound; one more is refused */
   AS_CODES_MAX = 256,    /* waiting to be bound; the oldest gives way */
@@ -19,7 +21,6 @@ enum {
   AS_TOKEN_LIFE_S = 30 * 24 * 3600,
   AS_TOKEN_MAX = 96,
   AS_VISITS_MAX = 60, /* of one in a minute, and at once */
-  AS_MAC_BYTES = 18,
 };
 
 typedef struct as_devices as_devices;
@@ -29,15 +30,12 @@ typedef struct as_devices as_devices;
 as_devices *as_devices_open(const char *file, char *error, size_t error_cap);
 void as_devices_close(as_devices *devices);
 
-/* |id| as six bytes in hexadecimal, lower case, with colons. false: it is no address. */
-bool as_mac_read(char mac[AS_MAC_BYTES], const char *id);
-
 bool as_devices_is_bound(const as_devices *devices, const char *mac);
 /* The code of an unknown device, the same while it holds; |left_s|: how long that is. true: it is new. */
 bool as_devices_code(as_devices *devices, const char *mac, char code[7], uint32_t *left_s, int64_t now_s);
 /* Binds whoever was given |code|, and tells who that was. false: nobody, not any more, or no room; not saved is
  * bound all the same until the program ends (|saved| false). */
-bool as_devices_bind(as_devices *devices, const char *code, char mac[AS_MAC_BYTES], bool *saved, int64_t now_s);
+bool as_devices_bind(as_devices *devices, const char *code, char mac[XZ_MAC_BYTES], bool *saved, int64_t now_s);
 bool as_devices_forget(as_devices *devices, const char *mac, bool *saved);
 /* Bound devices, one address after the other: |i| from 0; NULL: no more. */
 const char *as_devices_at(const as_devices *devices, size_t i);

@@ -11,7 +11,7 @@
 static const char one[] = "02:00:00:00:00:01", two[] = "02:00:00:00:00:02";
 
 TEST(as_devices_are_bound_by_their_code) {
-  char error[200], code[7], again[7], other[7], mac[AS_MAC_BYTES];
+  char error[200], code[7], again[7], other[7], mac[XZ_MAC_BYTES];
   uint32_t left_s;
   bool saved;
   as_devices *d = as_devices_open(NULL, error, sizeof error);
@@ -38,7 +38,7 @@ TEST(as_devices_are_bound_by_their_code) {
 }
 
 TEST(as_devices_outlive_the_program) {
-  char folder[] = "/tmp/devices-test-XXXXXX", path[64], error[200], code[7], token[AS_TOKEN_MAX], mac[AS_MAC_BYTES];
+  char folder[] = "/tmp/devices-test-XXXXXX", path[64], error[200], code[7], token[AS_TOKEN_MAX], mac[XZ_MAC_BYTES];
   uint32_t left_s;
   bool saved = false;
   REQUIRE(mkdtemp(folder));
@@ -99,7 +99,7 @@ TEST(as_devices_may_not_connect_all_the_time) {
 }
 
 TEST(as_devices_codes_are_bounded) {
-  char error[200], mac[AS_MAC_BYTES], code[7], first[7];
+  char error[200], mac[XZ_MAC_BYTES], code[7], first[7];
   uint32_t left_s;
   bool saved;
   as_devices *d = as_devices_open("", error, sizeof error);
@@ -115,10 +115,10 @@ TEST(as_devices_codes_are_bounded) {
 }
 
 TEST(as_mac_in_any_case_and_nothing_else) {
-  char mac[AS_MAC_BYTES];
-  CHECK(as_mac_read(mac, "AA-bb:0C:dd:EE:ff"));
+  char mac[XZ_MAC_BYTES];
+  CHECK(xz_mac_read(mac, "AA-bb:0C:dd:EE:ff"));
   CHECK_TEXT(mac, "aa:bb:0c:dd:ee:ff");
-  CHECK(!as_mac_read(mac, "aa:bb:cc:dd:ee:fg"));
-  CHECK(!as_mac_read(mac, "aa:bb:cc:dd:ee"));
-  CHECK(!as_mac_read(mac, ""));
+  CHECK(!xz_mac_read(mac, "aa:bb:cc:dd:ee:fg"));
+  CHECK(!xz_mac_read(mac, "aa:bb:cc:dd:ee"));
+  CHECK(!xz_mac_read(mac, ""));
 }

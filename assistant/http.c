@@ -77,11 +77,11 @@ bool as_http_authorised(const as_http *h, const char *token) {
 }
 
 bool as_http_may_connect(const as_http *h, const as_http_site *site, bool *unbound, int64_t now_s) {
-  char mac[AS_MAC_BYTES];
+  char mac[XZ_MAC_BYTES];
   *unbound = false;
   if (*site->token && as_http_authorised(h, site->token)) return true;
   if (!site->activation) return !*site->token;
-  if (!as_mac_read(mac, h->device_id)) return false;
+  if (!xz_mac_read(mac, h->device_id)) return false;
   *unbound = !as_devices_is_bound(site->devices, mac);
   return as_devices_verify(site->devices, mac, h->client_id, bearer_of(h), now_s);
 }
@@ -133,7 +133,7 @@ static json_t *activation_of(const as_http *h, const as_http_site *site, const c
 }
 
 static void answer_ota(as_http *h, const as_http_site *site) {
-  char url[sizeof h->host + 32], version[24], mac[AS_MAC_BYTES], signed_token[AS_TOKEN_MAX];
+  char url[sizeof h->host + 32], version[24], mac[XZ_MAC_BYTES], signed_token[AS_TOKEN_MAX];
   json_t *activation = NULL;
   snprintf(url, sizeof url, "%s://%s/xiaozhi/v1/", h->tls ? "wss" : "ws", h->host);
   firmware_version(h, version);
@@ -143,7 +143,7 @@ static void answer_ota(as_http *h, const as_http_site *site) {
   time_t now = time(NULL);
   localtime_r(&now, &local);
   if (site->activation) {
-    if (!as_mac_read(mac, h->device_id)) {
+    if (!xz_mac_read(mac, h->device_id)) {
       set_reply(h, 400, json_pack("{s:s}", "error", "Invalid device ID"));
       return;
     }
@@ -159,8 +159,8 @@ static void answer_ota(as_http *h, const as_http_site *site) {
 }
 
 static void answer_activate(as_http *h, const as_http_site *site) {
-  char mac[AS_MAC_BYTES];
-  bool bound = !site->activation || (as_mac_read(mac, h->device_id) && as_devices_is_bound(site->devices, mac));
+  char mac[XZ_MAC_BYTES];
+  bool bound = !site->activation || (xz_mac_read(mac, h->device_id) && as_devices_is_bound(site->devices, mac));
   set_reply(h, bound ? 200 : 202, json_pack("{s:s}", "message", bound ? "success" : "waiting for the code"));
 }
 
@@ -174,7 +174,7 @@ static void list_devices(as_http *h, const as_http_site *site) {
 }
 
 static void change_devices(as_http *h, const as_http_site *site) {
-  char mac[AS_MAC_BYTES];
+  char mac[XZ_MAC_BYTES];
   bool saved = false, done = false;
   json_t *body = json_loadb(h->body ? (const char *)h->body : "", h->n_body, 0, NULL);
   const char *code = json_string_value(json_object_get(body, "code"));
@@ -182,7 +182,7 @@ static void change_devices(as_http *h, const as_http_site *site) {
   if (code)
     done = as_devices_bind(site->devices, code, mac, &saved, time(NULL));
   else if (forget)
-    done = as_mac_read(mac, forget) && as_devices_forget(site->devices, mac, &saved);
+    done = xz_mac_read(mac, forget) && as_devices_forget(site->devices, mac, &saved);
   json_decref(body);
   if (done && code) site->activated(site->ctx, mac);
   if (done)

@@ -161,9 +161,9 @@ static session *open_session(as_assistant *a, struct lws *wsi, const as_http *ht
 }
 
 static void tell_code(session *s) {
-  char mac[AS_MAC_BYTES], code[7];
+  char mac[XZ_MAC_BYTES], code[7];
   uint32_t left_s;
-  if (!as_mac_read(mac, s->device_id)) return;
+  if (!xz_mac_read(mac, s->device_id)) return;
   (void)as_devices_code(s->assistant->devices, mac, code, &left_s, time(NULL));
   snprintf(s->turn.refusal, sizeof s->turn.refusal,
            "This device has to be activated. Its code is %c %c %c %c %c %c.", code[0], code[1], code[2], code[3],
@@ -406,8 +406,8 @@ static void asks_activation(void *ctx, const char *mac, const char *code) {
 static void on_activated(void *ctx, const char *mac) {
   as_assistant *a = ctx;
   for (session *s = a->sessions; s; s = s->next) {
-    char of[AS_MAC_BYTES];
-    if (as_mac_read(of, s->device_id) && !strcmp(of, mac)) s->turn.refusal[0] = 0;
+    char of[XZ_MAC_BYTES];
+    if (xz_mac_read(of, s->device_id) && !strcmp(of, mac)) s->turn.refusal[0] = 0;
   }
 }
 

@@ -1,10 +1,11 @@
 /* gateway/http_read.c - JSON and text bodies. */
 #include "gateway/http_read.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "xiaozhi/message.h"
 
 #define N_CANDIDATES_MAX 64
 
@@ -46,18 +47,6 @@ bool gw_unhex(uint8_t *out, size_t len, const char *text) {
   return text[2 * len] == 0;
 }
 
-/* "AA-BB-.." or "aa:bb:..", to lower case and colons. */
-static bool read_mac(char mac[18], const char *text) {
-  if (strlen(text) != 17) return false;
-  for (int i = 0; i < 17; i++) {
-    bool separates = i % 3 == 2;
-    if (separates ? text[i] != ':' && text[i] != '-' : !isxdigit((unsigned char)text[i])) return false;
-    mac[i] = separates ? ':' : (char)tolower((unsigned char)text[i]);
-  }
-  mac[17] = 0;
-  return true;
-}
-
 static const char *text_at(const json_t *root, const char *key) {
   return json_string_value(json_object_get(root, key));
 }
@@ -65,7 +54,7 @@ static const char *text_at(const json_t *root, const char *key) {
 static bool read_options(gw_request *request, const json_t *root, uint8_t id[16], const char **why) {
   const char *mac = text_at(root, "macAddress"), *mode = text_at(root, "mode"), *token = text_at(root, "resume");
   *why = "macAddress is not six bytes in hexadecimal, separated by colons";
-  if (mac && *mac && !read_mac(request->mac, mac)) return false;
+  if (mac && *mac && !xz_mac_read(request->mac, mac)) return false;
   *why = "mode is none of auto, manual, realtime";
   if (mode && !xz_mode_read(mode, &request->mode)) return false;
   request->has_mode = mode != NULL;

@@ -4,6 +4,7 @@
  * the type. Left out: the glyph_push extension and the pre-MCP "iot" messages. */
 #include "xiaozhi/message.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static const struct {
@@ -33,6 +34,17 @@ static const char *const mode_names[] = {
 
 const char *xz_state_name(xz_state state) { return state_names[state]; }
 const char *xz_mode_name(xz_mode mode) { return mode_names[mode]; }
+
+bool xz_mac_read(char mac[XZ_MAC_BYTES], const char *text) {
+  if (strlen(text) != XZ_MAC_BYTES - 1) return false;
+  for (size_t i = 0; i < XZ_MAC_BYTES - 1; i++) {
+    bool separates = i % 3 == 2;
+    if (separates ? text[i] != ':' && text[i] != '-' : !isxdigit((unsigned char)text[i])) return false;
+    mac[i] = separates ? ':' : (char)tolower((unsigned char)text[i]);
+  }
+  mac[XZ_MAC_BYTES - 1] = 0;
+  return true;
+}
 
 bool xz_mode_read(const char *name, xz_mode *mode) {
   for (size_t i = 0; i < sizeof mode_names / sizeof mode_names[0]; i++) {

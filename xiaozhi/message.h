@@ -77,6 +77,9 @@ void xz_message_wipe(xz_message *message); /* harmless on a zeroed or wiped mess
 const char *xz_state_name(xz_state state);
 const char *xz_mode_name(xz_mode mode);
 bool xz_mode_read(const char *name, xz_mode *mode);
+/* An address as devices write it, "AA-BB-.." or "aa:bb:..", to lower case and colons. false: it is none. */
+#define XZ_MAC_BYTES 18
+bool xz_mac_read(char mac[XZ_MAC_BYTES], const char *text);
 
 /* Writers; they fail through |w| alone. A session id of "" is written as an empty string, as devices do. */
 typedef struct xz_client_hello {
