@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "gateway/folder.h"
@@ -95,25 +96,26 @@ static void wake_lws(void *ctx) {
   lws_cancel_service(http->lws);
 }
 
-/* ---- signals ---- */
+/* ---- signals: a descriptor among the others, so nothing of ours runs inside a handler ---- */
 
-static volatile sig_atomic_t n_signals;
-static struct lws_context *_Atomic woken_by_signal;
-
-static void on_signal(int number) {
-  (void)number;
-  n_signals++;
-  struct lws_context *lws = woken_by_signal;
-  if (lws) lws_cancel_service(lws); /* writes one byte to a pipe */
+int gw_signal_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len) {
+  (void)user, (void)in, (void)len;
+  if (reason != LWS_CALLBACK_RAW_RX_FILE) return 0;
+  gw_http *http = lws_context_user(lws_get_context(wsi));
+  struct signalfd_siginfo one;
+  while (read(lws_get_socket_fd(wsi), &one, sizeof(one)) == (ssize_t)sizeof(one)) http->n_signals++;
+  return 0;
 }
 
-static void catch_signals(struct lws_context *lws) {
-  struct sigaction action = {.sa_handler = on_signal};
-  woken_by_signal = lws;
-  sigaction(SIGTERM, &action, NULL);
-  sigaction(SIGINT, &action, NULL);
-  action.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &action, NULL);
+static bool read_signals(gw_http *http) {
+  sigset_t ends;
+  signal(SIGPIPE, SIG_IGN);
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &ends, NULL);
+  lws_sock_file_fd_type fd = {.filefd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK)};
+  return fd.filefd >= 0 && lws_adopt_descriptor_vhost(http->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "xz-signal", NULL);
 }
 
 static void tell_workers(gw_http *http, gw_kind kind, uint32_t number) {
@@ -122,8 +124,8 @@ static void tell_workers(gw_http *http, gw_kind kind, uint32_t number) {
 }
 
 static void obey_signals(gw_http *http) {
-  if (n_signals >= 2) http->stopping = true;
-  if (!n_signals || http->draining) return;
+  if (http->n_signals >= 2) http->stopping = true;
+  if (!http->n_signals || http->draining) return;
   http->draining = true;
   gw_log(GW_INFO, "draining", NULL);
   tell_workers(http, GW_DRAIN, (uint32_t)http->config->drain_seconds);
@@ -270,7 +272,7 @@ static void serve(gw_http *http) {
     gw_http_take_messages(http);
     obey_signals(http);
   }
-  if (n_signals < 2) gw_ice_end(http);
+  if (http->n_signals < 2) gw_ice_end(http);
   tell_workers(http, GW_STOP, 0);
   for (uint16_t i = 0; i < http->n_workers; i++) {
     while (!gw_sender_flush(&http->to[i])) usleep(1000); /* a full mailbox of a busy worker */
@@ -279,7 +281,6 @@ static void serve(gw_http *http) {
 }
 
 static void close_all(gw_http *http) {
-  woken_by_signal = NULL;
   if (http->lws) lws_context_destroy(http->lws);
   for (uint16_t i = 0; i < http->n_workers; i++) {
     gw_sender_wipe(&http->to[i]);
@@ -355,12 +356,11 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
            config->tls_cert[0] ? "tls-cert, tls-key: cannot be used" : "listen: cannot serve on this address");
   if (!open_lws(http, listen)) return false;
   snprintf(error, GW_CONFIG_ERROR_MAX, "cannot start threads");
-  catch_signals(http->lws);
-  return start_workers(http);
+  return read_signals(http) && start_workers(http);
 }
 
 int gw_serve(const gw_config *config, const char *embedded_url) {
-  static gw_http http; /* one gateway per process: signals know only one */
+  static gw_http http; /* large: not for the stack */
   char error[GW_CONFIG_ERROR_MAX];
   const wr_crypto *crypto = NULL;
   wr_addr listen;

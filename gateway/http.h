@@ -87,6 +87,7 @@ struct gw_http {
   gw_rate ice_rate;
   gw_turn_fetch ice_fetch;
   lws_sorted_usec_list_t ice_due;
+  unsigned n_signals; /* SIGTERM and SIGINT so far: the first drains, the second stops */
   bool draining, stopping;
   unsigned n_drained;
   lws_sorted_usec_list_t trim; /* memory that handshakes freed goes back to the system */
@@ -107,6 +108,9 @@ bool gw_exchange_await(gw_exchange *x);
 gw_exchange *gw_exchange_find(gw_http *http, uint32_t number);
 /* An upgrade is refused: answers, and returns what the callback has to. */
 int gw_refuse_upgrade(gw_http *http, struct lws *wsi, gw_http_error error);
+
+/* ---- gateway/gateway.c ---- */
+int gw_signal_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 
 /* ---- gateway/http_api.c: routes ---- */
 /* The header is read: refuses, answers, or lets the body come (then returns true). */
