@@ -8,7 +8,8 @@
  *   POST      /xiaozhi/ota/activate    200: activated, 202: not yet
  *   POST      /xiaozhi/vision/explain  a photo, multipart/form-data -> what can be measured of it. The token that
  * MCP initialize brought is one session's, and ends with it GET, POST /xiaozhi/devices         for whoever runs it:
- * list; {"code":"123456"} activates, {"forget":"MAC"}
+ * list; {"code":"123456"} activates, {"forget":"MAC"} GET       /xiaozhi/stats           for whoever runs it:
+ * as_assistant_stats
  *
  * All functions may be called from any thread, start and stop not at once for the same assistant. */
 #ifndef ASSISTANT_ASSISTANT_H
@@ -30,6 +31,7 @@ typedef struct as_assistant_settings {
   unsigned n_sessions;     /* at most so many devices at once; default 256; one more gets 503 */
   unsigned n_workers;      /* speech threads, each with a model (13 MB) once used; default 2 */
   const char *model_dir;   /* pocketsphinx models; NULL: where the system keeps them */
+  bool scripted;           /* no recognition and no voice: assistant/script.h, for measuring */
   /* One line per step of a session's life; called from several threads; may be NULL. */
   void (*log)(void *ctx, as_log_level level, const char *line);
   void *log_ctx;
@@ -42,6 +44,9 @@ typedef struct as_assistant_stats {
   uint64_t n_sessions_total, n_refused, n_replaced;
   uint64_t n_heard, n_unrecognised, n_clicks, n_typed, n_barge_ins, n_failed_jobs; /* of ended and live sessions */
   uint64_t n_photos;
+  uint64_t n_frames_in, n_frames_out; /* of sound */
+  uint64_t n_frames_late;             /* xz_server_stats.frames_late */
+  uint64_t latest_us;                 /* the latest of all frames, after its slot */
 } as_assistant_stats;
 
 void as_assistant_settings_default(as_assistant_settings *settings);

@@ -348,3 +348,27 @@ TEST(assistant_takes_photos_with_and_without_chunks) {
   CHECK_EQ(status, 401);
   as_assistant_stop(a);
 }
+
+TEST(assistant_counts_its_frames_and_tells_who_runs_it) {
+  char reply[900], error[200], sentence[200];
+  as_assistant_settings settings;
+  as_assistant_settings_default(&settings);
+  settings.admin_token = "admin";
+  settings.scripted = true;
+  as_assistant *a = as_assistant_start(&settings, error, sizeof error);
+  REQUIRE(a);
+  uint16_t port = as_assistant_port(a);
+  xz_client_event e;
+  CHECK_EQ(test_device_open(&device, port, "02:00:00:00:00:01", ""), 101);
+  CHECK(test_device_await(&device, XZ_CLIENT_EVENT_READY, &e, LIMIT_MS));
+  CHECK(answer_to("hello", sentence, sizeof sentence) > 10);
+  CHECK_EQ(test_http(port, "GET /xiaozhi/stats HTTP/1.1\r\nHost: h\r\n\r\n", NULL, 0, reply, sizeof reply), 401);
+  CHECK_EQ(test_http(port, "GET /xiaozhi/stats HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer admin\r\n\r\n", NULL, 0,
+                     reply, sizeof reply),
+           200);
+  const char *out = strstr(reply, "\"framesOut\":");
+  CHECK(strstr(reply, "\"sessions\":1,") && strstr(reply, "\"typed\":1,"));
+  CHECK(out && strtol(out + 12, NULL, 10) > 10);
+  test_device_close(&device);
+  as_assistant_stop(a);
+}

@@ -202,6 +202,16 @@ static void answer_devices(as_http *h, const as_http_site *site) {
     list_devices(h, site);
 }
 
+static void answer_stats(as_http *h, const as_http_site *site) {
+  if (!as_http_authorised(h, site->admin_token)) {
+    set_error(h, 401, "unknown token");
+    return;
+  }
+  free(h->reply);
+  h->reply = site->stats_text(site->ctx);
+  h->status = h->reply ? 200 : 500;
+}
+
 static void answer_photo(as_http *h) {
   wr_bytes image;
   char text[200];
@@ -240,6 +250,8 @@ int as_http_answer(as_http *h, struct lws *wsi, const as_http_site *site) {
       answer_activate(h, site);
     else if (is_path(h, "/xiaozhi/devices") && *site->admin_token)
       answer_devices(h, site);
+    else if (is_path(h, "/xiaozhi/stats") && *site->admin_token)
+      answer_stats(h, site);
     else
       set_error(h, 404, "nothing is here");
   }

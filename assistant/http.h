@@ -17,7 +17,7 @@ typedef struct as_http_site {
   const char *host; /* for devices that send no Host header */
   uint16_t port;
   const char *token;       /* of the WebSocket, for everybody; "" for none */
-  const char *admin_token; /* of /xiaozhi/devices; "": there is no such route */
+  const char *admin_token; /* of /xiaozhi/devices and /xiaozhi/stats; "": there are no such routes */
   as_devices *devices;
   bool
       activation; /* devices come with the token that OTA gave them; those not bound yet hear their code, no more */
@@ -25,6 +25,7 @@ typedef struct as_http_site {
   bool (*may_send_photo)(void *ctx, const char *token, const char *device_id);
   void (*asks_activation)(void *ctx, const char *mac, const char *code); /* for the first time with this code */
   void (*activated)(void *ctx, const char *mac);
+  char *(*stats_text)(void *ctx); /* JSON, to be freed; NULL: no memory */
   void *ctx;
 } as_http_site;
 

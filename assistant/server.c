@@ -29,7 +29,8 @@ typedef struct session {
   char vision_url[HOST_BYTES + 48];
   char photo_token[33]; /* good while the session lives */
   as_turn_stats shown;  /* copy of the turn's, under stats_lock */
-  uint8_t *received;    /* a message whose end has not come */
+  xz_server_stats shown_link;
+  uint8_t *received; /* a message whose end has not come */
   size_t n_received;
   bool replaced;
   struct session *next;
@@ -77,6 +78,7 @@ static void on_timer(lws_sorted_usec_list_t *timer);
 static void settle(session *s) {
   pthread_mutex_lock(&s->assistant->stats_lock);
   s->shown = s->turn.stats;
+  s->shown_link = s->turn.link.stats;
   pthread_mutex_unlock(&s->assistant->stats_lock);
   xz_send send;
   wr_time now = now_us(), deadline = as_turn_deadline(&s->turn);
@@ -170,13 +172,17 @@ static void tell_code(session *s) {
            code[4], code[5]);
 }
 
-static void add_stats(as_assistant_stats *sum, const as_turn_stats *one) {
+static void add_stats(as_assistant_stats *sum, const as_turn_stats *one, const xz_server_stats *link) {
   sum->n_heard += one->n_heard;
   sum->n_unrecognised += one->n_unrecognised;
   sum->n_clicks += one->n_clicks;
   sum->n_typed += one->n_typed;
   sum->n_barge_ins += one->n_barge_ins;
   sum->n_failed_jobs += one->n_failed_jobs;
+  sum->n_frames_in += link->frames_in;
+  sum->n_frames_out += link->frames_out;
+  sum->n_frames_late += link->frames_late;
+  if ((uint64_t)link->latest > sum->latest_us) sum->latest_us = (uint64_t)link->latest;
 }
 
 static void close_session(session *s) {
@@ -188,7 +194,7 @@ static void close_session(session *s) {
     break;
   }
   a->stats.n_sessions--;
-  add_stats(&a->stats, &s->turn.stats);
+  add_stats(&a->stats, &s->turn.stats, &s->turn.link.stats);
   pthread_mutex_unlock(&a->stats_lock);
   lws_sul_schedule(a->context, 0, &s->timer, on_timer, LWS_SET_TIMER_USEC_CANCEL);
   say_log(a, AS_LOG_INFO, "device gone", s, s->replaced ? "replaced" : "");
@@ -277,7 +283,7 @@ static int on_writable(session *s) {
   }
   enum lws_write_protocol kind = send.kind == XZ_SEND_TEXT ? LWS_WRITE_TEXT : LWS_WRITE_BINARY;
   if (lws_write(s->wsi, buffer + LWS_PRE, send.bytes.len, kind) < (int)send.bytes.len) return -1;
-  xz_server_pop(&s->turn.link);
+  xz_server_pop(&s->turn.link, now_us());
   settle(s);
   return 0;
 }
@@ -411,6 +417,21 @@ static void on_activated(void *ctx, const char *mac) {
   }
 }
 
+static char *stats_text(void *ctx) {
+  as_assistant_stats s;
+  as_assistant_stats_read(ctx, &s);
+  json_t *json = json_pack(
+      "{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "sessions", (json_int_t)s.n_sessions,
+      "sessionsTotal", (json_int_t)s.n_sessions_total, "refused", (json_int_t)s.n_refused, "replaced",
+      (json_int_t)s.n_replaced, "heard", (json_int_t)s.n_heard, "unrecognised", (json_int_t)s.n_unrecognised,
+      "clicks", (json_int_t)s.n_clicks, "typed", (json_int_t)s.n_typed, "bargeIns", (json_int_t)s.n_barge_ins,
+      "failedJobs", (json_int_t)s.n_failed_jobs, "framesIn", (json_int_t)s.n_frames_in, "framesOut",
+      (json_int_t)s.n_frames_out, "framesLate", (json_int_t)s.n_frames_late, "latestUs", (json_int_t)s.latest_us);
+  char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+  json_decref(json);
+  return text;
+}
+
 static void open_site(as_assistant *a) {
   a->site = (as_http_site){.host = a->host,
                            .port = a->port,
@@ -421,6 +442,7 @@ static void open_site(as_assistant *a) {
                            .may_send_photo = may_send_photo,
                            .asks_activation = asks_activation,
                            .activated = on_activated,
+                           .stats_text = stats_text,
                            .ctx = a};
 }
 
@@ -428,7 +450,11 @@ static bool start_threads(as_assistant *a) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before); /* threads inherit it: signals are the program's business */
-  as_studio_settings studio = {a->settings.n_workers, a->model_dir, wake, a};
+  as_studio_settings studio = {.n_threads = a->settings.n_workers,
+                               .model_dir = a->model_dir,
+                               .scripted = a->settings.scripted,
+                               .wake = wake,
+                               .ctx = a};
   a->studio = as_studio_start(&studio);
   a->serving = a->studio && pthread_create(&a->thread, NULL, serve, a) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -456,7 +482,7 @@ uint16_t as_assistant_port(const as_assistant *a) { return a->port; }
 void as_assistant_stats_read(as_assistant *a, as_assistant_stats *stats) {
   pthread_mutex_lock(&a->stats_lock);
   *stats = a->stats;
-  for (const session *s = a->sessions; s; s = s->next) add_stats(stats, &s->shown);
+  for (const session *s = a->sessions; s; s = s->next) add_stats(stats, &s->shown, &s->shown_link);
   pthread_mutex_unlock(&a->stats_lock);
 }
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "assistant/script.h"
+
 typedef struct list {
   as_job *first, *last;
   size_t n;
@@ -71,10 +73,13 @@ static void *work(void *studio) {
   as_studio *s = studio;
   as_recogniser *recogniser = NULL;
   for (as_job *job; (job = wait_for_job(s));) {
-    switch (job->kind) {
-      case AS_JOB_HEAR: hear(job, &recogniser, s->settings.model_dir); break;
-      case AS_JOB_SPEAK: speak(job); break;
-    }
+    bool hears = job->kind == AS_JOB_HEAR;
+    if (s->settings.scripted)
+      (hears ? as_script_hear : as_script_speak)(job);
+    else if (hears)
+      hear(job, &recogniser, s->settings.model_dir);
+    else
+      speak(job);
     pthread_mutex_lock(&s->lock);
     push(&s->done, job);
     pthread_mutex_unlock(&s->lock);

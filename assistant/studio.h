@@ -37,6 +37,7 @@ typedef struct as_studio as_studio;
 typedef struct as_studio_settings {
   unsigned n_threads;    /* 1..AS_STUDIO_THREADS_MAX */
   const char *model_dir; /* borrowed */
+  bool scripted;         /* assistant/script.h instead of models */
   void (*wake)(void *ctx);
   void *ctx;
 } as_studio_settings;

@@ -57,7 +57,7 @@ static const char *sent(void) {
                             (const char *)send.bytes.data);
     if (send.kind == XZ_SEND_CLOSE && n < sizeof log_text)
       n += (size_t)snprintf(log_text + n, sizeof log_text - n, "CLOSE %d\n", send.code);
-    xz_server_pop(&turn.link);
+    xz_server_pop(&turn.link, 0);
   }
   if (n_packets && n < sizeof log_text) snprintf(log_text + n, sizeof log_text - n, "[%zu]", n_packets);
   return log_text;

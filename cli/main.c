@@ -70,6 +70,7 @@ static as_assistant *start_assistant(const char *host, uint16_t port, const char
   settings.devices = config.device_list;
   settings.admin_token = config.admin_token;
   settings.n_sessions = (unsigned)config.max_sessions;
+  settings.scripted = strcmp(config.speech, "scripted") == 0;
   settings.log = log_assistant;
   gw_log_setup(config.log_level, config.log_format);
   as_assistant *helper = as_assistant_start(&settings, error, sizeof(error));

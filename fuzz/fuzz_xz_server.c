@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     use(op, wr_read_bytes(&r, n < wr_reader_left(&r) ? n : wr_reader_left(&r)), now + (op & 16 ? WR_S(31) : 0));
     xz_server_event e;
     while (xz_server_poll(&server, &e)) continue;
-    for (xz_send send; !(op & 32) && xz_server_peek(&server, &send);) xz_server_pop(&server);
+    for (xz_send send; !(op & 32) && xz_server_peek(&server, &send);) xz_server_pop(&server, now);
   }
   xz_server_wipe(&server);
   return 0;

@@ -78,7 +78,10 @@ static bool send_packet(xz_server *s, wr_bytes opus, wr_time now) {
   wr_writer w = xz_outbox_begin(&s->out, opus.len + XZ_FRAME_HEADER_MAX);
   w.at += xz_frame_write(w.at, wr_writer_left(&w), s->version, timestamp_ms, opus);
   if (!wr_writer_len(&w) || xz_outbox_end(&s->out, &w, XZ_SEND_BINARY)) return false;
-  if (s->plays_until < now) s->plays_until = now;
+  if (s->plays_until < now) {
+    if (!s->starved) s->stats.frames_late++;
+    s->plays_until = s->plays_since = now;
+  }
   s->plays_until += frame_time(s);
   return true;
 }
@@ -103,6 +106,7 @@ static void pace(xz_server *s, wr_time now) {
     }
     xz_outbox_pop(&s->speech);
   }
+  s->starved = xz_outbox_empty(&s->speech);
   if (!s->ending || !xz_outbox_empty(&s->speech) || now < s->plays_until + STOP_DELAY) return;
   s->stalled = send_tts(s, XZ_STATE_STOP, NULL) != WR_OK;
   if (s->stalled) return;
@@ -133,7 +137,7 @@ wr_err xz_server_speech_begin(xz_server *s) {
   }
   wr_err err = send_tts(s, XZ_STATE_START, NULL);
   if (err) return err;
-  s->speaking = true;
+  s->speaking = s->starved = true;
   return WR_OK;
 }
 
@@ -360,9 +364,19 @@ bool xz_server_poll(xz_server *s, xz_server_event *event) {
 
 bool xz_server_peek(const xz_server *s, xz_send *send) { return xz_outbox_peek(&s->out, send); }
 
-void xz_server_pop(xz_server *s) {
+/* The packets of the outbox end where |plays_until| is. The first after a gap sets the clock, so its slot is where
+ * it stands; that of any other is one frame before. */
+static void count_frame(xz_server *s, wr_time now) {
+  wr_time plays_at = s->plays_until - (wr_time)s->out.n_binary * frame_time(s);
+  wr_time slot = plays_at <= s->plays_since ? plays_at : plays_at - frame_time(s);
+  s->stats.frames_out++;
+  if (now - slot > s->stats.latest) s->stats.latest = now - slot;
+  if (now - slot > frame_time(s)) s->stats.frames_late++;
+}
+
+void xz_server_pop(xz_server *s, wr_time now) {
   xz_send send;
-  if (xz_outbox_peek(&s->out, &send) && send.kind == XZ_SEND_BINARY) s->stats.frames_out++;
+  if (xz_outbox_peek(&s->out, &send) && send.kind == XZ_SEND_BINARY) count_frame(s, now);
   xz_outbox_pop(&s->out);
   s->stalled = false;
 }

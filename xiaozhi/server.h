@@ -73,6 +73,10 @@ typedef enum xz_server_drop {
 
 typedef struct xz_server_stats {
   uint64_t texts_in, frames_in, frames_out, frames_flushed;
+  /* Popped more than a frame's time after their slot: a device that plays without delay had run dry. Speech that
+   * was not made in time is not ours, and not counted. */
+  uint64_t frames_late;
+  wr_time latest; /* the longest that a frame was popped after its slot */
   uint64_t drop[XZ_SERVER_N_DROPS];
 } xz_server_stats;
 
@@ -87,9 +91,11 @@ typedef struct xz_server {
   bool listening;
   bool speaking, ending; /* within a bracket; no more speech will come */
   bool stalled;          /* speech is due and the outbox has no room for it */
+  bool starved;          /* no speech was there to be sent */
   wr_time hears_until;   /* the sound that came, end to end */
   wr_time obeys_until;   /* the messages that came, XZ_SERVER_OBEY each */
   wr_time plays_until;   /* when the device will have played all packets sent */
+  wr_time plays_since;   /* and since when without a gap */
   xz_mcp_host mcp;
   xz_message message;
   xz_server_event events[XZ_HOST_REQUESTS_MAX + 2];
@@ -111,7 +117,7 @@ wr_time xz_server_deadline(const xz_server *server);
 
 bool xz_server_poll(xz_server *server, xz_server_event *event);
 bool xz_server_peek(const xz_server *server, xz_send *send);
-void xz_server_pop(xz_server *server);
+void xz_server_pop(xz_server *server, wr_time now); /* it is on its way */
 
 /* What the assistant says. WR_ERR_STATE: not open, or not speaking. WR_ERR_LIMIT: no room, nothing changed. */
 WR_NODISCARD wr_err xz_server_stt(xz_server *server, const char *text);

@@ -30,12 +30,12 @@ static int sent(char *out, size_t cap) {
   size_t len = send.bytes.len < cap - 1 ? send.bytes.len : cap - 1;
   if (len) memcpy(out, send.bytes.data, len);
   out[len] = 0;
-  xz_server_pop(&server);
+  xz_server_pop(&server, 0);
   return (int)send.kind;
 }
 
 static void forget_sent(void) {
-  while (!xz_outbox_empty(&server.out)) xz_server_pop(&server);
+  while (!xz_outbox_empty(&server.out)) xz_server_pop(&server, 0);
 }
 
 static void start(void) {
@@ -182,6 +182,43 @@ TEST(xz_server_paces_speech) {
   for (int i = 0; i < 5; i++) CHECK_EQ(packet_at[i], WR_MS(want_ms[i]));
   CHECK_EQ(stop_at, WR_MS(5 * 60 + 100));
   CHECK_EQ(xz_server_deadline(&server), WR_NEVER);
+}
+
+/* Sends what waits, at |now|; returns how many packets that were. */
+static int send_at(wr_time now) {
+  int n = 0;
+  for (xz_send send; xz_server_peek(&server, &send); xz_server_pop(&server, now)) n += send.kind == XZ_SEND_BINARY;
+  return n;
+}
+
+TEST(xz_server_counts_what_leaves_after_its_deadline) {
+  start_open(plain_hello);
+  CHECK_EQ(xz_server_speech_begin(&server), WR_OK);
+  for (int i = 0; i < 8; i++) CHECK_EQ(xz_server_speech(&server, wr_bytes_of("a", 1)), WR_OK);
+  wr_time t0 = WR_S(1);
+  xz_server_tick(&server, t0);
+  CHECK_EQ(send_at(t0 + WR_MS(2)), 2);
+  CHECK_EQ(server.stats.latest, WR_MS(2));
+  xz_server_tick(&server, t0 + WR_MS(60)); /* in time, but the socket takes it just when it is to be heard */
+  CHECK_EQ(send_at(t0 + WR_MS(120)), 1);
+  CHECK_EQ(server.stats.latest, WR_MS(60));
+  CHECK_EQ(server.stats.frames_late, 0);
+  xz_server_tick(&server, t0 + WR_MS(120));
+  CHECK_EQ(send_at(t0 + WR_MS(181)), 1); /* a millisecond too late */
+  CHECK_EQ(server.stats.latest, WR_MS(61));
+  CHECK_EQ(server.stats.frames_late, 1);
+  xz_server_tick(&server, t0 + WR_MS(500)); /* the clock was late: one gap, then the clock goes anew */
+  CHECK_EQ(send_at(t0 + WR_MS(500)), 2);
+  CHECK_EQ(server.stats.frames_late, 2);
+  xz_server_tick(&server, t0 + WR_MS(560));
+  xz_server_tick(&server, t0 + WR_MS(620));
+  CHECK_EQ(send_at(t0 + WR_MS(620)), 2);
+  xz_server_tick(&server, t0 + WR_MS(680)); /* nothing is there: no fault of the clock */
+  CHECK_EQ(xz_server_speech(&server, wr_bytes_of("a", 1)), WR_OK);
+  xz_server_tick(&server, t0 + WR_S(3));
+  CHECK_EQ(send_at(t0 + WR_S(3)), 1);
+  CHECK_EQ(server.stats.frames_late, 2);
+  CHECK_EQ(server.stats.frames_out, 9);
 }
 
 TEST(xz_server_pause_in_speech_is_no_debt) {
@@ -389,7 +426,7 @@ static void carry(wr_time now) {
         if (ce.kind == XZ_CLIENT_EVENT_TTS_START) CHECK(client.speaking);
         if (ce.kind == XZ_CLIENT_EVENT_AUDIO) CHECK(!client.muted);
       }
-      xz_server_pop(&server);
+      xz_server_pop(&server, 0);
       moved = true;
     }
   }
