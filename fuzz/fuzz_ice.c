@@ -43,11 +43,15 @@ static wr_addr address(uint8_t choice) {
   if (choice == 254) a.port = 0;
   if (choice == 253) a = (wr_addr){0};
   if (choice & 64) a.port = (uint16_t)(5000 + (choice & 31));
+  if ((choice & 192) == 128) a.transport = WR_TCP;
   return a;
 }
 
 static wr_addr own_address(uint8_t choice) {
-  return (wr_addr){.family = choice & 4 ? 6 : 4, .ip = {192, 168, 0, (uint8_t)(choice & 3)}, .port = 6000};
+  wr_addr a = {.family = choice & 4 ? 6 : 4, .ip = {192, 168, 0, (uint8_t)(choice & 3)}, .port = 6000};
+  if (choice & 8) a.transport = WR_TCP;
+  if ((choice & 24) == 24) a.port = 0; /* connections go out from there */
+  return a;
 }
 
 static void drain(fuzz *f) {
@@ -135,7 +139,8 @@ static void step(fuzz *f) {
   uint8_t verb = wr_read_u8(&f->input), a = wr_read_u8(&f->input), b = wr_read_u8(&f->input);
   wr_addr own = own_address(a), public = address(b);
   wr_candidate candidate = {.addr = address(a), .component = 1, .priority = (uint32_t)b << 23};
-  switch (verb % 12) {
+  if (candidate.addr.transport) candidate.tcp = b & 2 ? WR_TCP_PASSIVE : WR_TCP_ACTIVE;
+  switch (verb < 250 ? verb % 12 : 12) {
     case 0: (void)wr_ice_add_local(f->ice, &own, b & 1 ? &public : &own, (wr_candidate_type)(b % 4), f->now); break;
     case 1: (void)wr_ice_add_remote(f->ice, &candidate, f->now); break;
     case 2: (void)wr_ice_set_remote(f->ice, a & 1 ? "peer" : "peeR", b & 1 ? "pwd" : "pwD", a == 2, f->now); break;
@@ -152,6 +157,11 @@ static void step(fuzz *f) {
     case 11: {
       wr_time deadline = wr_ice_deadline(f->ice);
       if (deadline != WR_NEVER && deadline > f->now) f->now = deadline;
+      break;
+    }
+    case 12: {
+      wr_path path = {own, public};
+      if (public.transport == WR_TCP) wr_ice_path_closed(f->ice, &path, f->now);
       break;
     }
     default: break;

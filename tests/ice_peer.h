@@ -81,7 +81,7 @@ static inline void peer_init(peer *p, bool controlling, bool lite, size_t n_own,
 
 static inline void peer_offer_candidate(peer *p, uint8_t last, wr_candidate_type type) {
   wr_candidate c = {.addr = peer_addr(last), .type = type, .component = 1};
-  c.priority = wr_ice_priority(type, (uint16_t)(60000 - last));
+  c.priority = wr_ice_priority(type, WR_TCP_NONE, (uint16_t)(60000 - last));
   CHECK_EQ(wr_ice_add_remote(p->ice, &c, p->now), WR_OK);
 }
 
@@ -103,7 +103,8 @@ static inline wr_ice_input peer_send(peer *p, peer_request request) {
   wr_stun_begin(&w, WR_STUN_REQUEST, WR_STUN_BINDING, id);
   wr_stun_write_bytes(&w, WR_STUN_USERNAME, wr_bytes_of(name, wr_writer_len(&user)));
   uint8_t socket = request.socket ? request.socket : request.from;
-  wr_stun_write_u32(&w, WR_STUN_PRIORITY, wr_ice_priority(WR_CANDIDATE_PRFLX, (uint16_t)(60000 - socket)));
+  wr_stun_write_u32(&w, WR_STUN_PRIORITY,
+                    wr_ice_priority(WR_CANDIDATE_PRFLX, WR_TCP_NONE, (uint16_t)(60000 - socket)));
   if (request.controlling) wr_stun_write_u64(&w, WR_STUN_ICE_CONTROLLING, request.tie_breaker);
   if (request.controlled) wr_stun_write_u64(&w, WR_STUN_ICE_CONTROLLED, request.tie_breaker);
   if (request.use_candidate) wr_stun_write_flag(&w, WR_STUN_USE_CANDIDATE);

@@ -103,7 +103,8 @@ typedef struct wr_event {
 typedef enum wr_out_kind { WR_OUT_IDLE, WR_OUT_DATAGRAM, WR_OUT_EVENT } wr_out_kind;
 typedef struct wr_out {
   wr_out_kind kind;
-  wr_path path;   /* DATAGRAM: where to send it (path.local family 0: any) */
+  wr_path path;   /* DATAGRAM: where to send it (path.local family 0: any). Of TCP: in a frame (wr/frame.h) on the
+                     connection between the two, which is opened now if path.local.port is 0 and it is not there */
   size_t len;     /* DATAGRAM: bytes written to |buffer| */
   wr_event event; /* EVENT */
 } wr_out;
@@ -118,7 +119,8 @@ void wr_conn_wipe(wr_conn *conn);
 
 /* ---- signalling (RFC 9429) ---- */
 /* [mutates] An address datagrams can be sent from. |base|: the socket's; |shown|: what the peer is told (equal, or
- * the public side of a 1:1 NAT). Before the description is written; one added later is told with the next
+ * the public side of a 1:1 NAT). Of TCP (RFC 6544): the address of a listener, or with port 0 one that connections
+ * are opened from. Before the description is written; one added later is told with the next
  * (wr_conn_restart_offer). WR_ERR_LIMIT: too many; ignored. */
 wr_err wr_conn_add_local(wr_conn *conn, const wr_addr *base, const wr_addr *shown, wr_time now);
 /* Our offer, NUL-terminated text in |out|; |*len| its length. WR_ERR_STATE: a description exists already.
@@ -164,6 +166,9 @@ void wr_conn_ask_at(wr_conn *conn, const wr_path *path, wr_time now);
  * Returns true if the datagram proved to come from the peer (authenticated STUN, DTLS or SRTP): the caller may then
  * remember |path->remote| as belonging to this conn. */
 bool wr_conn_recv(wr_conn *conn, const wr_path *path, wr_span datagram, wr_time now);
+/* [mutates] |path|, a TCP connection, has ended or could not be made. Datagrams for it are dropped by the caller
+ * from then on, unless it opens another. */
+void wr_conn_path_closed(wr_conn *conn, const wr_path *path, wr_time now);
 /* [mutates] Call when now >= wr_conn_deadline; earlier is harmless. */
 void wr_conn_tick(wr_conn *conn, wr_time now);
 /* The next output. A datagram is written to |buffer| (cap >= WR_CONN_MTU). */

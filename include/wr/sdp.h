@@ -27,12 +27,20 @@ typedef enum wr_candidate_type {
   WR_CANDIDATE_RELAY,
 } wr_candidate_type;
 
+/* Which side opens the connection of a TCP candidate (RFC 6544 4.5). */
+typedef enum wr_tcp_type {
+  WR_TCP_NONE, /* it is UDP */
+  WR_TCP_ACTIVE,
+  WR_TCP_PASSIVE,
+  WR_TCP_SO, /* both at once */
+} wr_tcp_type;
+
 typedef struct wr_candidate {
   wr_addr addr; /* family 0: the address was a name (mDNS .local): known of, not usable */
   wr_candidate_type type;
   uint32_t priority;
   uint8_t component; /* 1; others are parsed and not used: rtcp-mux is required */
-  bool tcp;
+  wr_tcp_type tcp;   /* fits addr.transport */
   char foundation[33];
 } wr_candidate;
 

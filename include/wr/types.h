@@ -61,16 +61,20 @@ static inline wr_bytes wr_bytes_of(const void *data, size_t len) {
 static inline wr_bytes wr_span_bytes(wr_span s) { return wr_bytes_of(s.data, s.len); }
 bool wr_bytes_equal(wr_bytes a, wr_bytes b); /* not constant time: never for secrets or MACs */
 
-/* A UDP address. |ip| holds 4 bytes (family 4, rest zero) or 16 (family 6), network order; |port| host order.
- * family 0 = no address. */
+/* What carries datagrams: UDP, or a TCP connection with frames around them (wr/frame.h). */
+typedef enum wr_transport { WR_UDP = 0, WR_TCP = 1 } wr_transport;
+
+/* A transport address. |ip| holds 4 bytes (family 4, rest zero) or 16 (family 6), network order; |port| host order;
+ * |transport| a wr_transport. family 0 = no address. A local TCP address with port 0 is one that connections go
+ * out from, each from a port of its own. */
 typedef struct wr_addr {
   uint8_t ip[16];
   uint16_t port;
   uint8_t family;
-  uint8_t pad;
+  uint8_t transport;
 } wr_addr;
 
-/* The two ends a datagram travels between, seen from here. */
+/* The two ends a datagram travels between, seen from here. Of TCP: one connection. */
 typedef struct wr_path {
   wr_addr local;
   wr_addr remote;

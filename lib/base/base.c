@@ -22,7 +22,8 @@ bool wr_bytes_equal(wr_bytes a, wr_bytes b) {
 }
 
 bool wr_addr_equal(const wr_addr *a, const wr_addr *b) {
-  return a->family == b->family && a->port == b->port && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+  return a->family == b->family && a->transport == b->transport && a->port == b->port &&
+         memcmp(a->ip, b->ip, sizeof a->ip) == 0;
 }
 
 bool wr_path_equal(const wr_path *a, const wr_path *b) {

@@ -293,6 +293,12 @@ void wr_conn_ask_at(wr_conn *conn, const wr_path *path, wr_time now) {
   wr_ice_ask_at(conn->ice, path, now);
 }
 
+void wr_conn_path_closed(wr_conn *conn, const wr_path *path, wr_time now) {
+  if (conn->state == WR_CONN_CLOSED || !conn->ice) return;
+  wr_ice_path_closed(conn->ice, path, now);
+  wr_conn_progress(conn, now);
+}
+
 wr_bytes wr_conn_peek_ufrag(wr_bytes datagram) { return wr_stun_peek_local_ufrag(datagram); }
 
 void wr_conn_tick(wr_conn *conn, wr_time now) {

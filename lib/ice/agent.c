@@ -48,7 +48,7 @@ wr_ice *wr_ice_init(void *mem, const wr_ice_settings *settings, wr_time now) {
   ice->controlling = settings->controlling && !settings->lite;
   ice->tie_breaker = wr_rng_u64(&ice->rng);
   ice->selected = -1;
-  ice->began_at = ice->recheck_at = ice->linger_until = WR_NEVER;
+  ice->began_at = ice->recheck_at = ice->upgrade_at = ice->linger_until = WR_NEVER;
   ice->next_new_at = now;
   ice->deadline = WR_NEVER;
   make_credentials(ice);
@@ -92,9 +92,18 @@ static bool is_link_local(const wr_addr *addr) {
   return addr->family == 6 && addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
 }
 
+/* RFC 6544 6.2. What waits for a connection is paired when it has come, with the peer-reflexive candidate it shows.
+ */
+static bool may_connect(wr_tcp_type local, wr_tcp_type remote) {
+  if (local == WR_TCP_ACTIVE) return remote == WR_TCP_PASSIVE;
+  if (local == WR_TCP_PASSIVE) return remote == WR_TCP_ACTIVE;
+  return local == remote;
+}
+
 int wr_ice_add_pair(wr_ice *ice, size_t local, size_t remote, bool checked_by_peer) {
   const wr_addr *base = &ice->locals.base[local], *to = &ice->remotes.slot[remote].addr;
   if (base->family != to->family || is_link_local(base) != is_link_local(to)) return -1;
+  if (!may_connect(ice->locals.shown[local].tcp, ice->remotes.slot[remote].tcp)) return -1;
   if (wr_ice_locals_by_base(&ice->locals, base) != (int)local) return -1;
   int found = wr_ice_pairs_find(&ice->pairs, local, remote, false);
   if (found >= 0) return found;
@@ -155,8 +164,17 @@ wr_err wr_ice_add_local(wr_ice *ice, const wr_addr *base, const wr_addr *shown, 
   return WR_OK;
 }
 
+/* A TCP candidate is of use to somebody who can connect to it; whoever connects to us is learnt when it does. */
+static bool connects_out(const wr_ice *ice, const wr_candidate *candidate) {
+  if (candidate->tcp != WR_TCP_PASSIVE || candidate->addr.transport != WR_TCP) return false;
+  for (size_t i = 0; i < ice->locals.n; i++)
+    if (ice->locals.shown[i].tcp == WR_TCP_ACTIVE) return true;
+  return false;
+}
+
 wr_err wr_ice_add_remote(wr_ice *ice, const wr_candidate *candidate, wr_time now) {
-  if (candidate->tcp || candidate->component != 1 || !wr_ice_addr_is_usable(&candidate->addr)) return WR_OK;
+  if (candidate->component != 1 || !wr_ice_addr_is_usable(&candidate->addr)) return WR_OK;
+  if (candidate->tcp && !connects_out(ice, candidate)) return WR_OK;
   if (ice->state == WR_ICE_FAILED) return WR_ERR_STATE;
   int i = wr_ice_remotes_find(&ice->remotes, &candidate->addr);
   if (i < 0) {
@@ -273,7 +291,7 @@ static void fail(wr_ice *ice) {
   }
   ice->selected = -1;
   ice->n_answers = 0;
-  ice->recheck_at = WR_NEVER;
+  ice->recheck_at = ice->upgrade_at = WR_NEVER;
 }
 
 static bool is_exhausted(const wr_ice *ice) {
@@ -325,7 +343,7 @@ static wr_time checks_deadline(const wr_ice *ice) {
 static wr_time next_deadline(const wr_ice *ice) {
   if (ice->n_answers) return INT64_MIN;
   if (ice->state == WR_ICE_FAILED) return ice->linger_until;
-  wr_time deadline = wr_time_min(ice->recheck_at, ice->linger_until);
+  wr_time deadline = wr_time_min(wr_time_min(ice->recheck_at, ice->upgrade_at), ice->linger_until);
   if (!ice->lite) deadline = wr_time_min(deadline, checks_deadline(ice));
   if (ice->selected < 0) return wr_time_min(deadline, give_up_at(ice));
   return wr_time_min(deadline, wr_ice_consent_deadline(&ice->consent, ice->state == WR_ICE_DISCONNECTED));
@@ -363,6 +381,17 @@ static void expire_check(wr_ice *ice, wr_ice_check *check) {
   if (ice->selected < 0) p->state = WR_ICE_PAIR_WAITING;
 }
 
+/* What streams carry waits for what was lost: as long as one is selected, datagrams that did not get through are
+ * tried again. */
+static void try_datagrams(wr_ice *ice, wr_time now) {
+  ice->upgrade_at = now + WR_ICE_UPGRADE_US;
+  for (size_t i = 0; i < WR_ICE_MAX_PAIRS; i++) {
+    wr_ice_pair *p = &ice->pairs.slot[i];
+    if (p->used && !p->previous && p->state == WR_ICE_PAIR_FAILED && !ice->remotes.slot[p->remote].tcp)
+      p->state = WR_ICE_PAIR_WAITING;
+  }
+}
+
 void wr_ice_tick(wr_ice *ice, wr_time now) {
   if (now < ice->deadline) return;
   wr_ice_check *spent;
@@ -375,10 +404,38 @@ void wr_ice_tick(wr_ice *ice, wr_time now) {
     ice->has_previous = false;
     ice->linger_until = WR_NEVER;
   }
+  if (now >= ice->upgrade_at) try_datagrams(ice, now);
   if (ice->selected < 0 || !wr_ice_consent_is_shaky(&ice->consent, now))
     ice->recheck_at = WR_NEVER;
   else
     wr_ice_fall_back(ice, now);
+  wr_ice_refresh_state(ice, now);
+}
+
+/* Whoever connected to us may do so again, from another port: its pair is of no use. Whom we connect to is tried
+ * again, in time. What was selected stays so until something else works or consent expires. */
+static void lose_connection(wr_ice *ice, size_t i, wr_time now) {
+  wr_ice_pair *p = &ice->pairs.slot[i];
+  bool is_ours = ice->locals.shown[p->local].tcp == WR_TCP_ACTIVE;
+  wr_ice_checks_drop(&ice->checks, i);
+  if ((int)i == ice->selected) {
+    p->state = WR_ICE_PAIR_SUCCEEDED;
+    p->triggered = p->nominating = false;
+    wr_ice_consent_broken(&ice->consent, now);
+  } else if (is_ours) {
+    wr_ice_fail_pair(ice, i);
+    p->spent = true;
+    if (ice->selected < 0) wr_ice_trigger(ice, i, now + WR_ICE_STREAM_RETRY_US);
+  } else {
+    ice->remotes.slot[p->remote].used = false;
+    drop_pair(ice, i);
+  }
+}
+
+void wr_ice_path_closed(wr_ice *ice, const wr_path *path, wr_time now) {
+  WR_ASSERT(path->remote.transport == WR_TCP);
+  for (size_t i = 0; i < WR_ICE_MAX_PAIRS; i++)
+    if (ice->pairs.slot[i].used && wr_ice_is_path_of(ice, &ice->pairs.slot[i], path)) lose_connection(ice, i, now);
   wr_ice_refresh_state(ice, now);
 }
 

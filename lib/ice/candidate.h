@@ -4,8 +4,9 @@
 
 #include "ice/ice.h"
 
-/* RFC 8445 5.1.2.1 for component 1. */
-uint32_t wr_ice_priority(wr_candidate_type type, uint16_t local_preference);
+/* RFC 8445 5.1.2.1 for component 1; of TCP the upper bits of the local preference say who connects (RFC 6544 4.2),
+ * and the type preference is below that of every UDP candidate but relayed ones. */
+uint32_t wr_ice_priority(wr_candidate_type type, wr_tcp_type tcp, uint16_t local_preference);
 /* Whether datagrams may be sent there: a port, no multicast, broadcast or unspecified address. */
 bool wr_ice_addr_is_usable(const wr_addr *addr);
 
@@ -15,12 +16,14 @@ typedef struct wr_ice_locals {
   uint8_t n;
 } wr_ice_locals;
 
-wr_err wr_ice_locals_add(wr_ice_locals *locals, const wr_addr *base, const wr_addr *shown, wr_candidate_type type);
+wr_err wr_ice_locals_add(wr_ice_locals *locals, const wr_addr *base, const wr_addr *address,
+                         wr_candidate_type type);
 /* The candidate that stands for its base: of several with one base only the first is paired, because checks of the
  * others would leave from the same socket (RFC 8445 6.1.2.4). */
 int wr_ice_locals_by_base(const wr_ice_locals *locals, const wr_addr *base);
-/* For a received datagram. |local| of family 0: the first base of |family|. -1: none. */
-int wr_ice_locals_find(const wr_ice_locals *locals, const wr_addr *local, uint8_t family);
+/* For a datagram received from |remote|. |local| of family 0: the first base of its family and transport. -1: none.
+ */
+int wr_ice_locals_find(const wr_ice_locals *locals, const wr_addr *local, const wr_addr *remote);
 /* PRIORITY of a check from candidate |i|: what the peer would give a peer-reflexive one (RFC 8445 7.1.1). */
 uint32_t wr_ice_locals_reflexive_priority(const wr_ice_locals *locals, size_t i);
 
@@ -28,6 +31,7 @@ typedef struct wr_ice_remote {
   wr_addr addr;
   uint32_t priority;
   wr_candidate_type type;
+  wr_tcp_type tcp;
   bool used;
   bool current;     /* of the current session; otherwise only the path kept over a restart leads there */
   wr_time heard_at; /* last authenticated check from there, or when it was learnt */
@@ -38,7 +42,7 @@ typedef struct wr_ice_remotes {
 } wr_ice_remotes;
 
 int wr_ice_remotes_find(const wr_ice_remotes *remotes, const wr_addr *addr); /* -1: none */
-/* -1: full. */
+/* -1: full. A TCP one that is peer-reflexive has connected to us: it is active; others are passive. */
 int wr_ice_remotes_add(wr_ice_remotes *remotes, const wr_addr *addr, wr_candidate_type type, uint32_t priority,
                        wr_time now);
 

@@ -7,10 +7,11 @@ static wr_addr v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d, uint16_t port) {
 }
 
 TEST(ice_candidate_priorities) {
-  CHECK_EQ(wr_ice_priority(WR_CANDIDATE_HOST, 65535), 2130706431); /* as in RFC 8839's examples */
-  CHECK_EQ(wr_ice_priority(WR_CANDIDATE_SRFLX, 65535), 1694498815);
-  CHECK(wr_ice_priority(WR_CANDIDATE_PRFLX, 0) > wr_ice_priority(WR_CANDIDATE_SRFLX, 65535));
-  CHECK_EQ(wr_ice_priority(WR_CANDIDATE_RELAY, 65535), 16777215);
+  CHECK_EQ(wr_ice_priority(WR_CANDIDATE_HOST, WR_TCP_NONE, 65535), 2130706431); /* as in RFC 8839's examples */
+  CHECK_EQ(wr_ice_priority(WR_CANDIDATE_SRFLX, WR_TCP_NONE, 65535), 1694498815);
+  CHECK(wr_ice_priority(WR_CANDIDATE_PRFLX, WR_TCP_NONE, 0) >
+        wr_ice_priority(WR_CANDIDATE_SRFLX, WR_TCP_NONE, 65535));
+  CHECK_EQ(wr_ice_priority(WR_CANDIDATE_RELAY, WR_TCP_NONE, 65535), 16777215);
 }
 
 TEST(ice_candidate_addresses_nobody_should_send_to) {
@@ -48,10 +49,10 @@ TEST(ice_local_candidates_have_foundations_and_falling_priorities) {
   CHECK(locals.shown[0].priority > locals.shown[2].priority);
   base.port = 5000;
   CHECK_EQ(wr_ice_locals_by_base(&locals, &base), 0); /* stands for both candidates of this base */
-  CHECK_EQ(wr_ice_locals_find(&locals, &(wr_addr){0}, 4), 0);
-  CHECK_EQ(wr_ice_locals_find(&locals, &(wr_addr){0}, 6), -1);
-  CHECK_EQ(wr_ice_locals_find(&locals, &shown, 4), -1);
-  CHECK_EQ(wr_ice_locals_reflexive_priority(&locals, 0), wr_ice_priority(WR_CANDIDATE_PRFLX, 65535));
+  CHECK_EQ(wr_ice_locals_find(&locals, &(wr_addr){0}, &(wr_addr){.family = 4}), 0);
+  CHECK_EQ(wr_ice_locals_find(&locals, &(wr_addr){0}, &(wr_addr){.family = 6}), -1);
+  CHECK_EQ(wr_ice_locals_find(&locals, &shown, &shown), -1);
+  CHECK_EQ(wr_ice_locals_reflexive_priority(&locals, 0), wr_ice_priority(WR_CANDIDATE_PRFLX, WR_TCP_NONE, 65535));
   base.ip[3] = 0;
   base.ip[0] = 0;
   CHECK_EQ(wr_ice_locals_add(&locals, &base, &base, WR_CANDIDATE_HOST), WR_ERR_UNSUPPORTED);

@@ -30,6 +30,8 @@ wr_ice_check *wr_ice_checks_begin(wr_ice_checks *checks, size_t pair, const wr_r
 
 void wr_ice_check_send(wr_ice_check *check, uint32_t first_rto_us, wr_time now) {
   WR_ASSERT(check->n_sent < WR_ICE_MAX_TRANSMISSIONS);
+  WR_ASSERT(!check->once || !check->n_sent);
+  if (check->once) first_rto_us = WR_ICE_STREAM_WAIT_US;
   uint32_t doubled = check->rto_us < WR_ICE_RTO_MAX_US / 2 ? check->rto_us * 2 : WR_ICE_RTO_MAX_US;
   check->rto_us = check->n_sent ? doubled : first_rto_us;
   check->next_at = check->is_consent ? WR_NEVER : now + (wr_time)check->rto_us;
@@ -66,7 +68,8 @@ void wr_ice_checks_drop(wr_ice_checks *checks, size_t pair) {
 static wr_ice_check *due(wr_ice_checks *checks, bool spent, wr_time now) {
   for (size_t i = 0; i < checks->n; i++) {
     wr_ice_check *c = &checks->slot[i];
-    if (c->used && c->next_at <= now && (c->n_sent == WR_ICE_MAX_TRANSMISSIONS) == spent) return c;
+    bool was_last = c->n_sent == (c->once ? 1 : WR_ICE_MAX_TRANSMISSIONS);
+    if (c->used && c->next_at <= now && was_last == spent) return c;
   }
   return NULL;
 }

@@ -10,7 +10,8 @@
 #define WR_ICE_MAX_CHECKS 64 /* under way or still answerable; the oldest gives way */
 #define WR_ICE_MAX_TRANSMISSIONS 7
 #define WR_ICE_RTO_MAX_US 3200000
-#define WR_ICE_ANSWERABLE_US 8000000 /* how long after its last transmission an answer is still understood */
+#define WR_ICE_STREAM_WAIT_US 30000000 /* for the answer to a check over a stream; RFC 8489: 39.5 s */
+#define WR_ICE_ANSWERABLE_US 8000000   /* how long after its last transmission an answer is still understood */
 
 /* One check. Each transmission has an id of its own, which differs in the last byte: so every answer tells which
  * transmission it belongs to, and a round trip is measured exactly even under loss. */
@@ -22,6 +23,7 @@ typedef struct wr_ice_check {
   uint8_t id[WR_STUN_ID_BYTES];
   uint8_t n_sent, pair;
   bool used, use_candidate, controlling, is_consent;
+  bool once; /* over a stream, which loses nothing: it is sent once and waited for (RFC 8489 6.2.2) */
 } wr_ice_check;
 
 typedef struct wr_ice_checks {

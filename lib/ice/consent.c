@@ -51,6 +51,13 @@ void wr_ice_consent_ask_now(wr_ice_consent *consent, wr_time now) {
   if (!consent->lite && consent->next_at > now) consent->next_at = now;
 }
 
+void wr_ice_consent_broken(wr_ice_consent *consent, wr_time now) {
+  if (consent->n_unanswered > WR_ICE_CONSENT_SHAKY) return; /* known: the next question has its time */
+  if (!consent->n_unanswered) consent->asked_at = now;
+  consent->n_unanswered = WR_ICE_CONSENT_SHAKY + 1;
+  if (!consent->lite) consent->next_at = now;
+}
+
 static wr_time lost_at(const wr_ice_consent *c) {
   if (c->lite) return c->alive_at + WR_ICE_SILENT_US;
   if (c->n_unanswered == 0) return WR_NEVER;

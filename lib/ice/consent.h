@@ -22,6 +22,8 @@ void wr_ice_consent_asked(wr_ice_consent *consent, uint32_t rtt_us, wr_time now)
 void wr_ice_consent_granted(wr_ice_consent *consent, const wr_rng *rng, wr_time now);
 void wr_ice_consent_heard(wr_ice_consent *consent, wr_time now); /* an authenticated check of the peer */
 void wr_ice_consent_ask_now(wr_ice_consent *consent, wr_time now);
+/* The path is known to be gone: shaky at once, and asked over what may take its place. */
+void wr_ice_consent_broken(wr_ice_consent *consent, wr_time now);
 bool wr_ice_consent_is_shaky(const wr_ice_consent *consent, wr_time now);
 bool wr_ice_consent_is_lost(const wr_ice_consent *consent, wr_time now); /* DISCONNECTED */
 bool wr_ice_consent_is_expired(const wr_ice_consent *consent, wr_time now);

@@ -27,6 +27,8 @@
   15000000 /* FAILED, counted from set_remote, if by then every pair was checked in vain and the \
               remote ended its candidates */
 #define WR_ICE_CONNECT_TIMEOUT_US 30000000 /* FAILED if nothing worked until then, counted from set_remote */
+#define WR_ICE_STREAM_RETRY_US 1000000     /* until a connection that could not be made, or ended, is tried again */
+#define WR_ICE_UPGRADE_US 15000000         /* while TCP is selected UDP is tried so often */
 #define WR_ICE_UFRAG_BYTES 8               /* characters we generate */
 #define WR_ICE_PWD_BYTES 24
 
@@ -78,8 +80,9 @@ const char *wr_ice_local_ufrag(const wr_ice *ice);
 const char *wr_ice_local_pwd(const wr_ice *ice);
 
 /* [mutates] A socket address we can send from. HOST, or SRFLX with the public address of a 1:1 NAT in |shown| whose
- * base is |base| (for a plain host candidate both are equal). WR_ERR_LIMIT: ignored. Candidates to signal are read
- * back with wr_ice_local_candidate. */
+ * base is |base| (for a plain host candidate both are equal). Of TCP: one that is listened at, or with port 0 one
+ * that connections go out from. WR_ERR_LIMIT: ignored. Candidates to signal are read back with
+ * wr_ice_local_candidate. */
 wr_err wr_ice_add_local(wr_ice *ice, const wr_addr *base, const wr_addr *shown, wr_candidate_type type,
                         wr_time now);
 size_t wr_ice_local_candidates(const wr_ice *ice, const wr_candidate **candidates);
@@ -87,7 +90,8 @@ size_t wr_ice_local_candidates(const wr_ice *ice, const wr_candidate **candidate
  * peer; the selected path stays in use until the new session has one. Candidates belong to the credentials given
  * before them: set these first. WR_ERR_SYNTAX: empty, WR_ERR_LIMIT: too long. */
 wr_err wr_ice_set_remote(wr_ice *ice, const char *ufrag, const char *pwd, bool remote_lite, wr_time now);
-/* [mutates] Candidates without usable address (mDNS names, multicast, port 0) and TCP ones are ignored with WR_OK.
+/* [mutates] Candidates without usable address (mDNS names, multicast, port 0) are ignored with WR_OK, and so are
+ * TCP ones unless they are passive and we connect out (whoever connects to us is learnt when it does).
  * WR_ERR_LIMIT: the table is full; WR_ERR_STATE: FAILED. */
 wr_err wr_ice_add_remote(wr_ice *ice, const wr_candidate *candidate, wr_time now);
 /* The peer sent so many bytes of signalling. From the first call on, what leaves for addresses that have not
@@ -107,6 +111,8 @@ wr_ice_input wr_ice_recv(wr_ice *ice, const wr_path *path, wr_bytes datagram, wr
  * selects the path. Only while a path is selected and the peer is none of an older session; bounded as all checks
  * of addresses that have not answered yet. */
 void wr_ice_ask_at(wr_ice *ice, const wr_path *path, wr_time now);
+/* [mutates] The TCP connection that |path| is has ended, or could not be made. */
+void wr_ice_path_closed(wr_ice *ice, const wr_path *path, wr_time now);
 /* The next STUN datagram and where it goes; 0: none due now. |cap| >= 600. */
 size_t wr_ice_poll(wr_ice *ice, wr_path *path, uint8_t *out, size_t cap, wr_time now);
 bool wr_ice_poll_event(wr_ice *ice, wr_ice_event *event);

@@ -71,6 +71,7 @@ struct wr_ice {
   wr_time began_at;                     /* when the remote description was known; WR_NEVER: not yet */
   wr_time next_new_at;                  /* pacing of new checks */
   wr_time recheck_at;                   /* of all other pairs while the selected one is shaky */
+  wr_time upgrade_at;                   /* of UDP pairs while the selected one is TCP; WR_NEVER otherwise */
   uint32_t n_unverified;                /* see WR_ICE_MAX_UNVERIFIED */
   bool is_granted;                      /* see wr_ice_grant */
   uint64_t granted_bytes, spent_bytes;  /* from the peer; to addresses that have not answered */

@@ -53,7 +53,7 @@ static bool settle_role(wr_ice *ice, const wr_stun *stun) {
 
 /* The local candidate that |path| comes in at; -1: none. |*priority| 0 becomes what the peer would have said. */
 static int local_of(const wr_ice *ice, const wr_path *path, uint32_t *priority) {
-  int local = wr_ice_locals_find(&ice->locals, &path->local, path->remote.family);
+  int local = wr_ice_locals_find(&ice->locals, &path->local, &path->remote);
   if (local >= 0 && !*priority) *priority = wr_ice_locals_reflexive_priority(&ice->locals, (size_t)local);
   return local;
 }

@@ -32,7 +32,7 @@ TEST(ice_request_is_answered_and_checked_back_at_once) {
   const wr_stun *check = &p.sent[1].stun;
   CHECK_EQ(check->class_, WR_STUN_REQUEST);
   CHECK(check->controlled && !check->controlling && !check->use_candidate && check->has_fingerprint);
-  CHECK_EQ(check->priority, wr_ice_priority(WR_CANDIDATE_PRFLX, UINT16_MAX));
+  CHECK_EQ(check->priority, wr_ice_priority(WR_CANDIDATE_PRFLX, WR_TCP_NONE, UINT16_MAX));
   CHECK(wr_stun_verify(check, p.ice->crypto, WR_BYTES_LITERAL(PEER_PWD)));
   CHECK(check->username.len == 5 + WR_ICE_UFRAG_BYTES && !memcmp(check->username.data, PEER_UFRAG ":", 5));
   CHECK(wr_ice_is_valid_path(p.ice, &(wr_path){p.own[0], from})); /* data may follow the check at once */

@@ -86,6 +86,7 @@ static wr_ice_check *begin_check(wr_ice *ice, size_t i, wr_time now) {
   wr_ice_check *check = wr_ice_checks_begin(&ice->checks, i, &ice->rng, now);
   check->controlling = ice->controlling;
   check->use_candidate = carries_use_candidate(ice, i);
+  check->once = ice->locals.base[ice->pairs.slot[i].local].transport == WR_TCP;
   return check;
 }
 

@@ -33,6 +33,7 @@ static void select_pair(wr_ice *ice, size_t i, wr_time now) {
   ice->selected = (int)i;
   ice->selected_changed = true;
   ice->recheck_at = WR_NEVER;
+  ice->upgrade_at = ice->remotes.slot[p->remote].tcp && !ice->lite ? now + WR_ICE_UPGRADE_US : WR_NEVER;
   wr_ice_consent_begin(&ice->consent, ice->lite, &ice->rng, now);
   if (now - p->answered_at > WR_S(1)) wr_ice_consent_ask_now(&ice->consent, now);
   if (ice->has_previous && ice->linger_until == WR_NEVER) ice->linger_until = now + WR_ICE_LINGER_US;
@@ -44,8 +45,10 @@ static void nominate(wr_ice *ice, size_t i, wr_time now) {
   wr_ice_trigger(ice, i, now);
 }
 
-static int cost_of(wr_candidate_type type) {
-  switch (type) {
+/* A stream to the peer itself costs what a relay does: what is lost holds up all that follows. */
+static int cost_of(const wr_ice_remote *to) {
+  if (to->tcp) return 3;
+  switch (to->type) {
     case WR_CANDIDATE_HOST: return 0;
     case WR_CANDIDATE_SRFLX: return 1;
     case WR_CANDIDATE_PRFLX: return 1;
@@ -59,7 +62,7 @@ static bool is_better(const wr_ice *ice, const wr_ice_pair *a, const wr_ice_pair
   const wr_time margin = 10000;
   if (!a->rtt_us || !b->rtt_us) return false;
   if ((wr_time)a->rtt_us * 2 + margin < (wr_time)b->rtt_us) return true;
-  return cost_of(ice->remotes.slot[a->remote].type) < cost_of(ice->remotes.slot[b->remote].type) &&
+  return cost_of(&ice->remotes.slot[a->remote]) < cost_of(&ice->remotes.slot[b->remote]) &&
          (wr_time)a->rtt_us < (wr_time)b->rtt_us + margin;
 }
 

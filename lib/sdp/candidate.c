@@ -32,6 +32,20 @@ static bool read_transport(bool *tcp, wr_bytes word) {
   return *tcp || wr_text_is_nocase(word, "udp");
 }
 
+static const char *const tcp_name[] = {
+    [WR_TCP_ACTIVE] = "active", [WR_TCP_PASSIVE] = "passive", [WR_TCP_SO] = "so"};
+
+/* Among the extensions, which are pairs of words; RFC 6544 4.5: it must be said. */
+static bool read_tcp_type(wr_tcp_type *type, wr_bytes rest) {
+  while (rest.len) {
+    wr_bytes name = wr_text_word(&rest), value = wr_text_word(&rest);
+    if (!wr_text_is_nocase(name, "tcptype")) continue;
+    for (unsigned i = WR_TCP_ACTIVE; i <= WR_TCP_SO; i++)
+      if (wr_text_is_nocase(value, tcp_name[i])) *type = (wr_tcp_type)i;
+  }
+  return *type != WR_TCP_NONE;
+}
+
 static bool read_foundation(char out[33], wr_bytes word) {
   if (word.len > 32 || !wr_text_is_visible(word)) return false;
   memcpy(out, word.data, word.len);
@@ -42,6 +56,7 @@ static bool read_foundation(char out[33], wr_bytes word) {
 wr_err wr_candidate_read(wr_candidate *candidate, wr_bytes line) {
   wr_candidate c = {0};
   uint64_t component, priority, port;
+  bool tcp;
   wr_bytes all = line, rest = line;
   (void)wr_text_line(&all, &rest); /* a line end may still be there */
   rest = wr_text_trim(rest);
@@ -49,17 +64,19 @@ wr_err wr_candidate_read(wr_candidate *candidate, wr_bytes line) {
   if (!wr_text_skip_nocase(&rest, "candidate:")) return WR_ERR_SYNTAX;
   if (!read_foundation(c.foundation, wr_text_word(&rest))) return WR_ERR_SYNTAX;
   if (!wr_text_number(wr_text_word(&rest), 255, &component) || component == 0) return WR_ERR_SYNTAX;
-  if (!read_transport(&c.tcp, wr_text_word(&rest))) return WR_ERR_SYNTAX;
+  if (!read_transport(&tcp, wr_text_word(&rest))) return WR_ERR_SYNTAX;
   if (!wr_text_number(wr_text_word(&rest), UINT32_MAX, &priority)) return WR_ERR_SYNTAX;
   wr_bytes address = wr_text_word(&rest);
   if (!wr_text_number(wr_text_word(&rest), UINT16_MAX, &port)) return WR_ERR_SYNTAX;
-  if (port == 0 && !c.tcp) return WR_ERR_SYNTAX; /* nothing can be sent there */
+  if (port == 0 && !tcp) return WR_ERR_SYNTAX; /* nothing can be sent there */
   if (!wr_text_is_nocase(wr_text_word(&rest), "typ")) return WR_ERR_SYNTAX;
   /* RFC 8839 5.1: candidates of a type the agent does not know are ignored. */
   if (!read_type(&c.type, wr_text_word(&rest))) return WR_ERR_SYNTAX;
+  if (tcp && !read_tcp_type(&c.tcp, rest)) return WR_ERR_SYNTAX;
   c.component = (uint8_t)component;
   c.priority = (uint32_t)priority;
   if (!wr_addr_parse(&c.addr, address, (uint16_t)port)) c.addr = (wr_addr){.port = (uint16_t)port};
+  c.addr.transport = tcp ? WR_TCP : WR_UDP;
   *candidate = c;
   return WR_OK;
 }
@@ -84,7 +101,8 @@ size_t wr_candidate_write(const wr_candidate *candidate, char *out, size_t cap) 
   /* RFC 8839 5.1: raddr and rport must stand there for these types; this is the form that reveals nothing. */
   if (candidate->type != WR_CANDIDATE_HOST)
     wr_write_text(&w, candidate->addr.family == 4 ? " raddr 0.0.0.0 rport 9" : " raddr :: rport 9");
-  if (candidate->tcp) wr_write_text(&w, " tcptype passive"); /* RFC 6544 4.5: must be said */
+  if (candidate->tcp) wr_write_text(&w, " tcptype ");
+  if (candidate->tcp) wr_write_text(&w, tcp_name[candidate->tcp]);
   if (!wr_writer_ok(&w)) return 0;
   out[wr_writer_len(&w)] = 0;
   return wr_writer_len(&w);

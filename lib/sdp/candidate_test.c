@@ -34,8 +34,13 @@ TEST(candidate_forms_of_browsers) {
               "network-cost 999") == WR_OK);
   check_address("192.0.2.2", 43290);
   REQUIRE(read_text("candidate:0 2 TCP 2105458942 192.0.2.2 9 typ host tcptype active") == WR_OK);
-  CHECK(candidate.tcp);
+  CHECK_EQ(candidate.tcp, WR_TCP_ACTIVE);
+  CHECK_EQ(candidate.addr.transport, WR_TCP);
   CHECK_EQ(candidate.component, 2);
+  REQUIRE(
+      read_text("candidate:0 1 tcp 1 192.0.2.2 443 typ srflx raddr 0.0.0.0 rport 9 generation 0 tcptype passive") ==
+      WR_OK);
+  CHECK_EQ(candidate.tcp, WR_TCP_PASSIVE);
   REQUIRE(read_text("candidate:842163049 1 udp 1677729535 2001:db8::7 40000 typ prflx raddr :: rport 0") == WR_OK);
   CHECK_EQ(candidate.type, WR_CANDIDATE_PRFLX);
   REQUIRE(read_text("candidate:7 1 udp 41885439 198.51.100.9 50005 typ relay raddr 0.0.0.0 rport 0 generation 0") ==
@@ -69,6 +74,9 @@ TEST(candidate_refuses_what_is_none) {
       "candidate:1 0 UDP 2130706431 203.0.113.141 8998 typ host",
       "candidate:1 256 UDP 2130706431 203.0.113.141 8998 typ host",
       "candidate:1 1 SCTP 2130706431 203.0.113.141 8998 typ host",
+      "candidate:1 1 TCP 2130706431 203.0.113.141 8998 typ host",
+      "candidate:1 1 TCP 2130706431 203.0.113.141 8998 typ host tcptype both",
+      "candidate:1 1 TCP 2130706431 203.0.113.141 8998 typ host generation tcptype active",
       "candidate:123456789012345678901234567890123 1 UDP 1 203.0.113.141 8998 typ host",
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -97,7 +105,8 @@ static wr_candidate random_candidate(check_rng *rng) {
   wr_candidate c = {.type = (wr_candidate_type)(check_rng_u32(rng) % 4),
                     .priority = check_rng_u32(rng),
                     .component = (uint8_t)(1 + check_rng_u32(rng) % 255),
-                    .tcp = check_rng_u32(rng) & 1};
+                    .tcp = (wr_tcp_type)(check_rng_u32(rng) % 4)};
+  c.addr.transport = c.tcp ? WR_TCP : WR_UDP;
   size_t n = 1 + check_rng_u32(rng) % 32;
   for (size_t i = 0; i < n; i++) c.foundation[i] = (char)('!' + check_rng_u32(rng) % 94);
   c.addr.family = check_rng_u32(rng) & 1 ? 4 : 6;
