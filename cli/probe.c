@@ -79,7 +79,7 @@ void probe_turn(probe *p, const gw_ice_url *url, const gw_ice_server *server, co
                              .username = server->username,
                              .password = server->credential};
   memset(p, 0, sizeof(*p));
-  WR_ASSERT(wr_turn_size() <= sizeof(mem));
+  WR_ASSERT(wr_turn_size(0) <= sizeof(mem));
   wr_turn *turn = wr_turn_init(mem, &wanted, began);
   p->end = way_open(&w, url, settings->patience);
   if (!turn || wr_turn_allocate(turn, way_now()) != WR_OK) p->turn = WR_TURN_MALFORMED;

@@ -152,7 +152,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   wr_turn_settings settings = {
       .rng = {fill, &f.random}, .crypto = &crypto, .stream = flags & 1, .username = "u", .password = "p"};
   settings.family = flags & 2 ? 6 : 0;
-  WR_ASSERT(wr_turn_size() <= sizeof mem);
+  settings.forgets = flags & 4;
+  WR_ASSERT(wr_turn_size(0) <= sizeof mem);
   f.turn = wr_turn_init(mem, &settings, f.now);
   wr_turn_stream_init(&f.stream);
   while (wr_reader_left(&f.input)) step(&f);

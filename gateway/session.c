@@ -401,6 +401,7 @@ static void on_event(gw_session *s, const wr_event *event, wr_time now) {
       return;
     case WR_EVENT_PATH: gw_worker_learn(s->worker, s, &event->path.remote); return;
     case WR_EVENT_AUDIO_ENDED:
+    case WR_EVENT_CANDIDATE:
     case WR_EVENT_BUFFERED_LOW: return;
   }
 }

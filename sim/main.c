@@ -9,6 +9,7 @@
 
 #include "sim/call.h"
 #include "sim/faults.h"
+#include "sim/matrix_table.h"
 #include "sim/rate_table.h"
 #include "sim/seeded_openssl.h"
 #include "wr/crypto_openssl.h"
@@ -235,6 +236,7 @@ static int check_all(options o) {
   o.n_seeds = (n_seeds + 49) / 50;
   run_faults(NULL, &o, &n_passed, &n_failed);
   sim_rate_table(stdout, o.seed, SIM_RATE_SEEDS, &n_passed, &n_failed);
+  sim_matrix_table(stdout, o.seed, &n_passed, &n_failed);
   printf("%u passed, %u failed\n", n_passed, n_failed);
   return n_failed != 0;
 }
@@ -244,9 +246,12 @@ static int usage(FILE *to, int status) {
           "usage: wr_sim SCENARIO|check [--seed N] [--seeds N] [--loss PERCENT] [--rtt MS]\n"
           "                             [--crypto null|openssl] [--trace]\n"
           "       wr_sim faults [NAME] [--seed N] [--seeds N] [--trace]\n"
-          "       wr_sim bitrate [--check] [--seed N] [--seeds N], or bitrate help\n\n"
+          "       wr_sim bitrate [--check] [--seed N] [--seeds N], or bitrate help\n"
+          "       wr_sim matrix [NAME] [--seed N] [--trace]\n\n"
           "check runs every scenario at 0, 5, 10 and 25 %% loss: `call` with all seeds, the others with a tenth,\n"
-          "with OpenSSL a twentieth; and every fault with a fiftieth; and bitrate. Scenarios:\n");
+          "with OpenSSL a twentieth; and every fault with a fiftieth; and bitrate, and matrix.\n"
+          "matrix calls through every pair of NATs, with and without a relay, and through stranger networks: who\n"
+          "reaches whom, by which way, and in how many round trips. Scenarios:\n");
   for (size_t i = 0; i < N_SCENARIOS; i++) fprintf(to, "  %-16s %s\n", scenarios[i].name, scenarios[i].about);
   fprintf(to, "faults breaks calls in every way below and tells how long each took to be well again:\n");
   for (size_t i = 0; i < sim_faults_n(); i++) fprintf(to, "  %-20s %s\n", sim_fault_name(i), sim_fault_about(i));
@@ -297,6 +302,7 @@ int main(int argc, char **argv) {
   options o = {.n_seeds = 1, .rtt_ms = 100};
   if (argc < 2 || !strcmp(argv[1], "help") || !strcmp(argv[1], "--help")) return usage(stdout, 0);
   if (!strcmp(argv[1], "bitrate")) return sim_rate_main(argc - 2, argv + 2);
+  if (!strcmp(argv[1], "matrix")) return sim_matrix_main(argc - 2, argv + 2);
   bool faults = !strcmp(argv[1], "faults"), named = faults && argc > 2 && argv[2][0] != '-';
   if (!read_options(&o, named ? 3 : 2, argc, argv)) return usage(stderr, 2);
   if (faults) return faults_main(&o, named ? argv[2] : NULL);

@@ -31,6 +31,7 @@ static void fail(sim_peer *peer, const char *fault) {
 static const char *protocol_of(wr_bytes b) {
   if (!b.len) return "empty";
   if (b.data[0] <= 3) return b.data[0] ? "STUN response" : "STUN request";
+  if (b.data[0] >= 64 && b.data[0] <= 79) return "TURN channel";
   if (b.data[0] >= 20 && b.data[0] <= 63) return b.data[0] == 22 ? "DTLS handshake" : "DTLS record";
   if (b.data[0] >= 128 && b.data[0] <= 191)
     return b.len > 1 && b.data[1] >= 192 && b.data[1] <= 223 ? "SRTCP" : "SRTP";
@@ -47,11 +48,28 @@ static bool is_large(wr_bytes message) {
   return true;
 }
 
+static bool use_gather(sim_peer *peer, const sim_peer_settings *settings) {
+  wr_gather_settings gather = *settings->gather;
+  gather.rng = (wr_rng){sim_rng_fill, &peer->rng};
+  peer->gather_memory = malloc(wr_gather_size(&gather));
+  if (!peer->gather_memory) return false;
+  peer->pipe = settings->pipe;
+  peer->piped_server = settings->piped_server;
+  wr_conn_use_gather(peer->conn, wr_gather_init(peer->gather_memory, &gather, peer->started_at));
+  return true;
+}
+
+static void add_host(sim_peer *peer, sim_host_id host) {
+  wr_addr local = sim_net_addr(peer->net, host, SIM_PEER_PORT);
+  if (wr_conn_add_local(peer->conn, &local, &local, peer->started_at)) fail(peer, "add_local");
+}
+
 bool sim_peer_open(sim_peer *peer, sim_net *net, sim_host_id host, const sim_peer_settings *settings) {
   *peer = (sim_peer){.name = settings->name, .net = net, .host = host, .trace = settings->trace};
   peer->is_caller = settings->is_caller;
   peer->started_at = sim_net_now(net);
   peer->next_audio_at = WR_NEVER;
+  peer->other_host = -1;
   peer->rng = sim_rng_of(settings->seed, settings->is_caller ? 1001 : 1002);
   peer->memory = malloc(wr_conn_size());
   peer->pool_memory = malloc(wr_pool_size(WR_CONN_POOL_BLOCK, POOL_BLOCKS));
@@ -67,14 +85,16 @@ bool sim_peer_open(sim_peer *peer, sim_net *net, sim_host_id host, const sim_pee
   s.dtls_passive = settings->dtls_passive;
   s.ice_lite = settings->ice_lite;
   peer->conn = wr_conn_init(peer->memory, &s, peer->started_at);
-  wr_addr local = sim_net_addr(net, host, SIM_PEER_PORT);
-  if (wr_conn_add_local(peer->conn, &local, &local, peer->started_at)) fail(peer, "add_local");
+  if (settings->gather && !use_gather(peer, settings)) return false;
+  add_host(peer, host);
+  if (settings->has_other_host) add_host(peer, peer->other_host = settings->other_host);
   return true;
 }
 
 void sim_peer_close(sim_peer *peer) {
   if (peer->conn) wr_conn_wipe(peer->conn);
   free(peer->memory);
+  free(peer->gather_memory);
   free(peer->pool_memory);
   free(peer->message_buffer);
   peer->conn = NULL;
@@ -159,6 +179,29 @@ static void on_message(sim_peer *peer, const wr_event *event, wr_time now) {
   if (!peer->is_caller) send_large(peer);
 }
 
+static void on_path(sim_peer *peer, const wr_event *event, wr_time now) {
+  char from[WR_ADDR_TEXT_MAX], to[WR_ADDR_TEXT_MAX];
+  wr_addr_text(&event->path.local, from);
+  wr_addr_text(&event->path.remote, to);
+  trace(peer, "path %s:%u -> %s:%u, rtt %.1f ms", from, event->path.local.port, to, event->path.remote.port,
+        event->rtt_us / 1000.0);
+  peer->path = event->path;
+  peer->path_at = now;
+}
+
+static void on_candidate(sim_peer *peer, const wr_candidate *candidate) {
+  char text[200] = "no more candidates";
+  if (candidate) wr_candidate_write(candidate, text, sizeof text);
+  trace(peer, "%s", text);
+  if (!candidate) {
+    peer->trickle_ended = true;
+  } else if (peer->n_trickle == SIM_PEER_TRICKLE) {
+    fail(peer, "too many candidates");
+  } else {
+    peer->trickle[peer->n_trickle++] = *candidate;
+  }
+}
+
 static void on_event(sim_peer *peer, const wr_event *event, wr_time now) {
   switch (event->kind) {
     case WR_EVENT_STATE: on_state(peer, event, now); return;
@@ -172,16 +215,33 @@ static void on_event(sim_peer *peer, const wr_event *event, wr_time now) {
       send_message(peer, true, WR_BYTES_LITERAL("ready"));
       return;
     case WR_EVENT_MESSAGE_TOO_BIG: fail(peer, "a message was too big"); return;
-    case WR_EVENT_PATH: trace(peer, "path, rtt %.1f ms", event->rtt_us / 1000.0); return;
+    case WR_EVENT_PATH: on_path(peer, event, now); return;
     case WR_EVENT_DATA_READY: trace(peer, "data ready"); return;
     case WR_EVENT_AUDIO_ENDED: trace(peer, "audio ended"); return;
+    case WR_EVENT_CANDIDATE: on_candidate(peer, event->candidate); return;
     case WR_EVENT_BUFFERED_LOW:
     case WR_EVENT_CHANNEL_CLOSED: return;
   }
 }
 
+static void send_out(sim_peer *peer, wr_out *out, wr_bytes bytes) {
+  if (!out->len || out->len > WR_CONN_MTU + 48) fail(peer, "a datagram of impossible size");
+  if (out->stream >= 0) {
+    trace(peer, "=> %s, %zu bytes by the pipe", protocol_of(bytes), out->len);
+    sim_pipe_send(peer->pipe, 1, bytes, sim_net_now(peer->net));
+    return;
+  }
+  sim_host_id host = peer->host;
+  if (!out->path.local.family) out->path.local = sim_net_addr(peer->net, host, SIM_PEER_PORT);
+  if (sim_net_addr(peer->net, host, 0).family != out->path.local.family) host = peer->other_host;
+  char to[WR_ADDR_TEXT_MAX];
+  wr_addr_text(&out->path.remote, to);
+  trace(peer, "-> %s, %zu bytes to %s:%u", protocol_of(bytes), out->len, to, out->path.remote.port);
+  sim_net_send(peer->net, host, &out->path, bytes);
+}
+
 static void drain(sim_peer *peer) {
-  uint8_t buffer[WR_CONN_MTU];
+  uint8_t buffer[WR_GATHER_OUT_MAX];
   wr_time now = sim_net_now(peer->net);
   for (unsigned n_outputs = 0; n_outputs < 100000; n_outputs++) {
     wr_out out;
@@ -189,12 +249,7 @@ static void drain(sim_peer *peer) {
     switch (out.kind) {
       case WR_OUT_IDLE: return;
       case WR_OUT_EVENT: on_event(peer, &out.event, now); break;
-      case WR_OUT_DATAGRAM:
-        if (!out.path.local.family) out.path.local = sim_net_addr(peer->net, peer->host, SIM_PEER_PORT);
-        trace(peer, "-> %s, %zu bytes", protocol_of(wr_bytes_of(buffer, out.len)), out.len);
-        if (!out.len || out.len > WR_CONN_MTU) fail(peer, "a datagram of impossible size");
-        sim_net_send(peer->net, peer->host, &out.path, wr_bytes_of(buffer, out.len));
-        break;
+      case WR_OUT_DATAGRAM: send_out(peer, &out, wr_bytes_of(buffer, out.len)); break;
     }
   }
   fail(peer, "outputs without end");
@@ -251,6 +306,30 @@ void sim_peer_recv(sim_peer *peer, const sim_delivery *delivery) {
   wr_conn_recv(peer->conn, &delivery->path, delivery->bytes, delivery->at);
   drain(peer);
   check_conservation(peer);
+}
+
+void sim_peer_pipe_up(sim_peer *peer) {
+  wr_conn_stream_up(peer->conn, peer->piped_server, sim_net_now(peer->net));
+  drain(peer);
+}
+
+void sim_peer_recv_pipe(sim_peer *peer) {
+  for (;;) {
+    wr_bytes bytes = wr_span_bytes(sim_pipe_recv(peer->pipe, 0, sim_net_now(peer->net)));
+    if (!bytes.len) return;
+    wr_conn_recv_stream(peer->conn, peer->piped_server, bytes, sim_net_now(peer->net));
+    drain(peer);
+    check_conservation(peer);
+  }
+}
+
+void sim_peer_add_candidate(sim_peer *peer, const wr_candidate *candidate) {
+  wr_time now = sim_net_now(peer->net);
+  if (candidate)
+    (void)wr_conn_add_remote_candidate(peer->conn, candidate, now);
+  else
+    wr_conn_end_of_remote_candidates(peer->conn, now);
+  drain(peer);
 }
 
 void sim_peer_tick(sim_peer *peer) {

@@ -9,11 +9,13 @@
 #include <stdio.h>
 
 #include "sim/net.h"
+#include "sim/pipe.h"
 #include "wr/conn.h"
 
 #define SIM_PEER_PORT 50000
 #define SIM_AUDIO_FRAMES 50 /* at least */
 #define SIM_LARGE_BYTES 65536
+#define SIM_PEER_TRICKLE 16
 
 typedef struct sim_peer {
   const char *name; /* for the trace */
@@ -24,6 +26,16 @@ typedef struct sim_peer {
   void *memory, *pool_memory;
   uint8_t *message_buffer;
   FILE *trace; /* NULL: silent */
+  /* More than one address, and servers: see the settings */
+  sim_host_id other_host; /* -1: none */
+  void *gather_memory;
+  sim_pipe *pipe;
+  unsigned piped_server;
+  wr_candidate trickle[SIM_PEER_TRICKLE]; /* to be carried to the other end, by whoever carries the descriptions */
+  unsigned n_trickle;
+  bool trickle_ended;
+  wr_path path; /* in use; families 0: none yet */
+  wr_time path_at;
   wr_time started_at;
   bool is_caller;
   /* the application */
@@ -43,12 +55,24 @@ typedef struct sim_peer_settings {
   const wr_crypto *crypto;
   uint64_t seed;
   bool is_caller, dtls_passive, ice_lite;
+  bool has_other_host; /* |other_host| is the same person's: an address of the other family */
+  sim_host_id other_host;
+  const wr_gather_settings *gather; /* NULL: no servers */
+  sim_pipe *pipe;                   /* to server |piped_server|, over which it is reached; NULL: none */
+  unsigned piped_server;
   FILE *trace;
 } sim_peer_settings;
 
 /* Allocates; false: out of memory. */
 bool sim_peer_open(sim_peer *peer, sim_net *net, sim_host_id host, const sim_peer_settings *settings);
 void sim_peer_close(sim_peer *peer);
+
+/* The pipe is connected. */
+void sim_peer_pipe_up(sim_peer *peer);
+/* Takes what has arrived by the pipe. */
+void sim_peer_recv_pipe(sim_peer *peer);
+/* A candidate of the other end; NULL: there are no more. */
+void sim_peer_add_candidate(sim_peer *peer, const wr_candidate *candidate);
 
 /* Descriptions are |cap| bytes at most, NUL-terminated. false: |fault| says why. */
 bool sim_peer_offer(sim_peer *peer, char *offer, size_t cap);

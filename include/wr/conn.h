@@ -14,6 +14,7 @@
 #define WR_CONN_H
 
 #include "wr/crypto.h"
+#include "wr/gather.h"
 #include "wr/pool.h"
 #include "wr/sdp.h"
 #include "wr/types.h"
@@ -78,6 +79,8 @@ typedef enum wr_event_kind {
   WR_EVENT_MESSAGE_TOO_BIG, /* |channel|: refused whole */
   WR_EVENT_BUFFERED_LOW,    /* |channel|: wr_conn_send_message will be accepted again */
   WR_EVENT_CHANNEL_CLOSED,  /* |channel| */
+  WR_EVENT_CANDIDATE,       /* |candidate|: one of ours that the description did not have yet: trickle it to the
+                               peer. NULL: that was the last */
 } wr_event_kind;
 
 typedef struct wr_audio {
@@ -98,14 +101,16 @@ typedef struct wr_event {
   uint16_t channel;
   bool is_text, by_peer;
   wr_bytes message;
+  const wr_candidate *candidate; /* borrowed, until wipe */
 } wr_event;
 
 typedef enum wr_out_kind { WR_OUT_IDLE, WR_OUT_DATAGRAM, WR_OUT_EVENT } wr_out_kind;
 typedef struct wr_out {
   wr_out_kind kind;
-  wr_path path;   /* DATAGRAM: where to send it (path.local family 0: any). Of TCP: in a frame (wr/frame.h) on the
-                     connection between the two, which is opened now if path.local.port is 0 and it is not there */
-  size_t len;     /* DATAGRAM: bytes written to |buffer| */
+  wr_path path; /* DATAGRAM: where to send it (path.local family 0: any). Of TCP: in a frame (wr/frame.h) on the
+                   connection between the two, which is opened now if path.local.port is 0 and it is not there */
+  size_t len;   /* DATAGRAM: bytes written to |buffer| */
+  int stream; /* DATAGRAM: -1; else no datagram but bytes of the connection to that server of wr_conn_use_gather */
   wr_event event; /* EVENT */
 } wr_out;
 
@@ -118,11 +123,25 @@ wr_conn *wr_conn_init(void *mem, const wr_conn_settings *settings, wr_time now);
 void wr_conn_wipe(wr_conn *conn);
 
 /* ---- signalling (RFC 9429) ---- */
+/* Lets |gather| find more candidates: it is borrowed until wipe, asks from every host address added, and its
+ * traffic is the conn's. Descriptions have what is known when they are written; the rest comes as
+ * WR_EVENT_CANDIDATE. Before the first address and description. wr_conn_poll needs |cap| >= WR_GATHER_OUT_MAX from
+ * now on. */
+void wr_conn_use_gather(wr_conn *conn, wr_gather *gather);
+/* [mutates] The connection to a TURN server over TCP or TLS stands or is gone; bytes of it. */
+void wr_conn_stream_up(wr_conn *conn, unsigned server, wr_time now);
+void wr_conn_stream_down(wr_conn *conn, unsigned server, wr_time now);
+void wr_conn_recv_stream(wr_conn *conn, unsigned server, wr_bytes bytes, wr_time now);
 /* [mutates] An address datagrams can be sent from. |base|: the socket's; |shown|: what the peer is told (equal, or
- * the public side of a 1:1 NAT). Of TCP (RFC 6544): the address of a listener, or with port 0 one that connections
- * are opened from. Before the description is written; one added later is told with the next
- * (wr_conn_restart_offer). WR_ERR_LIMIT: too many; ignored. */
+ * the public side of a NAT). Of TCP (RFC 6544): the address of a listener, or with port 0 one that connections are
+ * opened from. One added after the description was written is told by WR_EVENT_CANDIDATE. WR_ERR_LIMIT: too many;
+ * ignored. */
 wr_err wr_conn_add_local(wr_conn *conn, const wr_addr *base, const wr_addr *shown, wr_time now);
+/* [mutates] The same where it takes a word which kind it is: RELAY, |base| and |shown| being the relayed address.
+ * Datagrams whose path->local is such an address go through its relay (wr_gather_send), which is the caller's
+ * doing. */
+wr_err wr_conn_add_local_candidate(wr_conn *conn, const wr_addr *base, const wr_addr *shown, wr_candidate_type type,
+                                   wr_time now);
 /* Our offer, NUL-terminated text in |out|; |*len| its length. WR_ERR_STATE: a description exists already.
  * WR_ERR_LIMIT: |cap| too small (8 KiB suffices). */
 WR_NODISCARD wr_err wr_conn_create_offer(wr_conn *conn, char *out, size_t cap, size_t *len, wr_time now);

@@ -62,16 +62,6 @@ void wr_conn_wipe(wr_conn *conn) {
   wr_wipe(conn, sizeof *conn);
 }
 
-wr_err wr_conn_add_local(wr_conn *conn, const wr_addr *base, const wr_addr *shown, wr_time now) {
-  if (conn->ice) {
-    wr_candidate_type type = wr_addr_equal(base, shown) ? WR_CANDIDATE_HOST : WR_CANDIDATE_SRFLX;
-    return wr_ice_add_local(conn->ice, base, shown, type, now);
-  }
-  if (conn->n_locals == WR_ICE_MAX_LOCAL) return WR_ERR_LIMIT;
-  conn->local[conn->n_locals++] = (local_address){*base, *shown};
-  return WR_OK;
-}
-
 void wr_conn_begin_ice(wr_conn *conn, bool controlling, wr_time now) {
   wr_ice_settings settings = {.rng = conn->settings.rng,
                               .crypto = conn->settings.crypto,
@@ -79,8 +69,10 @@ void wr_conn_begin_ice(wr_conn *conn, bool controlling, wr_time now) {
                               .lite = conn->settings.ice_lite};
   memcpy(settings.ufrag_prefix, conn->settings.ufrag_prefix, sizeof settings.ufrag_prefix);
   conn->ice = wr_ice_init((uint8_t *)conn + ALIGNED(sizeof *conn) + ALIGNED(wr_sctp_size()), &settings, now);
-  for (unsigned i = 0; i < conn->n_locals; i++)
-    (void)wr_conn_add_local(conn, &conn->local[i].base, &conn->local[i].shown, now);
+  for (unsigned i = 0; i < conn->n_locals; i++) {
+    const local_address *local = &conn->local[i];
+    (void)wr_ice_add_local(conn->ice, &local->base, &local->shown, local->type, now);
+  }
 }
 
 void wr_conn_begin_sctp(wr_conn *conn) {
@@ -254,9 +246,8 @@ static bool recv_dtls(wr_conn *conn, bool valid_path, wr_bytes datagram, wr_time
   return valid_path;
 }
 
-static bool take(wr_conn *conn, const wr_path *path, wr_span datagram, wr_time now) {
-  conn->stats.datagrams_in++;
-  conn->stats.bytes_in += datagram.len;
+/* One datagram of the peer; of those that came through a relay the inside. */
+bool wr_conn_take(wr_conn *conn, const wr_path *path, wr_span datagram, wr_time now) {
   if (conn->state == WR_CONN_CLOSED || datagram.len == 0) {
     conn_drop(conn, datagram.len ? WR_DROP_CLOSED : WR_DROP_EMPTY);
     return false;
@@ -277,7 +268,10 @@ static bool take(wr_conn *conn, const wr_path *path, wr_span datagram, wr_time n
 }
 
 bool wr_conn_recv(wr_conn *conn, const wr_path *path, wr_span datagram, wr_time now) {
-  bool proved = take(conn, path, datagram, now);
+  bool proved = false;
+  conn->stats.datagrams_in++;
+  conn->stats.bytes_in += datagram.len;
+  if (!wr_reach_recv(conn, path, datagram, &proved, now)) proved = wr_conn_take(conn, path, datagram, now);
   if (proved) conn->roam.heard_at = now;
   return proved;
 }
@@ -302,6 +296,7 @@ void wr_conn_path_closed(wr_conn *conn, const wr_path *path, wr_time now) {
 wr_bytes wr_conn_peek_ufrag(wr_bytes datagram) { return wr_stun_peek_local_ufrag(datagram); }
 
 void wr_conn_tick(wr_conn *conn, wr_time now) {
+  /* What is due of |gather| leaves with poll. */
   if (conn->state == WR_CONN_CLOSED || !conn->ice) return;
   wr_ice_tick(conn->ice, now);
   if (conn->agreed && conn->dtls.started) wr_dtls_tick(&conn->dtls, now);
@@ -310,8 +305,10 @@ void wr_conn_tick(wr_conn *conn, wr_time now) {
 }
 
 wr_time wr_conn_deadline(const wr_conn *conn) {
-  if (conn->state == WR_CONN_CLOSED || !conn->ice) return WR_NEVER;
-  wr_time at = wr_time_min(wr_ice_deadline(conn->ice), wr_media_deadline(conn));
+  if (conn->state == WR_CONN_CLOSED) return WR_NEVER;
+  wr_time at = conn->gather ? wr_gather_deadline(conn->gather) : WR_NEVER;
+  if (!conn->ice) return at;
+  at = wr_time_min(at, wr_time_min(wr_ice_deadline(conn->ice), wr_media_deadline(conn)));
   if (conn->agreed && conn->dtls.started) at = wr_time_min(at, wr_dtls_deadline(&conn->dtls));
   if (conn->sctp_connected) at = wr_time_min(at, wr_sctp_deadline(conn->sctp));
   return at;
@@ -353,6 +350,7 @@ static bool poll_data_event(wr_conn *conn, wr_event *out, wr_time now) {
 
 static bool poll_event(wr_conn *conn, wr_event *event, wr_time now) {
   if (conn->n_notices == 0 && conn->state != WR_CONN_CLOSED) {
+    if (wr_reach_poll_event(conn, event)) return true;
     if (wr_media_poll_event(conn, event, now)) return true;
     if (poll_data_event(conn, event, now)) return true;
   }
@@ -372,7 +370,7 @@ static size_t poll_sctp(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
   return wr_dtls_poll(&conn->dtls, out, cap, now);
 }
 
-static size_t poll_datagram(wr_conn *conn, uint8_t *out, size_t cap, wr_path *path, wr_time now) {
+size_t wr_conn_next_datagram(wr_conn *conn, uint8_t *out, size_t cap, wr_path *path, wr_time now) {
   size_t len;
   if (!conn->ice) return 0;
   if (conn->state != WR_CONN_CLOSED) {
@@ -393,7 +391,9 @@ void wr_conn_poll(wr_conn *conn, uint8_t *buffer, size_t cap, wr_out *out, wr_ti
     out->kind = WR_OUT_EVENT;
     return;
   }
-  out->len = poll_datagram(conn, buffer, cap, &out->path, now);
+  out->stream = -1;
+  out->len = conn->gather ? wr_reach_next(conn, buffer, cap, out, now)
+                          : wr_conn_next_datagram(conn, buffer, cap, &out->path, now);
   if (out->len) {
     out->kind = WR_OUT_DATAGRAM;
     conn->stats.datagrams_out++;

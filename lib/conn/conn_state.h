@@ -1,6 +1,7 @@
 /* conn/conn_state.h - the inside of a connection, for the files of this room only.
  *
  * conn.c    life, demultiplexing, poll, deadlines
+ * reach.c   candidates of ours: added, gathered, told; what goes through a relay
  * describe.c offers, answers, fragments: what was agreed
  * media.c   RTP and RTCP of the one audio stream
  * text.c    names of ends and drops */
@@ -21,6 +22,7 @@
 
 typedef struct local_address {
   wr_addr base, shown;
+  wr_candidate_type type;
 } local_address;
 
 /* What we send of audio. */
@@ -59,6 +61,9 @@ struct wr_conn {
   uint32_t session_version;
   uint8_t n_locals;
   local_address local[WR_ICE_MAX_LOCAL];
+  wr_gather *gather; /* NULL: none */
+  uint8_t n_told;    /* of the local candidates, in a description or as events */
+  bool told_end;
   wr_ice *ice;   /* NULL before a description */
   wr_sctp *sctp; /* NULL before the agreement, or without data */
   wr_dtls dtls;
@@ -80,6 +85,18 @@ void wr_conn_progress(wr_conn *conn, wr_time now);
 void wr_conn_begin_ice(wr_conn *conn, bool controlling, wr_time now);
 void wr_conn_begin_sctp(wr_conn *conn);
 wr_reorder_slot *wr_conn_reorder_slots(wr_conn *conn); /* the last of the conn's memory, mostly untouched */
+
+/* reach.c */
+bool wr_reach_is_done(const wr_conn *conn); /* no more candidates will come */
+void wr_reach_described(wr_conn *conn);     /* a description with all that is known now was written */
+/* true: the datagram was a server's. It may have held one of the peer, which was taken. */
+bool wr_reach_recv(wr_conn *conn, const wr_path *path, wr_span datagram, bool *proved, wr_time now);
+/* A request for a server, or the next datagram, through a relay if it must. Only with a gathering. */
+size_t wr_reach_next(wr_conn *conn, uint8_t *out, size_t cap, wr_out *way, wr_time now);
+bool wr_reach_poll_event(wr_conn *conn, wr_event *event);
+/* conn.c, for this: what came out of a relay, and what may go into one */
+bool wr_conn_take(wr_conn *conn, const wr_path *path, wr_span datagram, wr_time now);
+size_t wr_conn_next_datagram(wr_conn *conn, uint8_t *out, size_t cap, wr_path *path, wr_time now);
 
 /* media.c */
 void wr_media_init(wr_conn *conn);

@@ -15,7 +15,7 @@ static wr_sdp_local local_description(const wr_conn *conn) {
                         .pwd = wr_ice_local_pwd(conn->ice),
                         .fingerprint = &conn->settings.crypto->local_fingerprint,
                         .ice_lite = conn->settings.ice_lite,
-                        .end_of_candidates = true,
+                        .end_of_candidates = wr_reach_is_done(conn),
                         .audio_ssrc = conn->media.sender.ssrc,
                         .cname = conn->cname,
                         .max_message_bytes = conn->settings.max_message_bytes,
@@ -34,6 +34,7 @@ wr_err wr_conn_create_offer(wr_conn *conn, char *out, size_t cap, size_t *len, w
   local.setup = WR_SETUP_ACTPASS;
   *len = wr_sdp_write_offer(&local, out, cap);
   if (!*len) return WR_ERR_LIMIT;
+  wr_reach_described(conn);
   conn->described = conn->is_offerer = true;
   wr_conn_set_state(conn, WR_CONN_CONNECTING);
   return WR_OK;
@@ -50,6 +51,7 @@ wr_err wr_conn_restart_offer(wr_conn *conn, char *out, size_t cap, size_t *len, 
   local.setup = WR_SETUP_ACTPASS; /* the roles stay (RFC 8842 5.5) */
   *len = wr_sdp_write_offer(&local, out, cap);
   WR_ASSERT(*len);
+  wr_reach_described(conn);
   return WR_OK;
 }
 
@@ -189,6 +191,7 @@ wr_err wr_conn_accept_offer(wr_conn *conn, wr_bytes offer, wr_sdp *scratch, wr_s
     error->what = "the answer does not fit its buffer";
     return WR_ERR_LIMIT;
   }
+  wr_reach_described(conn);
   if (first) {
     conn->is_dtls_client = client;
     begin(conn, &agreement, now);
@@ -233,8 +236,9 @@ static wr_err fragment_restart(wr_conn *conn, const wr_sdpfrag *fragment, wr_sdp
   const wr_candidate *candidates;
   size_t n = wr_ice_local_candidates(conn->ice, &candidates);
   const char *mid = conn->agreement.audio ? conn->agreement.audio_mid : conn->agreement.data_mid;
-  *len = wr_sdpfrag_write(wr_ice_local_ufrag(conn->ice), wr_ice_local_pwd(conn->ice), mid, candidates, n, true, out,
-                          cap);
+  *len = wr_sdpfrag_write(wr_ice_local_ufrag(conn->ice), wr_ice_local_pwd(conn->ice), mid, candidates, n,
+                          wr_reach_is_done(conn), out, cap);
+  if (*len) wr_reach_described(conn);
   return *len ? WR_OK : WR_ERR_LIMIT;
 }
 

@@ -10,9 +10,9 @@
  * an authenticated check of the peer earns one. Over all sessions, their bytes are bounded by what the peer has
  * sent.
  *
- * Left out: gathering (the caller knows its addresses), relayed candidates of our own, more than one component, the
- * Frozen state, two lite agents facing each other (neither would check; they never connect). A mapped address in an
- * answer is taken as information: our peer-reflexive candidate has the base we already send from. */
+ * Left out: gathering (conn/gather.c), more than one component, the Frozen state, two lite agents facing each other
+ * (neither would check; they never connect). A mapped address in an answer is taken as information: our
+ * peer-reflexive candidate has the base we already send from. */
 #include "ice/ice_agent.h"
 
 #include <string.h>
@@ -453,7 +453,8 @@ bool wr_ice_selected(const wr_ice *ice, wr_path *path, uint32_t *rtt_us) {
 }
 
 bool wr_ice_is_path_of(const wr_ice *ice, const wr_ice_pair *p, const wr_path *path) {
-  if (path->local.family && !wr_addr_equal(&path->local, &ice->locals.base[p->local])) return false;
+  bool is_relay = ice->locals.shown[p->local].type == WR_CANDIDATE_RELAY;
+  if (path->local.family ? !wr_addr_equal(&path->local, &ice->locals.base[p->local]) : is_relay) return false;
   return wr_addr_equal(&path->remote, &ice->remotes.slot[p->remote].addr);
 }
 

@@ -1,8 +1,9 @@
 /* ice/candidate.c - priorities, foundations and the tables of local and remote candidates (RFC 8445 5.1).
  *
  * A base is what a socket is bound to; a SRFLX candidate of a 1:1 NAT shows another address but sends from its
- * base. Foundations are the index of the first candidate of the same type and base IP: no STUN or TURN server takes
- * part (5.1.1.3). Local preferences fall in the order candidates are added, so the caller ranks its interfaces.
+ * base. A relayed candidate is its own base: who sends from there goes through the relay. Foundations are the index
+ * of the first candidate of the same type and base IP (5.1.1.3; the server does not count, for nothing is frozen).
+ * Local preferences fall in the order candidates are added, so the caller ranks its interfaces.
  *
  * TCP (RFC 6544): active candidates, shown with port 9, and passive ones. Left out: simultaneous open, which needs
  * both sides to bind one port for listening and connecting, and no browser offers it. */
@@ -109,7 +110,9 @@ int wr_ice_locals_by_base(const wr_ice_locals *locals, const wr_addr *base) {
 int wr_ice_locals_find(const wr_ice_locals *locals, const wr_addr *local, const wr_addr *remote) {
   if (local->family) return wr_ice_locals_by_base(locals, local);
   for (int i = 0; i < locals->n; i++)
-    if (locals->base[i].family == remote->family && locals->base[i].transport == remote->transport) return i;
+    if (locals->base[i].family == remote->family && locals->base[i].transport == remote->transport &&
+        locals->shown[i].type != WR_CANDIDATE_RELAY)
+      return i;
   return -1;
 }
 

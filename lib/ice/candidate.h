@@ -21,8 +21,8 @@ wr_err wr_ice_locals_add(wr_ice_locals *locals, const wr_addr *base, const wr_ad
 /* The candidate that stands for its base: of several with one base only the first is paired, because checks of the
  * others would leave from the same socket (RFC 8445 6.1.2.4). */
 int wr_ice_locals_by_base(const wr_ice_locals *locals, const wr_addr *base);
-/* For a datagram received from |remote|. |local| of family 0: the first base of its family and transport. -1: none.
- */
+/* For a datagram received from |remote|. |local| of family 0: the first base of its family and transport that is no
+ * relay's. -1: none. */
 int wr_ice_locals_find(const wr_ice_locals *locals, const wr_addr *local, const wr_addr *remote);
 /* PRIORITY of a check from candidate |i|: what the peer would give a peer-reflexive one (RFC 8445 7.1.1). */
 uint32_t wr_ice_locals_reflexive_priority(const wr_ice_locals *locals, size_t i);

@@ -79,10 +79,10 @@ void wr_ice_wipe(wr_ice *ice);
 const char *wr_ice_local_ufrag(const wr_ice *ice);
 const char *wr_ice_local_pwd(const wr_ice *ice);
 
-/* [mutates] A socket address we can send from. HOST, or SRFLX with the public address of a 1:1 NAT in |shown| whose
- * base is |base| (for a plain host candidate both are equal). Of TCP: one that is listened at, or with port 0 one
- * that connections go out from. WR_ERR_LIMIT: ignored. Candidates to signal are read back with
- * wr_ice_local_candidate. */
+/* [mutates] A socket address we can send from. HOST, or SRFLX with the address a NAT shows in |shown| whose base is
+ * |base|, or RELAY (for these and for a plain host candidate both are equal). Of TCP: one that is listened at, or
+ * with port 0 one that connections go out from. At any time: a late one is checked too. WR_ERR_LIMIT: ignored.
+ * Candidates to signal are read back with wr_ice_local_candidate. */
 wr_err wr_ice_add_local(wr_ice *ice, const wr_addr *base, const wr_addr *shown, wr_candidate_type type,
                         wr_time now);
 size_t wr_ice_local_candidates(const wr_ice *ice, const wr_candidate **candidates);

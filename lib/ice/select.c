@@ -57,13 +57,17 @@ static int cost_of(const wr_ice_remote *to) {
   return 3;
 }
 
+/* Each relay is a detour, whosever it is; our NAT is passed by every pair alike. */
+static int cost_of_pair(const wr_ice *ice, const wr_ice_pair *p) {
+  return cost_of(&ice->remotes.slot[p->remote]) + (ice->locals.shown[p->local].type == WR_CANDIDATE_RELAY ? 3 : 0);
+}
+
 /* Clearly better: a shorter kind of path that is not slower, or half the round trip. */
 static bool is_better(const wr_ice *ice, const wr_ice_pair *a, const wr_ice_pair *b) {
   const wr_time margin = 10000;
   if (!a->rtt_us || !b->rtt_us) return false;
   if ((wr_time)a->rtt_us * 2 + margin < (wr_time)b->rtt_us) return true;
-  return cost_of(&ice->remotes.slot[a->remote]) < cost_of(&ice->remotes.slot[b->remote]) &&
-         (wr_time)a->rtt_us < (wr_time)b->rtt_us + margin;
+  return cost_of_pair(ice, a) < cost_of_pair(ice, b) && (wr_time)a->rtt_us < (wr_time)b->rtt_us + margin;
 }
 
 /* The selected pair stopped answering and |p| has answered since. */

@@ -10,14 +10,21 @@
 #define STREAM_WAIT_US 39500000 /* 6.2.2: Ti */
 #define N_STALE_MAX 3
 #define RENEW_PEER WR_S(240)
+#define CHANNEL_KEPT \
+  WR_S(900) /* by the server at most, after the last ChannelBind: 10 minutes and 5 (RFC 8656 12) */
 #define CHANNEL_FIRST 0x4000u
 
-size_t wr_turn_size(void) { return sizeof(wr_turn); }
+static uint16_t n_peers_of(uint16_t wanted) { return wanted ? wanted : WR_TURN_PEERS; }
+
+size_t wr_turn_size(uint16_t n_peers) { return sizeof(wr_turn) + n_peers_of(n_peers) * sizeof(turn_peer); }
 
 wr_turn *wr_turn_init(void *mem, const wr_turn_settings *settings, wr_time now) {
   wr_turn *turn = mem;
   (void)now;
-  memset(turn, 0, sizeof *turn);
+  WR_ASSERT(settings->n_peers <= WR_TURN_PEERS_MAX);
+  memset(turn, 0, wr_turn_size(settings->n_peers));
+  turn->n_peers = n_peers_of(settings->n_peers);
+  turn->forgets = settings->forgets;
   turn_credentials *c = &turn->credentials;
   size_t n_user = strlen(settings->username), n_password = strlen(settings->password);
   if (n_user >= sizeof c->username || n_password >= sizeof c->password) return NULL;
@@ -31,7 +38,7 @@ wr_turn *wr_turn_init(void *mem, const wr_turn_settings *settings, wr_time now) 
   return turn;
 }
 
-void wr_turn_wipe(wr_turn *turn) { wr_wipe(turn, sizeof *turn); }
+void wr_turn_wipe(wr_turn *turn) { wr_wipe(turn, wr_turn_size(turn->n_peers)); }
 
 /* ---- events and states ---- */
 
@@ -59,7 +66,7 @@ static void set_state(wr_turn *turn, wr_turn_state state) {
 }
 
 static void forget_peers(wr_turn *turn) {
-  for (size_t i = 0; i < WR_TURN_PEERS; i++) turn->peer[i] = (turn_peer){0};
+  for (size_t i = 0; i < turn->n_peers; i++) turn->peer[i] = (turn_peer){0};
 }
 
 static void end(wr_turn *turn, wr_turn_state state, wr_turn_reason reason, uint16_t code) {
@@ -98,9 +105,21 @@ void wr_turn_close(wr_turn *turn, wr_time now) {
 }
 
 static turn_peer *find_peer(const wr_turn *turn, const wr_addr *addr) {
-  for (size_t i = 0; addr->family && i < WR_TURN_PEERS; i++)
+  for (size_t i = 0; addr->family && i < turn->n_peers; i++)
     if (wr_addr_equal(&turn->peer[i].addr, addr)) return (turn_peer *)(uintptr_t)&turn->peer[i];
   return NULL;
+}
+
+/* The place |addr| had before, for the server may still know it by that channel; else any. NULL: none. */
+static turn_peer *free_peer(wr_turn *turn, const wr_addr *addr, wr_time now) {
+  turn_peer *found = NULL;
+  for (size_t i = 0; i < turn->n_peers; i++) {
+    turn_peer *peer = &turn->peer[i];
+    if (peer->addr.family) continue;
+    if (now < peer->spent_until && wr_addr_equal(&peer->former, addr)) return peer;
+    if (now >= peer->spent_until && !found) found = peer;
+  }
+  return found;
 }
 
 wr_err wr_turn_permit(wr_turn *turn, const wr_addr *addr, bool channel, wr_time now) {
@@ -108,8 +127,7 @@ wr_err wr_turn_permit(wr_turn *turn, const wr_addr *addr, bool channel, wr_time 
   WR_ASSERT(addr->family == 4 || addr->family == 6);
   turn_peer *peer = find_peer(turn, addr);
   if (peer && (peer->wants_channel || !channel)) return WR_OK;
-  for (size_t i = 0; !peer && i < WR_TURN_PEERS; i++)
-    if (!turn->peer[i].addr.family && !turn->peer[i].spent) peer = &turn->peer[i];
+  if (!peer) peer = free_peer(turn, addr, now);
   if (!peer) return WR_ERR_LIMIT;
   peer->addr = *addr;
   peer->wants_channel = channel;
@@ -141,14 +159,18 @@ static size_t write_request(const wr_turn *turn, const turn_request *request, co
   return wr_turn_sign(&w, &turn->credentials, turn->crypto);
 }
 
-static void give_up_peer(wr_turn *turn, turn_peer *peer, uint16_t code) {
-  add_event(turn, (wr_turn_event){.kind = WR_TURN_EVENT_REFUSED, .peer = peer->addr, .code = code});
-  *peer = (turn_peer){.spent = peer->bound};
+static void forget_peer(turn_peer *peer, wr_time now) {
+  *peer = (turn_peer){.former = peer->addr, .spent_until = peer->bound ? now + CHANNEL_KEPT : 0};
 }
 
-static void give_up(wr_turn *turn, turn_peer *peer) {
+static void give_up_peer(wr_turn *turn, turn_peer *peer, uint16_t code, wr_time now) {
+  add_event(turn, (wr_turn_event){.kind = WR_TURN_EVENT_REFUSED, .peer = peer->addr, .code = code});
+  forget_peer(peer, now);
+}
+
+static void give_up(wr_turn *turn, turn_peer *peer, wr_time now) {
   if (peer)
-    give_up_peer(turn, peer, 0);
+    give_up_peer(turn, peer, 0, now);
   else if (turn->state == WR_TURN_CLOSING)
     end(turn, WR_TURN_CLOSED, WR_TURN_FINE, 0);
   else
@@ -160,7 +182,7 @@ static size_t poll_request(wr_turn *turn, turn_request *request, turn_peer *peer
                            wr_time now) {
   if (!request->method || now < request->next_at) return 0;
   if (request->n_sent >= (turn->stream ? 1 : N_SENDS)) {
-    give_up(turn, peer);
+    give_up(turn, peer, now);
     return 0;
   }
   request->n_sent++;
@@ -177,9 +199,14 @@ static void renew(wr_turn *turn, wr_time now) {
     return;
   }
   if (now >= turn->renew_at && !turn->main.method) begin(turn, &turn->main, METHOD_REFRESH, now);
-  for (size_t i = 0; i < WR_TURN_PEERS; i++) {
+  for (size_t i = 0; i < turn->n_peers; i++) {
     turn_peer *peer = &turn->peer[i];
     if (!peer->addr.family || peer->request.method || now < peer->renew_at) continue;
+    if (turn->forgets && !peer->sent) {
+      forget_peer(peer, now);
+      continue;
+    }
+    peer->sent = false;
     begin(turn, &peer->request, peer->wants_channel ? METHOD_BIND : METHOD_PERMIT, now);
   }
 }
@@ -188,7 +215,7 @@ size_t wr_turn_poll(wr_turn *turn, uint8_t *out, size_t cap, wr_time now) {
   WR_ASSERT(cap >= WR_TURN_OUT_MAX);
   renew(turn, now);
   size_t len = poll_request(turn, &turn->main, NULL, out, cap, now);
-  for (size_t i = 0; !len && i < WR_TURN_PEERS; i++)
+  for (size_t i = 0; !len && i < turn->n_peers; i++)
     len = poll_request(turn, &turn->peer[i].request, &turn->peer[i], out, cap, now);
   return len;
 }
@@ -196,7 +223,7 @@ size_t wr_turn_poll(wr_turn *turn, uint8_t *out, size_t cap, wr_time now) {
 wr_time wr_turn_deadline(const wr_turn *turn) {
   wr_time at = turn->main.method ? turn->main.next_at : turn->renew_at;
   if (turn->state == WR_TURN_ALLOCATED) at = wr_time_min(at, turn->expires_at);
-  for (size_t i = 0; i < WR_TURN_PEERS; i++) {
+  for (size_t i = 0; i < turn->n_peers; i++) {
     const turn_peer *peer = &turn->peer[i];
     if (peer->addr.family) at = wr_time_min(at, peer->request.method ? peer->request.next_at : peer->renew_at);
   }
@@ -292,7 +319,7 @@ static void on_error(wr_turn *turn, turn_request *request, turn_peer *peer, cons
   } else if (turn->state == WR_TURN_CLOSING && !peer) {
     end(turn, WR_TURN_CLOSED, WR_TURN_FINE, 0); /* 437 as well: it is gone */
   } else if (peer && code != 437) {
-    give_up_peer(turn, peer, code);
+    give_up_peer(turn, peer, code, now);
   } else {
     if (code == 300) note_alternate(turn, answer);
     end(turn, WR_TURN_FAILED, reason_of(code), code);
@@ -302,7 +329,7 @@ static void on_error(wr_turn *turn, turn_request *request, turn_peer *peer, cons
 static turn_request *find_request(wr_turn *turn, const uint8_t *id, turn_peer **peer) {
   *peer = NULL;
   if (turn->main.method && memcmp(turn->main.id, id, WR_STUN_ID_BYTES) == 0) return &turn->main;
-  for (size_t i = 0; i < WR_TURN_PEERS; i++) {
+  for (size_t i = 0; i < turn->n_peers; i++) {
     turn_request *request = &turn->peer[i].request;
     if (!request->method || memcmp(request->id, id, WR_STUN_ID_BYTES) != 0) continue;
     *peer = &turn->peer[i];
@@ -336,7 +363,7 @@ static wr_turn_input recv_channel(const wr_turn *turn, wr_bytes frame, wr_turn_d
   unsigned channel = wr_get_u16(frame.data) - CHANNEL_FIRST;
   size_t len = wr_get_u16(frame.data + 2);
   if (len > frame.len - 4) return WR_TURN_BAD;
-  if (channel >= WR_TURN_PEERS || !turn->peer[channel].bound) return WR_TURN_UNEXPECTED;
+  if (channel >= turn->n_peers || !turn->peer[channel].bound) return WR_TURN_UNEXPECTED;
   data->peer = turn->peer[channel].addr;
   data->bytes = wr_bytes_of(frame.data + 4, len);
   return WR_TURN_DATA;
@@ -344,7 +371,7 @@ static wr_turn_input recv_channel(const wr_turn *turn, wr_bytes frame, wr_turn_d
 
 /* A permission is for an address with all its ports (RFC 8656 9). */
 static bool is_permitted(const wr_turn *turn, const wr_addr *addr) {
-  for (size_t i = 0; i < WR_TURN_PEERS; i++) {
+  for (size_t i = 0; i < turn->n_peers; i++) {
     const turn_peer *peer = &turn->peer[i];
     if (peer->permitted && peer->addr.family == addr->family && memcmp(peer->addr.ip, addr->ip, 16) == 0)
       return true;
@@ -381,9 +408,10 @@ static size_t send_indication(const wr_turn *turn, const turn_peer *peer, wr_byt
   return wr_writer_len(&w);
 }
 
-size_t wr_turn_send(const wr_turn *turn, const wr_addr *addr, wr_bytes bytes, uint8_t *out, size_t cap) {
-  const turn_peer *peer = find_peer(turn, addr);
+size_t wr_turn_send(wr_turn *turn, const wr_addr *addr, wr_bytes bytes, uint8_t *out, size_t cap) {
+  turn_peer *peer = find_peer(turn, addr);
   if (!peer || !peer->permitted || bytes.len > UINT16_MAX - 64) return 0;
+  peer->sent = true;
   if (!peer->bound) return send_indication(turn, peer, bytes, out, cap);
   wr_writer w = wr_writer_of(out, cap);
   wr_write_u16(&w, channel_of(turn, peer));

@@ -14,7 +14,8 @@
 #include "base/io.h"
 #include "wr/crypto.h"
 
-#define WR_TURN_PEERS 16       /* peers with a permission at a time */
+#define WR_TURN_PEERS 16 /* peers with a permission at a time, unless the settings say otherwise */
+#define WR_TURN_PEERS_MAX 1024
 #define WR_TURN_OUT_MAX 1300   /* bytes of the largest request we write */
 #define WR_TURN_OVERHEAD 48    /* at most so many bytes around relayed data: Send indication, IPv6 */
 #define WR_TURN_FRAME_MAX 2048 /* bytes of the largest frame taken from a stream */
@@ -57,6 +58,8 @@ typedef struct wr_turn_settings {
   bool stream;                     /* TCP or TLS: nothing is retransmitted, data is padded to four bytes */
   uint8_t family;                  /* of the relayed address: 4, 6; 0: the server's choice */
   const char *username, *password; /* copied; at most 508 and 511 bytes */
+  uint16_t n_peers;                /* at most so many at a time; 0: WR_TURN_PEERS */
+  bool forgets; /* a peer that nothing was sent to for 4 minutes gives up its place: for an allocation of many */
 } wr_turn_settings;
 
 typedef enum wr_turn_event_kind {
@@ -85,7 +88,7 @@ typedef struct wr_turn_data {
   wr_bytes bytes; /* borrowed from what was received */
 } wr_turn_data;
 
-size_t wr_turn_size(void); /* under 8 KiB */
+size_t wr_turn_size(uint16_t n_peers); /* 0: WR_TURN_PEERS; with these under 8 KiB */
 /* |mem| 16-aligned, lent until wipe. NULL: a name or a password that is too long. */
 wr_turn *wr_turn_init(void *mem, const wr_turn_settings *settings, wr_time now);
 void wr_turn_wipe(wr_turn *turn);
@@ -95,14 +98,14 @@ WR_NODISCARD wr_err wr_turn_allocate(wr_turn *turn, wr_time now);
 /* [mutates] Gives the allocation back. */
 void wr_turn_close(wr_turn *turn, wr_time now);
 /* [mutates] Lets |peer| through, and keeps it so; with |channel| data then costs 4 bytes, not 36 or more. Again for
- * a permitted peer: adds the channel. WR_ERR_STATE: not ALLOCATED; WR_ERR_LIMIT: WR_TURN_PEERS are there. */
+ * a permitted peer: adds the channel. WR_ERR_STATE: not ALLOCATED; WR_ERR_LIMIT: so many are there. */
 WR_NODISCARD wr_err wr_turn_permit(wr_turn *turn, const wr_addr *peer, bool channel, wr_time now);
 
 /* [mutates] One datagram of the server, or one frame of its stream. */
 wr_turn_input wr_turn_recv(wr_turn *turn, wr_bytes datagram, wr_turn_data *data, wr_time now);
 /* Wraps |bytes| for |peer| into |out|, which takes bytes.len + WR_TURN_OVERHEAD. 0: |peer| is not permitted (yet),
- * or |out| is too small. Nothing else changes; no allocation, no hash. */
-size_t wr_turn_send(const wr_turn *turn, const wr_addr *peer, wr_bytes bytes, uint8_t *out, size_t cap);
+ * or |out| is too small. No allocation, no hash. */
+size_t wr_turn_send(wr_turn *turn, const wr_addr *peer, wr_bytes bytes, uint8_t *out, size_t cap);
 /* The next request for the server; 0: none due now. |cap| >= WR_TURN_OUT_MAX. */
 size_t wr_turn_poll(wr_turn *turn, uint8_t *out, size_t cap, wr_time now);
 bool wr_turn_poll_event(wr_turn *turn, wr_turn_event *event);

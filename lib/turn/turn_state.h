@@ -30,7 +30,9 @@ typedef struct turn_peer {
   wr_addr addr; /* family 0: free */
   bool wants_channel, bound;
   bool permitted;
-  bool spent; /* its channel was somebody's, and the server keeps it for some minutes: not for another */
+  bool sent;           /* something was, since it was permitted or renewed */
+  wr_addr former;      /* of a place that was given up: until |spent_until| only this peer may have it again */
+  wr_time spent_until; /* its channel was somebody's and the server keeps it for some minutes: not for another */
   wr_time renew_at;
   turn_request request;
 } turn_peer;
@@ -60,9 +62,11 @@ struct wr_turn {
   turn_request main; /* Allocate, Refresh */
   wr_addr relayed, mapped, alternate;
   wr_time renew_at, expires_at;
-  turn_peer peer[WR_TURN_PEERS];
   wr_turn_event event[EVENTS_MAX];
   unsigned n_events, first_event;
+  bool forgets;
+  uint16_t n_peers;
+  turn_peer peer[]; /* n_peers */
 };
 
 /* ---- credentials.c ---- */

@@ -52,7 +52,7 @@ static void begin_as(world *w, const char *password, bool stream, uint8_t family
   memcpy(w->server.password, "right", 6);
   memcpy(w->server.nonce, "nonce-1", 7);
   w->server.nonce_len = 7;
-  CHECK(wr_turn_size() <= sizeof w->mem);
+  CHECK(wr_turn_size(0) <= sizeof w->mem);
   w->turn = wr_turn_init(w->mem, &settings, w->now);
 }
 
@@ -369,6 +369,31 @@ TEST(turn_a_refused_peer_is_forgotten_and_the_rest_lives) {
   w.n_fail = 1;
   exchange(&w); /* the allocation is gone */
   CHECK_EQ(wr_turn_failure(w.turn, NULL), WR_TURN_MISMATCH);
+}
+
+TEST(turn_silent_peer_gives_up_its_place) {
+  world w = {0};
+  wr_addr a = address("10.0.0.1", 1000), b = address("10.0.0.2", 1000);
+  uint8_t out[100];
+  begin(&w);
+  w.turn->forgets = true;
+  allocate(&w);
+  CHECK_EQ(wr_turn_permit(w.turn, &a, true, w.now), WR_OK);
+  CHECK_EQ(wr_turn_permit(w.turn, &b, true, w.now), WR_OK);
+  exchange(&w);
+  for (unsigned i = 0; i < 6; i++) { /* minutes in which only |a| is sent to */
+    CHECK(wr_turn_send(w.turn, &a, WR_BYTES_LITERAL("x"), out, sizeof out) > 0);
+    run_until(&w, w.now + WR_S(60));
+  }
+  CHECK(wr_turn_send(w.turn, &a, WR_BYTES_LITERAL("x"), out, sizeof out) > 0);
+  CHECK_EQ(wr_turn_send(w.turn, &b, WR_BYTES_LITERAL("x"), out, sizeof out), 0);
+  wr_addr c = address("10.0.0.3", 1000);
+  CHECK_EQ(wr_turn_permit(w.turn, &c, true, w.now), WR_OK);
+  exchange(&w);
+  CHECK_EQ(w.channel, 0x4002); /* the server still knows 0x4001 as |b|'s, */
+  CHECK_EQ(wr_turn_permit(w.turn, &b, true, w.now), WR_OK);
+  exchange(&w);
+  CHECK_EQ(w.channel, 0x4001); /* who gets it again */
 }
 
 TEST(turn_close_gives_the_allocation_back) {

@@ -1,0 +1,157 @@
+/* sim/matrix_table.c - see sim/matrix_table.h. */
+#include "sim/matrix_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wr/crypto_openssl.h"
+
+#define RTT WR_MS(100)
+
+sim_nat_rules sim_matrix_kind(size_t kind) {
+  return (sim_nat_rules){.mapping = (sim_nat_scope)(kind / 3), .filtering = (sim_nat_scope)(kind % 3)};
+}
+
+static const char *name_of(size_t kind) {
+  static const char *const names[SIM_MATRIX_KINDS] = {"EI/EI",  "EI/AD",  "EI/APD", "AD/EI",  "AD/AD",
+                                                      "AD/APD", "APD/EI", "APD/AD", "APD/APD"};
+  return names[kind];
+}
+
+/* ---- who can ---- */
+
+/* |a| sends to the address that |b| has told. Is a stable path the result?
+ *
+ * "known": the NAT shows to everybody what it shows to the server (endpoint-independent mapping), so what was told
+ * is what is used. "fixed": it shows one port to all ports of the other's address. */
+static bool works_from(sim_nat_rules a, sim_nat_rules b) {
+  bool a_known = a.mapping == SIM_NAT_ANY_REMOTE, b_known = b.mapping == SIM_NAT_ANY_REMOTE;
+  bool a_fixed = a.mapping != SIM_NAT_PER_ADDRESS_PORT, b_fixed = b.mapping != SIM_NAT_PER_ADDRESS_PORT;
+  bool enters =
+      b.filtering == SIM_NAT_ANY_REMOTE || (b.filtering == SIM_NAT_PER_ADDRESS && b_known) || (b_known && a_known);
+  if (!enters) return false;
+  if (b_known) return true; /* |b| answers from where it was asked */
+  /* |b| answers from a port that |a| has never sent to; then |a| sends there, and one of the two must stay put. */
+  if (a.filtering == SIM_NAT_PER_ADDRESS_PORT) return false;
+  return a_fixed || b_fixed;
+}
+
+bool sim_matrix_can_be_direct(sim_nat_rules a, sim_nat_rules b) { return works_from(a, b) || works_from(b, a); }
+
+/* ---- cells ---- */
+
+typedef struct run {
+  FILE *out, *trace;
+  uint64_t seed;
+  unsigned *n_passed, *n_failed;
+} run;
+
+static sim_matrix_settings plain(const run *r) {
+  return (sim_matrix_settings){.crypto = wr_crypto_null(),
+                               .seed = r->seed,
+                               .rtt_us = RTT,
+                               .stun = true,
+                               .talk_us = WR_S(2),
+                               .patience_us = WR_S(8),
+                               .trace = r->trace};
+}
+
+static double round_trips(wr_time us) { return (double)us / (double)RTT; }
+
+static wr_time heard_by_both(const sim_matrix_result *m) {
+  return m->heard_us[0] > m->heard_us[1] ? m->heard_us[0] : m->heard_us[1];
+}
+
+static wr_time longest_gap(const sim_matrix_result *m) {
+  return m->longest_gap_us[0] > m->longest_gap_us[1] ? m->longest_gap_us[0] : m->longest_gap_us[1];
+}
+
+/* What is wrong with |m|, which should go by |way| in the end; NULL: nothing. */
+static const char *wrong_with(const sim_matrix_result *m, sim_matrix_way way) {
+  if (m->fault) return m->fault;
+  if (way == SIM_WAY_NONE) return m->connected ? "connected where no path is" : NULL;
+  if (!m->connected) return "not connected";
+  if (heard_by_both(m) > SIM_MATRIX_MOST_ROUND_TRIPS * RTT) return "late";
+  if (m->last != way) return way == SIM_WAY_DIRECT ? "through the relay, needlessly" : "direct: impossible";
+  return NULL;
+}
+
+static void judge(const run *r, const char *what, const char *wrong) {
+  if (wrong) fprintf(r->out, "FAIL matrix: %s: %s\n", what, wrong);
+  ++*(wrong ? r->n_failed : r->n_passed);
+}
+
+static sim_matrix_result run_cell(const run *r, size_t a, size_t b, bool turn, const char **wrong) {
+  sim_matrix_settings s = plain(r);
+  s.turn = turn;
+  s.end[0] = (sim_matrix_end){.has_nat = true, .nat = sim_matrix_kind(a)};
+  s.end[1] = (sim_matrix_end){.has_nat = true, .nat = sim_matrix_kind(b)};
+  sim_matrix_result m = sim_matrix_run(&s);
+  bool direct = sim_matrix_can_be_direct(s.end[0].nat, s.end[1].nat);
+  *wrong = wrong_with(&m, direct ? SIM_WAY_DIRECT : turn ? SIM_WAY_RELAYED : SIM_WAY_NONE);
+  if (!*wrong && m.connected && longest_gap(&m) > SIM_MATRIX_MOST_GAP_US) *wrong = "a gap in the sound";
+  return m;
+}
+
+static void print_cell(FILE *out, const sim_matrix_result *m) {
+  if (!m->connected)
+    fprintf(out, " | -");
+  else if (m->last == SIM_WAY_RELAYED)
+    fprintf(out, " | %.1f relay", round_trips(heard_by_both(m)));
+  else if (m->first == SIM_WAY_RELAYED)
+    fprintf(out, " | %.1f (%.1f)", round_trips(heard_by_both(m)), round_trips(m->settled_us));
+  else
+    fprintf(out, " | %.1f", round_trips(heard_by_both(m)));
+}
+
+static void print_grid(const run *r, bool turn) {
+  fprintf(r->out, "\n| caller \\ callee");
+  for (size_t b = 0; b < SIM_MATRIX_KINDS; b++) fprintf(r->out, " | %s", name_of(b));
+  fprintf(r->out, " |\n|---");
+  for (size_t b = 0; b < SIM_MATRIX_KINDS; b++) fprintf(r->out, "|---");
+  fprintf(r->out, "|\n");
+  for (size_t a = 0; a < SIM_MATRIX_KINDS; a++) {
+    const char *wrong[SIM_MATRIX_KINDS];
+    fprintf(r->out, "| %s", name_of(a));
+    for (size_t b = 0; b < SIM_MATRIX_KINDS; b++) {
+      sim_matrix_result m = run_cell(r, a, b, turn, &wrong[b]);
+      print_cell(r->out, &m);
+    }
+    fprintf(r->out, " |\n");
+    for (size_t b = 0; b < SIM_MATRIX_KINDS; b++) {
+      char what[80];
+      snprintf(what, sizeof what, "%s %s-%s", turn ? "turn" : "stun", name_of(a), name_of(b));
+      judge(r, what, wrong[b]);
+    }
+  }
+}
+
+void sim_matrix_table(FILE *out, uint64_t seed, unsigned *n_passed, unsigned *n_failed) {
+  run r = {.out = out, .seed = seed, .n_passed = n_passed, .n_failed = n_failed};
+  print_grid(&r, false);
+  print_grid(&r, true);
+}
+
+int sim_matrix_main(int argc, char **argv) {
+  unsigned n_passed = 0, n_failed = 0;
+  run r = {.out = stdout, .seed = 1, .n_passed = &n_passed, .n_failed = &n_failed};
+  const char *name = argc && argv[0][0] != '-' ? argv[0] : NULL;
+  for (int i = name != NULL; i < argc; i++) {
+    if (!strcmp(argv[i], "--trace")) r.trace = stdout;
+    if (!strcmp(argv[i], "--seed") && i + 1 < argc) r.seed = strtoull(argv[++i], NULL, 10);
+  }
+  for (size_t a = 0; name && a < SIM_MATRIX_KINDS; a++)
+    for (size_t b = 0; b < SIM_MATRIX_KINDS; b++)
+      for (int turn = 0; turn < 2; turn++) {
+        char what[80];
+        const char *wrong;
+        snprintf(what, sizeof what, "%s:%s-%s", turn ? "turn" : "stun", name_of(a), name_of(b));
+        if (strcmp(what, name)) continue;
+        sim_matrix_result m = run_cell(&r, a, b, turn, &wrong);
+        print_cell(stdout, &m);
+        judge(&r, what, wrong);
+      }
+  if (!name) sim_matrix_table(stdout, r.seed, &n_passed, &n_failed);
+  printf("%u passed, %u failed\n", n_passed, n_failed);
+  return n_failed || !n_passed;
+}
