@@ -32,7 +32,7 @@ typedef struct world {
   unsigned piped[2];
   wr_time began, one_way, pipe_up_at;
   signal signal[SIGNALS];
-  size_t first_signal, n_signals;
+  size_t n_signals; /* in the order they were sent */
   unsigned n_carried[2], n_heard[2];
   bool carried_end[2];
   wr_time heard_at[2]; /* last */
@@ -135,9 +135,11 @@ static void close_world(world *w) {
 
 static void post(world *w, signal_kind kind, int to, const wr_candidate *candidate) {
   WR_ASSERT(w->n_signals < SIGNALS);
-  signal *s = &w->signal[(w->first_signal + w->n_signals++) % SIGNALS];
+  signal *s = &w->signal[w->n_signals++];
   *s = (signal){.kind = kind, .to = to, .at = sim_net_now(w->net) + w->one_way};
-  if (candidate) s->candidate = *candidate;
+  if (!candidate) return;
+  s->candidate = *candidate;
+  if (candidate->type == WR_CANDIDATE_SRFLX) s->at += w->s->late_us;
 }
 
 /* What an end has found since it was asked last. */
@@ -161,10 +163,14 @@ static void take_signal(world *w, const signal *s) {
 }
 
 static void carry_signals(world *w, wr_time now) {
-  while (w->n_signals && w->signal[w->first_signal].at <= now) {
-    signal s = w->signal[w->first_signal];
-    w->first_signal = (w->first_signal + 1) % SIGNALS;
+  for (size_t i = 0; i < w->n_signals;) {
+    signal s = w->signal[i];
+    if (s.at > now) {
+      i++;
+      continue;
+    }
     w->n_signals--;
+    memmove(&w->signal[i], &w->signal[i + 1], (w->n_signals - i) * sizeof w->signal[0]);
     take_signal(w, &s);
   }
 }
@@ -173,7 +179,7 @@ static void carry_signals(world *w, wr_time now) {
 
 static wr_time next_event(const world *w) {
   wr_time at = wr_time_min(sim_net_deadline(w->net), w->pipe_up_at);
-  if (w->n_signals) at = wr_time_min(at, w->signal[w->first_signal].at);
+  for (size_t i = 0; i < w->n_signals; i++) at = wr_time_min(at, w->signal[i].at);
   for (int i = 0; i < 2; i++) {
     at = wr_time_min(at, sim_peer_deadline(&w->peer[i]));
     at = wr_time_min(at, sim_pipe_deadline(&w->pipe[i]));
@@ -220,6 +226,7 @@ static void step(world *w, wr_time until) {
     post_candidates(w, i);
   }
   listen(w, next);
+  if (!w->result.chosen_us && w->peer[0].path_at) w->result.chosen_us = w->peer[0].path_at - w->began;
 }
 
 static const char *fault_of(const world *w) { return w->peer[0].fault ? w->peer[0].fault : w->peer[1].fault; }
@@ -257,6 +264,7 @@ static void talk(world *w) {
   if (w->s->silent_us) {
     run_until(w, from + w->s->silent_us);
     go_silent(w);
+    w->result.silent_at_us = sim_net_now(w->net) - w->began;
   }
   run_until(w, end);
 }
@@ -287,6 +295,7 @@ sim_matrix_result sim_matrix_run(const sim_matrix_settings *settings) {
     wr_time settled = w.peer[i].path_at ? w.peer[i].path_at - w.began : 0;
     if (settled > w.result.settled_us) w.result.settled_us = settled;
   }
+  if (w.peer[0].sent_at) w.result.last_sent_us = w.peer[0].sent_at - w.began;
   w.result.last = way_of(&w.peer[0].path);
   w.result.relay = *sim_relay_stats_of(w.relay);
   close_world(&w);

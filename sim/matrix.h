@@ -29,6 +29,7 @@ typedef struct sim_matrix_settings {
   wr_time talk_us;     /* after the first sound */
   wr_time rebind_us;   /* so long after the first sound the caller's NAT forgets; 0: never */
   wr_time silent_us;   /* likewise the callee's network goes silent for ever; 0: never */
+  wr_time late_us;     /* server-reflexive candidates are carried so much later */
   wr_time patience_us; /* for the first sound */
   FILE *trace;         /* NULL: silent */
 } sim_matrix_settings;
@@ -39,12 +40,12 @@ typedef enum sim_matrix_way { SIM_WAY_NONE, SIM_WAY_DIRECT, SIM_WAY_RELAYED } si
 typedef struct sim_matrix_result {
   const char *fault; /* NULL: nothing impossible was seen; not to connect is none */
   bool connected;
-  wr_time heard_us[2];        /* first sound */
-  wr_time settled_us;         /* the last change of path */
-  wr_time longest_gap_us[2];  /* between two sounds */
-  wr_time last_sent_us;       /* by the caller */
-  sim_matrix_way first, last; /* of the caller's */
-  uint64_t n_datagrams;       /* sent by anybody until both heard each other */
+  wr_time heard_us[2];                /* first sound */
+  wr_time chosen_us, settled_us;      /* the caller's first path; the last change of path of either */
+  wr_time longest_gap_us[2];          /* between two sounds */
+  wr_time silent_at_us, last_sent_us; /* of the callee's network; by the caller */
+  sim_matrix_way first, last;         /* of the caller's */
+  uint64_t n_datagrams;               /* sent by anybody until both heard each other */
   sim_relay_stats relay;
 } sim_matrix_result;
 

@@ -120,9 +120,110 @@ static void print_grid(const run *r, bool turn) {
     fprintf(r->out, " |\n");
     for (size_t b = 0; b < SIM_MATRIX_KINDS; b++) {
       char what[80];
-      snprintf(what, sizeof what, "%s %s-%s", turn ? "turn" : "stun", name_of(a), name_of(b));
+      snprintf(what, sizeof what, "%s:%s-%s", turn ? "turn" : "stun", name_of(a), name_of(b));
       judge(r, what, wrong[b]);
     }
+  }
+}
+
+/* ---- other networks ---- */
+
+typedef struct other {
+  const char *name, *about;
+  sim_matrix_way way;     /* in the end */
+  wr_time most_gap_us;    /* 0: SIM_MATRIX_MOST_GAP_US */
+  bool begins_relayed;    /* and is better later */
+  sim_matrix_settings is; /* what differs from plain */
+} other;
+
+#define NAT(m, f)                                                               \
+  {                                                                             \
+    .has_nat = true, .nat = {.mapping = SIM_NAT_##m, .filtering = SIM_NAT_##f } \
+  }
+#define V4 \
+  { 0 }
+#define V6 \
+  { .no_v4 = true, .has_v6 = true }
+#define BOTH \
+  { .has_v6 = true }
+#define BLOCKED \
+  { .has_nat = true, .udp_blocked = true }
+#define PORT NAT(ANY_REMOTE, PER_ADDRESS_PORT)
+#define SYMMETRIC NAT(PER_ADDRESS_PORT, PER_ADDRESS_PORT)
+#define REBOUND_US WR_S(1) /* until sound is back when a NAT gave another port */
+
+static const other others[] = {
+    {"open", "no NAT at all", SIM_WAY_DIRECT, .is = {.turn = true, .end = {V4, V4}}},
+    {"upgrade", "server-reflexive candidates are 2 s late: relayed at first", SIM_WAY_DIRECT,
+     .begins_relayed = true, .is = {.turn = true, .late_us = WR_S(2), .end = {PORT, PORT}}},
+    {"blocked", "the caller has no UDP: TURN over TCP", SIM_WAY_RELAYED,
+     .is = {.turn = true, .turn_tcp = true, .end = {BLOCKED, V4}}},
+    {"blocked-symmetric", "and the callee a symmetric NAT", SIM_WAY_RELAYED,
+     .is = {.turn = true, .turn_tcp = true, .end = {BLOCKED, SYMMETRIC}}},
+    {"blocked-both", "nobody has UDP: TURN over TCP twice", SIM_WAY_RELAYED,
+     .is = {.turn = true, .turn_tcp = true, .end = {BLOCKED, BLOCKED}}},
+    {"blocked-alone", "no UDP, and no TURN over TCP", SIM_WAY_NONE, .is = {.turn = true, .end = {BLOCKED, V4}}},
+    {"v6", "IPv6 on both sides", SIM_WAY_DIRECT, .is = {.turn = true, .end = {V6, V6}}},
+    {"dual", "both families on both sides, IPv4 behind symmetric NATs", SIM_WAY_DIRECT,
+     .is = {.end = {{.has_nat = true,
+                     .nat = {SIM_NAT_PER_ADDRESS_PORT, SIM_NAT_PER_ADDRESS_PORT, false, 0},
+                     .has_v6 = true},
+                    {.has_nat = true,
+                     .nat = {SIM_NAT_PER_ADDRESS_PORT, SIM_NAT_PER_ADDRESS_PORT, false, 0},
+                     .has_v6 = true}}}},
+    {"dual-v4", "both families, and IPv4 alone", SIM_WAY_DIRECT, .is = {.turn = true, .end = {BOTH, V4}}},
+    {"dual-v6", "both families, and IPv6 alone", SIM_WAY_DIRECT, .is = {.turn = true, .end = {BOTH, V6}}},
+    {"v4-v6", "IPv4 alone and IPv6 alone: relayed, for TURN has both", SIM_WAY_RELAYED,
+     .is = {.turn = true, .end = {V4, V6}}},
+    {"v6-v4", "the other way round", SIM_WAY_RELAYED, .is = {.turn = true, .end = {V6, V4}}},
+    {"v4-v6-alone", "the same without TURN", SIM_WAY_NONE, .is = {.end = {V4, V6}}},
+    {"rebind-ei", "the caller's NAT, endpoint-independent, gives another port during the call", SIM_WAY_DIRECT,
+     REBOUND_US, .is = {.rebind_us = WR_S(3), .talk_us = WR_S(12), .end = {NAT(ANY_REMOTE, ANY_REMOTE), V4}}},
+    {"rebind-apd", "the same, port-restricted", SIM_WAY_DIRECT, REBOUND_US,
+     .is = {.rebind_us = WR_S(3), .talk_us = WR_S(12), .end = {PORT, V4}}},
+    {"rebind-symmetric", "the same, symmetric", SIM_WAY_DIRECT, REBOUND_US,
+     .is = {.rebind_us = WR_S(3), .talk_us = WR_S(12), .end = {SYMMETRIC, V4}}},
+    {"rebind-tcp", "relayed over TCP: UDP mappings do not matter", SIM_WAY_RELAYED,
+     .is = {.turn_tcp = true, .rebind_us = WR_S(3), .talk_us = WR_S(8), .end = {BLOCKED, BLOCKED}}},
+    {"long", "12 minutes through the relay; its nonces are good for 50 s", SIM_WAY_RELAYED,
+     .is = {.turn = true, .old_nonces = true, .talk_us = WR_S(720), .end = {SYMMETRIC, SYMMETRIC}}},
+};
+#define N_OTHERS (sizeof others / sizeof *others)
+
+static sim_matrix_result run_other(const run *r, const other *o, const char **wrong) {
+  sim_matrix_settings s = plain(r), is = o->is;
+  s.turn = is.turn;
+  s.turn_tcp = is.turn_tcp;
+  s.old_nonces = is.old_nonces;
+  s.late_us = is.late_us;
+  s.rebind_us = is.rebind_us;
+  if (is.talk_us) s.talk_us = is.talk_us;
+  if (is.late_us) s.talk_us += is.late_us;
+  memcpy(s.end, is.end, sizeof s.end);
+  sim_matrix_result m = sim_matrix_run(&s);
+  *wrong = wrong_with(&m, o->way);
+  wr_time most = o->most_gap_us ? o->most_gap_us : SIM_MATRIX_MOST_GAP_US;
+  if (!*wrong && m.connected && longest_gap(&m) > most) *wrong = "a gap in the sound";
+  if (!*wrong && o->begins_relayed && m.first != SIM_WAY_RELAYED) *wrong = "not relayed at first";
+  if (!*wrong && s.old_nonces && (!m.relay.n_stale || m.relay.n_refreshes < 2)) *wrong = "nothing was refreshed";
+  return m;
+}
+
+static void print_others(const run *r) {
+  fprintf(r->out,
+          "\n| network | | round trips to sound | in the end | longest gap, ms | datagrams "
+          "|\n|---|---|---|---|---|---|\n");
+  for (size_t i = 0; i < N_OTHERS; i++) {
+    const char *wrong;
+    sim_matrix_result m = run_other(r, &others[i], &wrong);
+    fprintf(r->out, "| %s | %s", others[i].name, others[i].about);
+    if (m.connected)
+      fprintf(r->out, " | %.1f | %s | %.0f | %llu |\n", round_trips(heard_by_both(&m)),
+              m.last == SIM_WAY_DIRECT ? "direct" : "relayed", (double)longest_gap(&m) / 1000,
+              (unsigned long long)m.n_datagrams);
+    else
+      fprintf(r->out, " | - | not connected, as it must be | | |\n");
+    judge(r, others[i].name, wrong);
   }
 }
 
@@ -130,6 +231,29 @@ void sim_matrix_table(FILE *out, uint64_t seed, unsigned *n_passed, unsigned *n_
   run r = {.out = out, .seed = seed, .n_passed = n_passed, .n_failed = n_failed};
   print_grid(&r, false);
   print_grid(&r, true);
+  print_others(&r);
+}
+
+/* ---- the verb ---- */
+
+/* One call of the tables by its name. */
+static void run_named(const run *r, const char *name) {
+  const char *wrong;
+  for (size_t i = 0; i < 2 * SIM_MATRIX_KINDS * SIM_MATRIX_KINDS; i++) {
+    size_t a = i / 2 / SIM_MATRIX_KINDS, b = i / 2 % SIM_MATRIX_KINDS;
+    char what[80];
+    snprintf(what, sizeof what, "%s:%s-%s", i % 2 ? "turn" : "stun", name_of(a), name_of(b));
+    if (strcmp(what, name) != 0) continue;
+    sim_matrix_result m = run_cell(r, a, b, i % 2, &wrong);
+    print_cell(r->out, &m);
+    fprintf(r->out, "\n");
+    judge(r, what, wrong);
+  }
+  for (size_t i = 0; i < N_OTHERS; i++) {
+    if (strcmp(others[i].name, name) != 0) continue;
+    (void)run_other(r, &others[i], &wrong);
+    judge(r, name, wrong);
+  }
 }
 
 int sim_matrix_main(int argc, char **argv) {
@@ -140,18 +264,10 @@ int sim_matrix_main(int argc, char **argv) {
     if (!strcmp(argv[i], "--trace")) r.trace = stdout;
     if (!strcmp(argv[i], "--seed") && i + 1 < argc) r.seed = strtoull(argv[++i], NULL, 10);
   }
-  for (size_t a = 0; name && a < SIM_MATRIX_KINDS; a++)
-    for (size_t b = 0; b < SIM_MATRIX_KINDS; b++)
-      for (int turn = 0; turn < 2; turn++) {
-        char what[80];
-        const char *wrong;
-        snprintf(what, sizeof what, "%s:%s-%s", turn ? "turn" : "stun", name_of(a), name_of(b));
-        if (strcmp(what, name)) continue;
-        sim_matrix_result m = run_cell(&r, a, b, turn, &wrong);
-        print_cell(stdout, &m);
-        judge(&r, what, wrong);
-      }
-  if (!name) sim_matrix_table(stdout, r.seed, &n_passed, &n_failed);
+  if (name)
+    run_named(&r, name);
+  else
+    sim_matrix_table(stdout, r.seed, &n_passed, &n_failed);
   printf("%u passed, %u failed\n", n_passed, n_failed);
   return n_failed || !n_passed;
 }

@@ -226,6 +226,7 @@ static void on_event(sim_peer *peer, const wr_event *event, wr_time now) {
 
 static void send_out(sim_peer *peer, wr_out *out, wr_bytes bytes) {
   if (!out->len || out->len > WR_CONN_MTU + 48) fail(peer, "a datagram of impossible size");
+  peer->sent_at = sim_net_now(peer->net);
   if (out->stream >= 0) {
     trace(peer, "=> %s, %zu bytes by the pipe", protocol_of(bytes), out->len);
     sim_pipe_send(peer->pipe, 1, bytes, sim_net_now(peer->net));
@@ -303,7 +304,9 @@ bool sim_peer_accept(sim_peer *peer, const char *answer) {
 
 void sim_peer_recv(sim_peer *peer, const sim_delivery *delivery) {
   trace(peer, "<- %s, %zu bytes", protocol_of(wr_span_bytes(delivery->bytes)), delivery->bytes.len);
-  wr_conn_recv(peer->conn, &delivery->path, delivery->bytes, delivery->at);
+  bool may = wr_conn_may_be_of(peer->conn, wr_span_bytes(delivery->bytes), delivery->at);
+  if (!wr_conn_recv(peer->conn, &delivery->path, delivery->bytes, delivery->at) && may)
+    wr_conn_ask_at(peer->conn, &delivery->path, delivery->at);
   drain(peer);
   check_conservation(peer);
 }

@@ -34,8 +34,8 @@ typedef struct sim_peer {
   wr_candidate trickle[SIM_PEER_TRICKLE]; /* to be carried to the other end, by whoever carries the descriptions */
   unsigned n_trickle;
   bool trickle_ended;
-  wr_path path; /* in use; families 0: none yet */
-  wr_time path_at;
+  wr_path path;             /* in use; families 0: none yet */
+  wr_time path_at, sent_at; /* 0: not yet */
   wr_time started_at;
   bool is_caller;
   /* the application */

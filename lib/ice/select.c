@@ -35,6 +35,8 @@ static void select_pair(wr_ice *ice, size_t i, wr_time now) {
   ice->recheck_at = WR_NEVER;
   ice->upgrade_at = ice->remotes.slot[p->remote].tcp && !ice->lite ? now + WR_ICE_UPGRADE_US : WR_NEVER;
   wr_ice_consent_begin(&ice->consent, ice->lite, &ice->rng, now);
+  /* Consent is as old as its last proof, not as the choice: else falling back again and again would outlive it. */
+  ice->consent.alive_at = p->answered_at > p->heard_at ? p->answered_at : p->heard_at;
   if (now - p->answered_at > WR_S(1)) wr_ice_consent_ask_now(&ice->consent, now);
   if (ice->has_previous && ice->linger_until == WR_NEVER) ice->linger_until = now + WR_ICE_LINGER_US;
 }
