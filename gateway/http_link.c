@@ -60,8 +60,9 @@ static void end(gw_socket *s, uint32_t code, const char *reason) {
   free(s);
 }
 
-/* NAT boxes forget quiet connections, so a ping every 25 s; a server that does not answer for a minute is gone. */
-static const lws_retry_bo_t keep_alive = {.secs_since_valid_ping = 25, .secs_since_valid_hangup = 60};
+/* A ping when nothing came for 10 s, which also keeps NAT boxes from forgetting; a server that does not answer it
+ * is gone after 25 s: a person waits for its words. */
+static const lws_retry_bo_t keep_alive = {.secs_since_valid_ping = 10, .secs_since_valid_hangup = 25};
 
 static void connect_socket(gw_socket *s) {
   char url[GW_TEXT_MAX];
@@ -269,6 +270,11 @@ int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
       s->wsi = NULL; /* lws is about to free it */
       on_refused(s, in && len ? (const char *)in : "cannot connect");
+      return 0;
+    case LWS_CALLBACK_CLOSED_CLIENT_HTTP: /* it takes connections, and upgrades none within lws' patience */
+    case LWS_CALLBACK_WSI_DESTROY:
+      s->wsi = NULL;
+      end(s, 0, "the assistant does not answer");
       return 0;
     case LWS_CALLBACK_CLIENT_CLOSED:
       s->wsi = NULL;

@@ -323,9 +323,14 @@ static bool sends_rubbish(const gw_session *s) {
   return drop[XZ_DROP_NOT_JSON] + drop[XZ_DROP_TOO_LONG] + drop[XZ_DROP_MALFORMED] + s->down.n_bad > RUBBISH_MAX;
 }
 
-static void hang_up_on_rubbish(gw_session *s, wr_time now) {
+static void forget_rubbish(gw_session *s) {
   memset(s->link.client->stats.drop, 0, sizeof(s->link.client->stats.drop));
   s->down.n_bad = 0;
+}
+
+static void hang_up_on_rubbish(gw_session *s, wr_time now) {
+  forget_rubbish(s);
+  s->link.hung_up = true;
   gw_page_say_error(s, "backend", "the assistant sent rubbish and was disconnected", now);
   xz_client_hang_up(s->link.client);
 }
@@ -385,7 +390,9 @@ static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time 
   if (link->wants_to_listen) gw_uplink_start(&s->up, false, now);
   gw_log(GW_WARN, "backend", "session", s->id_text, "state", "lost", "reason", reason, NULL);
   gw_page_tell(s, "backend", now, "state", "lost", "reason", reason, NULL);
-  if (was_ready && was_idle && code == 1000) {
+  bool hung_up = link->hung_up; /* our own close is no end of the conversation */
+  link->hung_up = false;
+  if (was_ready && was_idle && code == 1000 && !hung_up) {
     link->state = GW_LINK_OFF; /* an orderly end of the conversation: again when something is said */
     gw_page_tell(s, "websocket", now, "state", "close", NULL);
     return;
@@ -406,7 +413,10 @@ void gw_link_message(gw_session *s, const gw_message *m, wr_time now) {
   char reason[128];
   if (!link->client_ready) return;
   switch ((int)m->kind) {
-    case GW_LINK_OPENED: xz_client_opened(link->client, now); break;
+    case GW_LINK_OPENED:
+      forget_rubbish(s); /* of the connection before */
+      xz_client_opened(link->client, now);
+      break;
     case GW_LINK_TEXT: xz_client_recv_text(link->client, bytes, now); break;
     case GW_LINK_BINARY: xz_client_recv_binary(link->client, bytes, now); break;
     case GW_LINK_SENT: link->in_flight -= m->number < link->in_flight ? m->number : link->in_flight; break;

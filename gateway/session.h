@@ -53,6 +53,7 @@ typedef struct gw_link {
   bool wants_to_listen; /* the caller's wish, kept over reconnects */
   bool listening;       /* told the assistant so */
   bool refreshed;  /* the server's address was asked anew because it refused us, and it has not been ready since */
+  bool hung_up;    /* by us, on an assistant that sends rubbish */
   bool in_answer;  /* between TTS_START and TTS_STOP of the assistant */
   bool page_hears; /* the page was told tts start and not yet stop */
   bool awaits_sound; /* turn latency runs */

@@ -1,12 +1,21 @@
 """A XiaoZhi server for tests/system/run: one thread per connection, scripted by the typed text; OTA and refusals by lists
-that the test fills."""
+that the test fills.
+
+As a program (mock_assistant.py PORT) it is a process that can be stopped and killed, for outages.py. It obeys lines of
+its standard input: "hold ota|upgrade|hello|vision" (who comes there waits, and "held WHERE" is said), "go" (they go on),
+"garble" (they, and all open links, get rubbish), "bye" (links are closed in order). It says "got JSON" of every message.
+"""
 import base64
 import hashlib
 import json
 import socket
 import struct
+import sys
 import threading
 import time
+
+
+RUBBISH = bytes((i * 167 + 13) % 256 for i in range(300))
 
 
 class Link:
@@ -28,6 +37,10 @@ class Link:
         self.headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:] if ": " in line)
         self.headers = {k.lower(): v for k, v in self.headers.items()}
         path = head.split(b" ")[1].decode()
+        where = ("vision" if path.startswith("/vision") else "ota") if head.startswith(b"POST") else "upgrade"
+        if not self.server.pass_by(where):
+            self.sock.sendall(RUBBISH)
+            return False
         if head.startswith(b"POST"):
             if path.startswith("/vision"):
                 self.take_photo(head)
@@ -131,6 +144,16 @@ class Link:
             time.sleep(pause)
         self.say(type="tts", state="stop")
 
+    def garble(self):
+        """Words and sound that are none, and in the end not even WebSocket."""
+        try:
+            for i in range(30):
+                self.send(f'{{"type":"tts","state":{i}')
+                self.send(RUBBISH[i:], 2)
+            self.sock.sendall(RUBBISH)
+        except OSError:
+            pass
+
     def obey(self, text):
         try:
             self.act(text)
@@ -149,6 +172,8 @@ class Link:
             for i in range(5):
                 self.send_frame(b"\xfb\x03" + bytes([99, i]) * 3)
             self.server.stop()
+        elif word == "think":  # understood, and that is all
+            self.say(type="stt", text=text)
         elif word == "rubbish":
             for _ in range(40):
                 self.send("this is not JSON {")
@@ -176,7 +201,10 @@ class Link:
 
     def on_text(self, message):
         self.texts.append(message)
+        self.server.note(f"got {json.dumps(message)}")
         if message["type"] == "hello":
+            if not self.server.pass_by("hello"):
+                self.garble()
             if self.server.before_hello:
                 self.send(self.server.before_hello.pop(0))
                 self.sock.shutdown(socket.SHUT_RDWR)
@@ -203,6 +231,7 @@ class MockAssistant:
         self.before_hello = []  # plain texts for hellos to come, each followed by the end
         self.deaf_to = 0  # so many hellos are not heard
         self.tls, self.refused_us = tls, 0
+        self.hold, self.gate, self.garbles, self.note = None, threading.Event(), False, lambda text: None
         self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         self.url = f"ws:ws://127.0.0.1:{self.port}/xiaozhi/v1/"
@@ -213,6 +242,28 @@ class MockAssistant:
         """A reply to OTA that names this server."""
         url = f"ws{'s' if self.tls else ''}://127.0.0.1:{self.port}/xiaozhi/v1/"
         return {"websocket": {"url": url, "token": token, "version": version}, **more}
+
+    def pass_by(self, where):
+        """Waits if this is where to wait. False: what is sent next is to be rubbish."""
+        if where != self.hold:
+            return True
+        self.note(f"held {where}")
+        self.gate.wait()
+        return not self.garbles
+
+    def obey_line(self, line):
+        word, _, rest = line.partition(" ")
+        if word == "hold":
+            self.gate.clear()
+            self.hold, self.garbles = rest, False
+        elif word in ("go", "garble"):
+            self.hold, self.garbles = None, word == "garble"
+            self.gate.set()
+            for link in self.links if self.garbles else []:
+                link.garble()
+        elif word == "bye":
+            for link in self.links:
+                link.send(struct.pack(">H", 1000), 8)
 
     def accept(self):
         try:
@@ -241,3 +292,21 @@ class MockAssistant:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+
+def main():
+    mock = MockAssistant(int(sys.argv[1]))
+    mock.ota = [(200, mock.where())]
+    lock = threading.Lock()
+
+    def note(text):
+        with lock:
+            print(text, flush=True)
+    mock.note = note
+    note(f"port {mock.port}")
+    for line in sys.stdin:
+        mock.obey_line(line.strip())
+
+
+if __name__ == "__main__":
+    main()
