@@ -1,8 +1,10 @@
 /* fuzz/fuzz_xz_client.c - a hostile server: records of { op, u16 length, bytes } against one client. */
 #include "base/io.h"
+#include "wr/crypto_openssl.h"
 #include "xiaozhi/client.h"
 
 static xz_client client;
+static const wr_crypto *crypto;
 
 static void drain(unsigned keep) {
   xz_client_event e;
@@ -30,6 +32,7 @@ static void use(unsigned op, wr_bytes bytes, wr_time now) {
         xz_client_closed(&client);
         drain(0); /* events are taken before the next input */
         xz_client_set_version(&client, op / 16);
+        xz_client_set_udp(&client, op & 128 ? crypto : NULL);
         xz_client_opened(&client, now);
       } else {
         xz_client_tick(&client, now + WR_S(9));
@@ -40,6 +43,7 @@ static void use(unsigned op, wr_bytes bytes, wr_time now) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
+  if (!crypto) WR_ASSERT(wr_crypto_openssl_open(&crypto) == WR_OK);
   xz_client_settings settings;
   xz_client_settings_default(&settings);
   xz_client_init(&client, &settings);

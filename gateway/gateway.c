@@ -70,6 +70,10 @@ static void take(gw_http *http, gw_message *m) {
       m->owned = NULL;
       break;
     case GW_SNAPSHOT_TAKEN: gw_api_snapshot(http, m->number, m->owned); break;
+    case GW_ERRAND_DONE:
+      gw_mqtt_errand_done(http, m->owned);
+      m->owned = NULL;
+      break;
     case GW_DRAINED: on_drained(http); break;
     case GW_CALLER_SAY:
     case GW_CALLER_PLAY:
@@ -162,9 +166,9 @@ static bool can_listen(const wr_addr *addr, char *error) {
 }
 
 /* Where this system keeps the certificates it trusts: libwebsockets would not look there. */
-static const char *ca_file(void) {
+const char *gw_ca_file(const gw_config *config) {
   static const char bundle[] = "/etc/ssl/certs/ca-certificates.crt";
-  const char *named = getenv("SSL_CERT_FILE");
+  const char *named = config->backend_ca[0] ? config->backend_ca : getenv("SSL_CERT_FILE");
   if (named && *named) return named;
   return access(bundle, R_OK) == 0 ? bundle : X509_get_default_cert_file();
 }
@@ -202,7 +206,7 @@ static bool open_lws(gw_http *http, const wr_addr *addr) {
     info.ssl_private_key_filepath = config->tls_key;
     info.alpn = "http/1.1";
   }
-  info.client_ssl_ca_filepath = config->backend_ca[0] ? config->backend_ca : ca_file();
+  info.client_ssl_ca_filepath = gw_ca_file(config);
   http->vhost = lws_create_vhost(http->lws, &info);
   return http->vhost != NULL;
 }
@@ -281,6 +285,7 @@ static void serve(gw_http *http) {
 }
 
 static void close_all(gw_http *http) {
+  gw_mqtt_stop();
   if (http->lws) lws_context_destroy(http->lws);
   for (uint16_t i = 0; i < http->n_workers; i++) {
     gw_sender_wipe(&http->to[i]);

@@ -281,11 +281,8 @@ static int serve(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 }
 
 const struct lws_protocols gw_http_protocols[] = {
-    {"http", serve, sizeof(connection), 0, 0, NULL, 0},
-    {"xiaozhi-rtc", gw_caller_callback, 0, 4096, 0, NULL, 0},
-    {"xz-link", gw_socket_callback, 0, 4096, 0, NULL, 0},
-    {"xz-post", gw_post_callback, 0, 4096, 0, NULL, 0},
-    {"xz-turn", gw_turn_callback, 0, 4096, 0, NULL, 0},
-    {"xz-signal", gw_signal_callback, 0, 0, 0, NULL, 0},
-    {NULL, NULL, 0, 0, 0, NULL, 0},
+    {"http", serve, sizeof(connection), 0, 0, NULL, 0},   {"xiaozhi-rtc", gw_caller_callback, 0, 4096, 0, NULL, 0},
+    {"xz-link", gw_socket_callback, 0, 4096, 0, NULL, 0}, {"xz-post", gw_post_callback, 0, 4096, 0, NULL, 0},
+    {"xz-turn", gw_turn_callback, 0, 4096, 0, NULL, 0},   {"xz-mqtt", gw_mqtt_callback, 0, 0, 0, NULL, 0},
+    {"xz-signal", gw_signal_callback, 0, 0, 0, NULL, 0},  {NULL, NULL, 0, 0, 0, NULL, 0},
 };

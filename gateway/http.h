@@ -22,6 +22,8 @@
 typedef struct gw_http gw_http;
 typedef struct gw_exchange gw_exchange;
 typedef struct gw_socket gw_socket;
+typedef struct gw_errand gw_errand;
+typedef struct gw_mqtt_library gw_mqtt_library;
 
 typedef enum gw_method { GW_GET = 1, GW_POST = 2, GW_PATCH = 4, GW_DELETE = 8, GW_OTHER = 16 } gw_method;
 
@@ -79,6 +81,7 @@ struct gw_http {
   gw_exchange *exchanges[GW_EXCHANGES_MAX];
   uint32_t last_number;
   gw_socket **sockets[GW_MAX_WORKERS]; /* by slot */
+  gw_mqtt_library *mqtt;               /* NULL: nobody needed it */
   gw_http_metrics metrics;
   wr_time started_at;
   double offer_budget; /* of --offer-rate */
@@ -134,10 +137,15 @@ void gw_caller_reply(gw_http *http, const gw_reply *reply, gw_ref ref);
 void gw_caller_obey(gw_http *http, const gw_message *message); /* GW_CALLER_... from a worker */
 int gw_caller_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 
-/* ---- gateway/http_link.c: WebSockets to backends ---- */
+/* ---- gateway/http_link.c: links to backends ---- */
 void gw_socket_message(gw_http *http, gw_message *message); /* GW_LINK_... from a worker */
 void gw_socket_session_gone(gw_http *http, gw_ref ref);
 int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+
+/* ---- gateway/http_mqtt.c: links over MQTT and UDP ---- */
+int gw_mqtt_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+void gw_mqtt_errand_done(gw_http *http, gw_errand *errand); /* owned */
+void gw_mqtt_stop(void); /* what threads still do for links is not waited for: the process ends */
 
 /* ---- gateway/http_ice.c: a provider of TURN servers ---- */
 void gw_ice_begin(gw_http *http);
@@ -149,5 +157,6 @@ void gw_ask_server(gw_http *http, gw_ask *ask);       /* owned */
 
 /* ---- gateway/gateway.c ---- */
 void gw_http_take_messages(gw_http *http);
+const char *gw_ca_file(const gw_config *config); /* the certificates that are trusted */
 
 #endif

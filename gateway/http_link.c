@@ -1,58 +1,40 @@
-/* gateway/http_link.c - the WebSockets to the backend: a pump between a session's worker and the wire.
+/* gateway/http_link.c - the links to the backend, and those of them that are WebSockets: a pump between a session's
+ * worker and the wire.
  *
  * Promise to the worker: every GW_LINK_OPEN is answered by exactly one GW_LINK_CLOSED, with GW_LINK_OPENED before
- * it if the upgrade succeeded. What waits for the wire is bounded by the worker's credit; what comes in goes to the
+ * it if the server let us in. What waits for the wire is bounded by the worker's credit; what comes in goes to the
  * worker's mailbox, and a backend that fills it is disconnected. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/http.h"
+#include "gateway/http_socket.h"
 #include "gateway/log.h"
 #include "xiaozhi/message.h"
 
 #define MESSAGE_MAX (XZ_TEXT_MAX + 64)
 
-typedef struct piece {
-  struct piece *next;
-  bool is_text;
-  size_t len;
-  uint8_t bytes[]; /* LWS_PRE of room, then |len| */
-} piece;
-
-struct gw_socket {
-  gw_http *http;
-  struct lws *wsi;
-  gw_ref ref;
-  gw_target target;
-  piece *first, *last;
-  uint8_t *message; /* being put together */
-  size_t message_len;
-  bool is_text, ended, closing;
-  uint16_t code;
-  char reason[124];
-};
-
 static gw_socket **place_of(gw_http *http, gw_ref ref) { return &http->sockets[ref.worker][ref.slot]; }
 
-static gw_socket *find(gw_http *http, gw_ref ref) {
+gw_socket *gw_socket_find(gw_http *http, gw_ref ref) {
   gw_socket *s = *place_of(http, ref);
   return s && s->ref.generation == ref.generation ? s : NULL;
 }
 
-static void tell(gw_socket *s, gw_kind kind, uint32_t number, const void *bytes, size_t len) {
+void gw_socket_tell(gw_socket *s, gw_kind kind, uint32_t number, const void *bytes, size_t len) {
   gw_tell(&s->http->to[s->ref.worker], &(gw_message){.kind = (uint16_t)kind, .number = number, .ref = s->ref},
           bytes, len);
 }
 
-/* The one GW_LINK_CLOSED. The socket is freed; its wsi, if any, is told to forget it. */
-static void end(gw_socket *s, uint32_t code, const char *reason) {
+/* The socket is freed; its wsi, if any, is told to forget it. */
+void gw_socket_end(gw_socket *s, uint32_t code, const char *reason) {
   if (s->ended) return;
   s->ended = true;
-  tell(s, GW_LINK_CLOSED, code, reason, strlen(reason));
+  gw_socket_tell(s, GW_LINK_CLOSED, code, reason, strlen(reason));
   if (*place_of(s->http, s->ref) == s) *place_of(s->http, s->ref) = NULL;
   if (s->wsi) lws_set_wsi_user(s->wsi, NULL);
+  gw_mqtt_free(s->mqtt);
   while (s->first) {
-    piece *p = s->first;
+    gw_piece *p = s->first;
     s->first = p->next;
     free(p);
   }
@@ -72,7 +54,7 @@ static void connect_socket(gw_socket *s) {
   const char *own = s->http->backend_url ? s->http->backend_url : "";
   snprintf(url, sizeof(url), "%s", s->target.server.url[0] ? s->target.server.url : own);
   if (!url[0] || lws_parse_uri(url, &scheme, &host, &port, &path)) {
-    end(s, 0, "the backend's address cannot be used");
+    gw_socket_end(s, 0, "the backend's address cannot be used");
     return;
   }
   snprintf(full_path, sizeof(full_path), "/%s", path);
@@ -93,7 +75,7 @@ static void connect_socket(gw_socket *s) {
   gw_http *http = s->http;
   gw_ref ref = s->ref;
   /* A failure inside may already have been reported through the callback: then |s| is gone. */
-  if (!lws_client_connect_via_info(&info) && (s = find(http, ref))) end(s, 0, "cannot connect");
+  if (!lws_client_connect_via_info(&info) && (s = gw_socket_find(http, ref))) gw_socket_end(s, 0, "cannot connect");
 }
 
 static void open_socket(gw_http *http, const gw_message *m) {
@@ -105,11 +87,21 @@ static void open_socket(gw_http *http, const gw_message *m) {
   s->ref = m->ref;
   s->target = *(const gw_target *)m->owned;
   *place_of(http, m->ref) = s;
-  connect_socket(s);
+  if (s->target.server.mqtt.host[0])
+    gw_mqtt_open(s);
+  else
+    connect_socket(s);
+}
+
+static void wake(gw_socket *s) {
+  if (s->mqtt)
+    gw_mqtt_pump(s);
+  else if (s->wsi)
+    lws_callback_on_writable(s->wsi);
 }
 
 static void queue(gw_socket *s, bool is_text, const void *bytes, size_t len) {
-  piece *p = malloc(sizeof(*p) + LWS_PRE + len);
+  gw_piece *p = malloc(sizeof(*p) + LWS_PRE + len);
   if (!p) return;
   p->next = NULL;
   p->is_text = is_text;
@@ -120,14 +112,20 @@ static void queue(gw_socket *s, bool is_text, const void *bytes, size_t len) {
   else
     s->first = p;
   s->last = p;
-  if (s->wsi) lws_callback_on_writable(s->wsi);
+  wake(s);
 }
 
 static void close_socket(gw_socket *s, uint16_t code, const void *reason, size_t len) {
   s->closing = true;
   s->code = code ? code : 1000;
   snprintf(s->reason, sizeof(s->reason), "%.*s", (int)(len < 120 ? len : 120), (const char *)reason);
-  if (s->wsi) lws_callback_on_writable(s->wsi);
+  wake(s);
+}
+
+static void open_channel(gw_socket *s, const void *host, size_t len, uint16_t port) {
+  char name[256];
+  snprintf(name, sizeof(name), "%.*s", (int)len, (const char *)host);
+  if (s->mqtt && len < sizeof(name)) gw_mqtt_channel(s, name, port);
 }
 
 void gw_socket_message(gw_http *http, gw_message *m) {
@@ -135,21 +133,28 @@ void gw_socket_message(gw_http *http, gw_message *m) {
     open_socket(http, m);
     return;
   }
-  gw_socket *s = find(http, m->ref);
+  gw_socket *s = gw_socket_find(http, m->ref);
   if (!s) return;
   const void *bytes = m->owned ? m->owned : m->bytes;
   size_t len = m->owned ? m->owned_len : m->len;
-  if (m->kind == GW_LINK_CLOSE)
-    close_socket(s, (uint16_t)m->number, bytes, len);
-  else
-    queue(s, m->kind == GW_LINK_SEND_TEXT, bytes, len);
+  switch ((int)m->kind) {
+    case GW_LINK_CLOSE: close_socket(s, (uint16_t)m->number, bytes, len); return;
+    case GW_LINK_CHANNEL: open_channel(s, bytes, len, (uint16_t)m->number); return;
+    case GW_LINK_SEND_TEXT: queue(s, true, bytes, len); return;
+    case GW_LINK_SEND_BINARY:
+      if (s->mqtt)
+        gw_mqtt_send_speech(s, bytes, len);
+      else
+        queue(s, false, bytes, len);
+      return;
+  }
 }
 
 void gw_socket_session_gone(gw_http *http, gw_ref ref) {
-  gw_socket *s = find(http, ref);
+  gw_socket *s = gw_socket_find(http, ref);
   if (!s) return;
   struct lws *wsi = s->wsi;
-  end(s, 1000, "session gone");
+  gw_socket_end(s, 1000, "session gone");
   if (wsi) lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
 }
 
@@ -175,8 +180,16 @@ static int append_header(gw_socket *s, uint8_t **at, size_t len) {
   return ok ? 0 : -1;
 }
 
+void gw_socket_sent(gw_socket *s) {
+  gw_piece *p = s->first;
+  gw_socket_tell(s, GW_LINK_SENT, (uint32_t)p->len, NULL, 0);
+  s->first = p->next;
+  if (!s->first) s->last = NULL;
+  free(p);
+}
+
 static int on_writable(gw_socket *s) {
-  piece *p = s->first;
+  gw_piece *p = s->first;
   if (!p) {
     if (!s->closing) return 0;
     lws_close_reason(s->wsi, s->code, (uint8_t *)s->reason, strlen(s->reason));
@@ -184,16 +197,13 @@ static int on_writable(gw_socket *s) {
   }
   enum lws_write_protocol how = p->is_text ? LWS_WRITE_TEXT : LWS_WRITE_BINARY;
   if (lws_write(s->wsi, p->bytes + LWS_PRE, p->len, how) < (int)p->len) return -1;
-  tell(s, GW_LINK_SENT, (uint32_t)p->len, NULL, 0);
-  s->first = p->next;
-  if (!s->first) s->last = NULL;
-  free(p);
+  gw_socket_sent(s);
   if (s->first || s->closing) lws_callback_on_writable(s->wsi);
   return 0;
 }
 
 /* A whole message, to the worker. false: it does not keep up, or the message is too long. */
-static bool pass_on(gw_socket *s, const uint8_t *bytes, size_t len, bool is_text) {
+bool gw_socket_pass_on(gw_socket *s, const uint8_t *bytes, size_t len, bool is_text) {
   gw_message m = {.kind = is_text ? GW_LINK_TEXT : GW_LINK_BINARY, .ref = s->ref};
   gw_sender *to = &s->http->to[s->ref.worker];
   if (len <= GW_MESSAGE_INLINE) return gw_try_tell(to, &m, bytes, len);
@@ -212,7 +222,7 @@ static int on_receive(gw_socket *s, const uint8_t *in, size_t len) {
   bool ok = true;
   if (first) s->is_text = !lws_frame_is_binary(s->wsi);
   if (first && whole && !s->message_len) {
-    ok = pass_on(s, in, len, s->is_text);
+    ok = gw_socket_pass_on(s, in, len, s->is_text);
   } else {
     uint8_t *grown = s->message_len + len <= MESSAGE_MAX ? realloc(s->message, s->message_len + len + 1) : NULL;
     ok = grown != NULL;
@@ -222,12 +232,12 @@ static int on_receive(gw_socket *s, const uint8_t *in, size_t len) {
       s->message_len += len;
     }
     if (ok && whole) {
-      ok = pass_on(s, s->message, s->message_len, s->is_text);
+      ok = gw_socket_pass_on(s, s->message, s->message_len, s->is_text);
       s->message_len = 0;
     }
   }
   if (ok) return 0;
-  end(s, 1009, "the assistant sent more than can be taken");
+  gw_socket_end(s, 1009, "the assistant sent more than can be taken");
   return -1;
 }
 
@@ -247,7 +257,7 @@ static void on_refused(gw_socket *s, const char *why) {
   bool unauthorized = strstr(why, "unauthorized") != NULL, refused = strstr(why, "not 101") != NULL;
   if (unauthorized) why = "the assistant did not accept the token";
   if (refused) why = "the assistant refused the connection";
-  end(s, unauthorized ? 401 : refused ? 400 : 0, why);
+  gw_socket_end(s, unauthorized ? 401 : refused ? 400 : 0, why);
 }
 
 int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len) {
@@ -257,7 +267,7 @@ int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: s->wsi = wsi; return append_header(s, in, len);
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
       s->wsi = wsi;
-      tell(s, GW_LINK_OPENED, 0, NULL, 0);
+      gw_socket_tell(s, GW_LINK_OPENED, 0, NULL, 0);
       if (s->first || s->closing) lws_callback_on_writable(wsi);
       return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE: return on_receive(s, in, len);
@@ -278,7 +288,7 @@ int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
       return 0;
     case LWS_CALLBACK_CLIENT_CLOSED:
       s->wsi = NULL;
-      end(s, s->code, s->reason[0] ? s->reason : "the assistant closed the connection");
+      gw_socket_end(s, s->code, s->reason[0] ? s->reason : "the assistant closed the connection");
       return 0;
   }
   return 0;

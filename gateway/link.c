@@ -51,6 +51,7 @@ static void connect_socket(gw_session *s) {
   target->server.version = 1;
   if (gw_ota_is_used(s)) target->server = s->cold->ota.server;
   xz_client_set_version(link->client, target->server.version);
+  xz_client_set_udp(link->client, target->server.mqtt.host[0] ? s->worker->settings.crypto : NULL);
   link->state = GW_LINK_CONNECTING;
   link->socket_wanted = true;
   link->in_flight = 0;
@@ -288,6 +289,7 @@ static void on_tool_call(gw_session *s, const xz_tool_call *call, wr_time now) {
 static void on_client_event(gw_session *s, const xz_client_event *e, wr_time now) {
   switch (e->kind) {
     case XZ_CLIENT_EVENT_READY: on_ready(s, now); return;
+    case XZ_CLIENT_EVENT_CHANNEL: tell(s, GW_LINK_CHANNEL, e->port, e->text, strlen(e->text)); return;
     case XZ_CLIENT_EVENT_STT: on_stt(s, e->text, now); return;
     case XZ_CLIENT_EVENT_LLM: gw_page_tell(s, "llm", now, "emotion", e->emotion, "text", e->text, NULL); return;
     case XZ_CLIENT_EVENT_TTS_START: on_tts_start(s, now); return;
@@ -407,6 +409,22 @@ static void on_photo_done(gw_session *s, const gw_message *m, wr_time now) {
   gw_link_tool_result(s, m->number, m->owned_len == 1, m->owned ? m->owned : "", now);
 }
 
+static void count_datagrams(gw_session *s) {
+  static const gw_counter of_drop[XZ_UDP_N_DROPS] = {
+      [XZ_UDP_MALFORMED] = GW_SPEECH_MALFORMED,
+      [XZ_UDP_FOREIGN] = GW_SPEECH_FOREIGN,
+      [XZ_UDP_OLD] = GW_SPEECH_OLD,
+      [XZ_UDP_JUMP] = GW_SPEECH_JUMP,
+      [XZ_UDP_NOT_OPUS] = GW_SPEECH_NOT_OPUS,
+  };
+  const xz_udp_stats *now = &s->link.client->udp.stats;
+  xz_udp_stats *before = &s->link.counted;
+  uint64_t *counter = s->worker->metrics.counter;
+  counter[GW_SPEECH_LOST] += now->lost - before->lost;
+  for (size_t i = 0; i < XZ_UDP_N_DROPS; i++) counter[of_drop[i]] += now->drop[i] - before->drop[i];
+  *before = *now;
+}
+
 void gw_link_message(gw_session *s, const gw_message *m, wr_time now) {
   gw_link *link = &s->link;
   wr_bytes bytes = m->owned ? wr_bytes_of(m->owned, m->owned_len) : wr_bytes_of(m->bytes, m->len);
@@ -418,7 +436,10 @@ void gw_link_message(gw_session *s, const gw_message *m, wr_time now) {
       xz_client_opened(link->client, now);
       break;
     case GW_LINK_TEXT: xz_client_recv_text(link->client, bytes, now); break;
-    case GW_LINK_BINARY: xz_client_recv_binary(link->client, bytes, now); break;
+    case GW_LINK_BINARY:
+      xz_client_recv_binary(link->client, bytes, now);
+      count_datagrams(s);
+      break;
     case GW_LINK_SENT: link->in_flight -= m->number < link->in_flight ? m->number : link->in_flight; break;
     case GW_ASKED:
       if (link->state == GW_LINK_ASKING && gw_ota_answer(s, m->number, bytes, now)) connect_socket(s);
@@ -495,6 +516,10 @@ void gw_link_play(gw_session *s, wr_time now) {
 
 void gw_link_close(gw_session *s, const char *reason) {
   gw_link *link = &s->link;
+  if (link->client_ready && link->client->crypto) { /* a bridge would keep the conversation open */
+    xz_client_hang_up(link->client);
+    push_outbox(s);
+  }
   if (link->socket_wanted) tell(s, GW_LINK_CLOSE, 1000, reason, strlen(reason));
   for (size_t i = 0; i < link->n_unsaid; i++) free(link->unsaid[i]);
   link->n_unsaid = 0;

@@ -25,9 +25,9 @@ typedef enum gw_kind {
   GW_FRAGMENT,     /* owned gw_request: application/trickle-ice-sdpfrag */
   GW_CANDIDATES,   /* owned gw_request: "candidate:..." lines; |number| 1: these were the last */
   GW_HANGUP,       /* |number|: request */
-  GW_LINK_OPENED,  /* the backend's WebSocket is up */
+  GW_LINK_OPENED,  /* the backend's socket is up */
   GW_LINK_TEXT,    /* bytes or owned */
-  GW_LINK_BINARY,  /* bytes or owned */
+  GW_LINK_BINARY,  /* bytes or owned; over UDP a datagram */
   GW_LINK_SENT,    /* |number| bytes left our queue: credit */
   GW_LINK_CLOSED,  /* |number|: close code, HTTP status of a refusal, or 0; bytes: reason */
   GW_ASKED,        /* |number|: HTTP status, 0: no answer; bytes or owned: the body */
@@ -44,15 +44,17 @@ typedef enum gw_kind {
   GW_ASK,          /* owned gw_ask: a request to the OTA server */
   GW_LINK_OPEN,    /* owned gw_target */
   GW_LINK_SEND_TEXT,
-  GW_LINK_SEND_BINARY,
-  GW_LINK_CLOSE,     /* |number|: code; bytes: reason */
-  GW_CALLER_SAY,     /* |number|: the caller's WebSocket; text, bytes or owned */
-  GW_CALLER_PLAY,    /* the same: samples */
-  GW_CALLER_HUSH,    /* the same: samples not yet sent are thrown away; then the text in bytes */
-  GW_CALLER_CLOSE,   /* the same; bytes: gw_farewell, then the reason */
-  GW_PHOTO,          /* owned gw_photo */
-  GW_SNAPSHOT_TAKEN, /* owned gw_snapshot; |number|: request */
-  GW_DRAINED,        /* the worker has no session left, or time is up */
+  GW_LINK_SEND_BINARY, /* a frame; over UDP a datagram */
+  GW_LINK_CHANNEL,     /* over MQTT: datagrams go to port |number| of the host in bytes, and come from there */
+  GW_LINK_CLOSE,       /* |number|: code; bytes: reason */
+  GW_CALLER_SAY,       /* |number|: the caller's WebSocket; text, bytes or owned */
+  GW_CALLER_PLAY,      /* the same: samples */
+  GW_CALLER_HUSH,      /* the same: samples not yet sent are thrown away; then the text in bytes */
+  GW_CALLER_CLOSE,     /* the same; bytes: gw_farewell, then the reason */
+  GW_PHOTO,            /* owned gw_photo */
+  GW_SNAPSHOT_TAKEN,   /* owned gw_snapshot; |number|: request */
+  GW_ERRAND_DONE,      /* owned gw_errand, from a thread that lived for it (gateway/http_mqtt.c) */
+  GW_DRAINED,          /* the worker has no session left, or time is up */
 } gw_kind;
 
 typedef enum gw_purpose { GW_FOR_PAGE, GW_FOR_WHIP, GW_FOR_ECHO, GW_FOR_SOCKET } gw_purpose;

@@ -62,8 +62,9 @@ typedef struct gw_link {
   wr_time asked_at; /* end of the caller's speech */
   char *unsaid[GW_N_UNSAID];
   size_t n_unsaid;
-  gw_fifo early;     /* speech the assistant has not heard yet */
-  xz_client *client; /* in the slot's cold part */
+  gw_fifo early;        /* speech the assistant has not heard yet */
+  xz_client *client;    /* in the slot's cold part */
+  xz_udp_stats counted; /* of its datagrams, in the metrics already */
 } gw_link;
 
 /* The caller's end where there is no WebRTC: a WebSocket at the HTTP thread, and samples (gateway/caller.c). */

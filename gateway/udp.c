@@ -46,7 +46,7 @@ static wr_addr from_v6(const uint8_t ip[16], uint16_t port) {
   return addr;
 }
 
-static wr_addr from_sockaddr(const struct sockaddr_storage *in) {
+wr_addr gw_addr_of(const struct sockaddr_storage *in) {
   if (in->ss_family == AF_INET6) {
     const struct sockaddr_in6 *in6 = (const void *)in;
     return from_v6(in6->sin6_addr.s6_addr, ntohs(in6->sin6_port));
@@ -89,7 +89,7 @@ int gw_udp_bind(const wr_addr *addr, bool shared, wr_addr *bound, char error[GW_
   len = sizeof(name);
   if (getsockname(fd, (struct sockaddr *)&name, &len)) return refused(fd, addr, error);
   *bound = *addr;
-  bound->port = from_sockaddr(&name).port;
+  bound->port = gw_addr_of(&name).port;
   return fd;
 }
 
@@ -113,7 +113,7 @@ static void add_interfaces(gw_locals *locals, const wr_addr *bound, bool loopbac
     if (!v6 && at->ifa_addr->sa_family != AF_INET) continue;
     struct sockaddr_storage copy = {0};
     memcpy(&copy, at->ifa_addr, v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
-    wr_addr addr = from_sockaddr(&copy);
+    wr_addr addr = gw_addr_of(&copy);
     addr.port = bound->port;
     if ((addr.family == 6 && bound->family == 4) || is_link_local(&addr)) continue;
     if (gw_addr_is_loopback(&addr) == loopback) add_local(locals, &addr, &addr);
@@ -183,7 +183,7 @@ static void read_packet_info(const gw_udp *udp, struct msghdr *header, wr_addr *
 
 bool gw_udp_get(gw_udp *udp, unsigned i, wr_path *path, wr_span *datagram) {
   struct msghdr *header = &udp->in[i].msg_hdr;
-  path->remote = from_sockaddr(&udp->in_addr[i]);
+  path->remote = gw_addr_of(&udp->in_addr[i]);
   path->local = udp->bound;
   if (udp->any) read_packet_info(udp, header, &path->local);
   *datagram = (wr_span){udp->in_bytes[i], udp->in[i].msg_len};

@@ -21,6 +21,8 @@ typedef struct gw_locals {
   } at[GW_LOCALS_MAX];
 } gw_locals;
 
+wr_addr gw_addr_of(const struct sockaddr_storage *name);
+
 /* A bound socket, or -1 with |error|: a line for a person. Port 0: any; |*bound| is what it became. |shared|:
  * others on the same port are ours. */
 int gw_udp_bind(const wr_addr *addr, bool shared, wr_addr *bound, char error[GW_CONFIG_ERROR_MAX]);

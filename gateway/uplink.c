@@ -3,13 +3,10 @@
 
 #include <string.h>
 
+#include "xiaozhi/frame.h"
+
 #define PACKET_SAMPLES (GW_UPLINK_PACKET_MS * 48)
 #define N_HELD_MAX (sizeof(((gw_uplink *)0)->len) / sizeof(uint16_t))
-
-/* Three 20 ms CELT full-band frames of digital silence (configuration 31, code 3, constant rate, no padding). */
-static const uint8_t silence[] = {0xFB, 0x03, 0xFF, 0xFE, 0xFF, 0xFE, 0xFF, 0xFE};
-
-wr_bytes gw_opus_silence(void) { return wr_bytes_of(silence, sizeof(silence)); }
 
 void gw_uplink_init(gw_uplink *up, uint8_t held[GW_UPLINK_BYTES], OpusRepacketizer *repacketizer,
                     void (*emit)(void *ctx, wr_bytes opus), void *ctx) {
@@ -99,7 +96,7 @@ void gw_uplink_tick(gw_uplink *up, wr_time now) {
   if (!up->active || !up->fill || now < up->silence_at) return;
   if (up->n) flush(up);
   up->n_silent++;
-  emit(up, gw_opus_silence());
+  emit(up, xz_opus_silence());
   up->silence_at += WR_MS(GW_UPLINK_PACKET_MS);
   if (up->silence_at <= now) up->silence_at = now + WR_MS(GW_UPLINK_PACKET_MS); /* we slept: no burst */
 }

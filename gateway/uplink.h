@@ -40,7 +40,5 @@ void gw_uplink_stop(gw_uplink *up, bool flush);
 void gw_uplink_push(gw_uplink *up, wr_bytes opus, wr_time now); /* ignored while stopped */
 void gw_uplink_tick(gw_uplink *up, wr_time now);
 wr_time gw_uplink_deadline(const gw_uplink *up);
-/* 60 ms of silence as one Opus packet. Static. */
-wr_bytes gw_opus_silence(void);
 
 #endif

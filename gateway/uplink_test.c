@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "xiaozhi/frame.h"
 
 #define N_MAX 64
 
@@ -17,7 +18,7 @@ static void record(void *ctx, wr_bytes opus) {
   heard *l = ctx;
   if (l->n == N_MAX) return;
   l->ms[l->n] = opus_packet_get_nb_samples(opus.data, (opus_int32)opus.len, 48000) / 48;
-  l->silent[l->n++] = wr_bytes_equal(opus, gw_opus_silence());
+  l->silent[l->n++] = wr_bytes_equal(opus, xz_opus_silence());
 }
 
 typedef struct rig {
@@ -145,7 +146,7 @@ TEST(uplink_silence_decodes_to_silence) {
   OpusDecoder *decoder = opus_decoder_create(16000, 1, &error);
   opus_int16 pcm[960];
   int loudest = 0;
-  CHECK_EQ(opus_decode(decoder, gw_opus_silence().data, (opus_int32)gw_opus_silence().len, pcm, 960, 0), 960);
+  CHECK_EQ(opus_decode(decoder, xz_opus_silence().data, (opus_int32)xz_opus_silence().len, pcm, 960, 0), 960);
   for (int i = 0; i < 960; i++)
     if (abs(pcm[i]) > loudest) loudest = abs(pcm[i]);
   CHECK(loudest <= 1);

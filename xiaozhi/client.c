@@ -1,11 +1,11 @@
-/* xiaozhi/client.c - the device side of a XiaoZhi WebSocket link.
+/* xiaozhi/client.c - the device side of a XiaoZhi link.
  *
  *   CLOSED -opened-> HELLO -hello-> READY -closed-> CLOSED
  *                      \-10 s-> FAILED -closed-> CLOSED   (goodbye and hang_up lead to FAILED as well)
  *
  * Speech passes only after a tts start and not between an abort and the next tts start; it still passes after a
- * tts stop, because some servers send the stop ahead of their last packets. Left out: MQTT + UDP, OTA, pings (the
- * WebSocket library's business), glyph_push. */
+ * tts stop, because some servers send the stop ahead of their last packets. Left out: OTA, pings (the libraries'
+ * business), glyph_push, and staying connected to MQTT between conversations. */
 #include "xiaozhi/client.h"
 
 #include <string.h>
@@ -15,6 +15,8 @@
 static const wr_time hello_at[] = {0, WR_S(2), WR_S(5)};
 enum { N_HELLOS = sizeof hello_at / sizeof hello_at[0] };
 #define HELLO_TIMEOUT WR_S(10)
+#define KEEP_PATH WR_S(20)
+#define SILENT_ANSWERS 2 /* one may be too short, or its stop overtake it */
 
 void xz_client_settings_default(xz_client_settings *settings) {
   *settings = (xz_client_settings){
@@ -32,10 +34,13 @@ void xz_client_init(xz_client *c, const xz_client_settings *settings) {
 
 void xz_client_wipe(xz_client *c) {
   xz_message_wipe(&c->message);
+  xz_udp_close(&c->udp);
   wr_wipe(c, sizeof *c);
 }
 
 void xz_client_set_version(xz_client *c, unsigned version) { c->settings.version = version; }
+
+void xz_client_set_udp(xz_client *c, const wr_crypto *crypto) { c->crypto = crypto; }
 
 static void drop(xz_client *c, xz_client_drop why) { c->stats.drop[why]++; }
 
@@ -65,16 +70,22 @@ static wr_writer write_text(xz_client *c, const char *text) {
   return xz_outbox_begin(&c->out, 256 + 6 * (strlen(c->session_id) + strlen(text)));
 }
 
-static void close_link(xz_client *c, uint16_t code, const char *reason) {
+static void close_link(xz_client *c, uint16_t code, const char *reason, bool says_goodbye) {
   c->state = XZ_CLIENT_FAILED;
   c->listening = c->speaking = false;
   xz_outbox_clear(&c->out);
+  if (says_goodbye && c->crypto) {
+    wr_writer w = write_text(c, "");
+    xz_write_goodbye(&w, c->session_id);
+    (void)send_written(c, &w);
+  }
   if (xz_outbox_put_close(&c->out, code, reason)) drop(c, XZ_DROP_QUEUE);
 }
 
 static void send_hello(xz_client *c) {
-  xz_client_hello hello = {c->settings.version, c->settings.mcp.n_tools > 0, c->settings.server_aec,
-                           c->settings.audio};
+  bool udp = c->crypto != NULL;
+  xz_client_hello hello = {udp ? 3 : c->settings.version, c->settings.mcp.n_tools > 0, c->settings.server_aec,
+                           c->settings.audio, udp};
   wr_writer w = write_text(c, "");
   xz_write_client_hello(&w, &hello);
   if (!send_written(c, &w)) c->stats.hellos_out++;
@@ -90,6 +101,7 @@ void xz_client_opened(xz_client *c, wr_time now) {
   c->n_hellos = 0;
   c->opened_at = now;
   c->session_id[0] = c->plain[0] = 0;
+  c->n_silent = 0;
   xz_outbox_clear(&c->out);
   xz_mcp_device_reset(&c->mcp);
   send_hello(c);
@@ -101,15 +113,48 @@ void xz_client_closed(xz_client *c) {
   c->listening = false;
   bool bracket_open = c->speaking || c->aborted;
   c->speaking = c->aborted = false;
+  xz_udp_close(&c->udp);
   xz_outbox_clear(&c->out);
   xz_mcp_device_reset(&c->mcp);
   if (bracket_open) tell(c, XZ_CLIENT_EVENT_TTS_STOP);
 }
 
-static void on_hello(xz_client *c) {
+static wr_err send_datagram(xz_client *c, wr_bytes opus, uint32_t timestamp_ms) {
+  wr_writer w = xz_outbox_begin(&c->out, XZ_UDP_HEADER + opus.len);
+  w.at += xz_udp_seal(&c->udp, w.at, wr_writer_left(&w), timestamp_ms, opus);
+  if (wr_writer_len(&w) == 0) w.failed = true;
+  wr_err err = xz_outbox_end(&c->out, &w, XZ_SEND_BINARY);
+  if (err) drop(c, XZ_DROP_QUEUE);
+  return err;
+}
+
+/* Counted, not measured: it has to be another one with every packet (xiaozhi/udp.h). */
+static uint32_t media_time(const xz_client *c) { return c->udp.sent * c->settings.audio.frame_ms; }
+
+/* The server hears where we are, and the NAT between us remembers. */
+static void keep_path(xz_client *c, wr_time now) {
+  if (c->path_sent == c->udp.sent) (void)send_datagram(c, xz_opus_silence(), media_time(c));
+  c->path_sent = c->udp.sent;
+  c->path_at = now + KEEP_PATH;
+}
+
+/* Another hello is another session: the newest key and address hold. */
+static bool open_channel(xz_client *c, wr_time now) {
+  const xz_udp_offer *offer = &c->message.udp;
+  if (!offer->server || !xz_udp_open(&c->udp, c->crypto, offer->key, offer->nonce)) return false;
+  xz_client_event *e = tell(c, XZ_CLIENT_EVENT_CHANNEL);
+  e->text = offer->server;
+  e->port = offer->port;
+  c->path_sent = c->udp.sent;
+  keep_path(c, now);
+  return true;
+}
+
+static void on_hello(xz_client *c, wr_time now) {
   const xz_message *m = &c->message;
-  /* The firmware takes "websocket" alone; a missing transport is harmless here. */
-  if (*m->transport && strcmp(m->transport, "websocket")) {
+  /* The firmware takes its own transport alone; a missing one is harmless here. */
+  bool fits = !*m->transport || !strcmp(m->transport, c->crypto ? "udp" : "websocket");
+  if (!fits || (c->crypto && !open_channel(c, now))) {
     drop(c, XZ_DROP_MALFORMED);
     return;
   }
@@ -126,6 +171,7 @@ static void on_hello(xz_client *c) {
 }
 
 static void on_tts_start(xz_client *c) {
+  c->n_heard = c->udp.stats.taken;
   c->muted = false;
   if (c->mode != XZ_MODE_REALTIME) c->listening = false;
   if (c->aborted) tell(c, XZ_CLIENT_EVENT_TTS_STOP); /* the server forgot the stop of what we aborted */
@@ -137,7 +183,17 @@ static void on_tts_start(xz_client *c) {
   c->speaking = true;
 }
 
+/* A firewall that lets MQTT through and UDP not leaves captions without a voice. */
+static void check_path(xz_client *c) {
+  if (!c->crypto || !c->speaking) return;
+  bool silent = c->udp.stats.taken == c->n_heard;
+  c->n_silent = silent ? c->n_silent + 1 : 0;
+  if (c->n_silent == SILENT_ANSWERS)
+    tell_text(c, XZ_CLIENT_EVENT_ERROR, "the assistant speaks, but no sound arrives: UDP does not come through");
+}
+
 static void on_tts_stop(xz_client *c) {
+  check_path(c);
   if (c->speaking || c->aborted)
     tell(c, XZ_CLIENT_EVENT_TTS_STOP);
   else
@@ -190,10 +246,21 @@ static void on_alert(xz_client *c) {
   e->emotion = m->emotion;
 }
 
+/* MQTT outlives sessions: a goodbye to the last one may come late. It is not answered. */
+static void on_goodbye(xz_client *c) {
+  const char *id = c->message.session_id;
+  if (c->crypto && *id && strcmp(id, c->session_id)) {
+    drop(c, XZ_DROP_STALE);
+    return;
+  }
+  close_link(c, 1000, "", false);
+  tell(c, XZ_CLIENT_EVENT_GOODBYE);
+}
+
 static void on_message(xz_client *c, wr_time now) {
   const xz_message *m = &c->message;
   switch (m->type) {
-    case XZ_HELLO: on_hello(c); return;
+    case XZ_HELLO: on_hello(c, now); return;
     case XZ_STT: tell_text(c, XZ_CLIENT_EVENT_STT, m->text); return;
     case XZ_LLM: on_llm(c); return;
     case XZ_TTS: on_tts(c); return;
@@ -202,10 +269,7 @@ static void on_message(xz_client *c, wr_time now) {
     case XZ_ALERT: on_alert(c); return;
     case XZ_CUSTOM: tell(c, XZ_CLIENT_EVENT_CUSTOM)->payload = m->payload; return;
     case XZ_ERROR: tell_text(c, XZ_CLIENT_EVENT_ERROR, m->message); return;
-    case XZ_GOODBYE:
-      close_link(c, 1000, "");
-      tell(c, XZ_CLIENT_EVENT_GOODBYE);
-      return;
+    case XZ_GOODBYE: on_goodbye(c); return;
     case XZ_UNKNOWN:
     case XZ_LISTEN:
     case XZ_ABORT:
@@ -246,8 +310,29 @@ void xz_client_recv_text(xz_client *c, wr_bytes text, wr_time now) {
   take_text(c, text, now);
 }
 
+static void hear(xz_client *c, wr_bytes opus, uint32_t timestamp_ms) {
+  if (c->muted) {
+    drop(c, XZ_DROP_STALE);
+    return;
+  }
+  xz_client_event *e = tell(c, XZ_CLIENT_EVENT_AUDIO);
+  e->opus = opus;
+  e->timestamp_ms = timestamp_ms;
+}
+
+static void take_datagram(xz_client *c, wr_bytes datagram) {
+  uint32_t timestamp_ms = 0;
+  c->stats.frames_in++;
+  wr_bytes opus = xz_udp_unseal(&c->udp, datagram, &timestamp_ms);
+  if (opus.len) hear(c, opus, timestamp_ms); /* else it is counted there */
+}
+
 void xz_client_recv_binary(xz_client *c, wr_bytes message, wr_time now) {
   begin_input(c);
+  if (c->crypto) {
+    take_datagram(c, message);
+    return;
+  }
   xz_frame frame;
   bool has_payload = xz_frame_read(&frame, c->settings.version, message);
   if (has_payload && frame.type == XZ_FRAME_JSON) {
@@ -259,31 +344,32 @@ void xz_client_recv_binary(xz_client *c, wr_bytes message, wr_time now) {
     drop(c, XZ_DROP_NOT_OPEN);
   } else if (!has_payload) {
     drop(c, XZ_DROP_UNKNOWN);
-  } else if (c->muted) {
-    drop(c, XZ_DROP_STALE);
   } else {
-    xz_client_event *e = tell(c, XZ_CLIENT_EVENT_AUDIO);
-    e->opus = frame.payload;
-    e->timestamp_ms = frame.timestamp_ms;
+    hear(c, frame.payload, frame.timestamp_ms);
   }
 }
 
+static unsigned n_hellos_of(const xz_client *c) { return c->crypto ? 1 : N_HELLOS; }
+
 void xz_client_tick(xz_client *c, wr_time now) {
   begin_input(c);
+  if (c->state == XZ_CLIENT_READY && c->crypto && now >= c->path_at) keep_path(c, now);
   xz_mcp_device_tick(&c->mcp, c->session_id, &c->out, now);
   if (c->state != XZ_CLIENT_HELLO) return;
   if (now >= c->opened_at + HELLO_TIMEOUT) {
-    close_link(c, 1000, "no hello");
+    close_link(c, 1000, "no hello", false);
     tell_text(c, XZ_CLIENT_EVENT_FAILED, "the server did not answer hello");
-  } else if (c->n_hellos < N_HELLOS && now >= c->opened_at + hello_at[c->n_hellos]) {
+  } else if (c->n_hellos < n_hellos_of(c) && now >= c->opened_at + hello_at[c->n_hellos]) {
     send_hello(c);
   }
 }
 
 wr_time xz_client_deadline(const xz_client *c) {
   wr_time deadline = is_open(c) ? xz_mcp_device_deadline(&c->mcp) : WR_NEVER;
+  if (c->state == XZ_CLIENT_READY && c->crypto) return wr_time_min(deadline, c->path_at);
   if (c->state != XZ_CLIENT_HELLO) return deadline;
-  return wr_time_min(deadline, c->opened_at + (c->n_hellos < N_HELLOS ? hello_at[c->n_hellos] : HELLO_TIMEOUT));
+  return wr_time_min(deadline,
+                     c->opened_at + (c->n_hellos < n_hellos_of(c) ? hello_at[c->n_hellos] : HELLO_TIMEOUT));
 }
 
 static wr_err send_listen(xz_client *c, xz_state state, xz_mode mode, const char *text) {
@@ -330,6 +416,7 @@ wr_err xz_client_send_audio(xz_client *c, wr_bytes opus, uint32_t timestamp_ms) 
     drop(c, XZ_DROP_QUEUE); /* a stalled socket: late speech is worth nothing, messages need the rest */
     return WR_ERR_LIMIT;
   }
+  if (c->crypto) return send_datagram(c, opus, media_time(c));
   wr_writer w = xz_outbox_begin(&c->out, need);
   w.at += xz_frame_write(w.at, wr_writer_left(&w), c->settings.version, timestamp_ms, opus);
   if (wr_writer_len(&w) == 0) w.failed = true;
@@ -344,7 +431,7 @@ wr_err xz_client_tool_result(xz_client *c, uint32_t call, bool ok, const char *t
 }
 
 void xz_client_hang_up(xz_client *c) {
-  if (is_open(c)) close_link(c, 1000, "");
+  if (is_open(c)) close_link(c, 1000, "", c->state == XZ_CLIENT_READY);
 }
 
 bool xz_client_poll(xz_client *c, xz_client_event *event) {

@@ -1,4 +1,4 @@
-/* xiaozhi/client.h - the device's side of one XiaoZhi WebSocket link, without I/O.
+/* xiaozhi/client.h - the device's side of one XiaoZhi link, over a WebSocket or over MQTT and UDP, without I/O.
  *
  * The caller opens the socket (headers Protocol-Version, Device-Id, Client-Id, Authorization; no extensions) and
  * tells the client. Then, after every call marked [input]:
@@ -10,7 +10,12 @@
  * allocates nothing but what jansson needs while a message is parsed.
  *
  * Hello is sent on opening, again after 2 s and 5 s (one server drops messages in its first second), and the link
- * has FAILED after 10 s. Everything a server says before its hello is handled as if it came after. */
+ * has FAILED after 10 s. Everything a server says before its hello is handled as if it came after.
+ *
+ * Over MQTT and UDP (xz_client_set_udp) texts are MQTT messages and binary messages are datagrams, both ways. Hello
+ * is said once: bridges answer another one with another session. Each hello of the server brings a key and an
+ * address (EVENT_CHANNEL, before READY); the first datagram leaves at once, for servers learn our address from it,
+ * and one of silence whenever 20 s passed without any, for the NAT. */
 #ifndef XIAOZHI_CLIENT_H
 #define XIAOZHI_CLIENT_H
 
@@ -18,6 +23,7 @@
 #include "xiaozhi/mcp_device.h"
 #include "xiaozhi/message.h"
 #include "xiaozhi/outbox.h"
+#include "xiaozhi/udp.h"
 
 #define XZ_CLIENT_OUT_BYTES (24 * 1024) /* waiting for the socket; speech may fill half of it (over 2.4 s) */
 #define XZ_CLIENT_PLAIN_MAX 128
@@ -39,6 +45,7 @@ typedef enum xz_client_state {
 
 typedef enum xz_client_event_kind {
   XZ_CLIENT_EVENT_READY,          /* hello; |audio| is what the server announced (decode by TOC all the same) */
+  XZ_CLIENT_EVENT_CHANNEL,        /* |text|, |port|: where datagrams go from now on, and come from */
   XZ_CLIENT_EVENT_STT,            /* |text|: what the user said */
   XZ_CLIENT_EVENT_LLM,            /* |emotion| one of the 21 names, |text| its emoji */
   XZ_CLIENT_EVENT_TTS_START,      /* always in pairs with TTS_STOP, even where the server's are not */
@@ -63,6 +70,7 @@ typedef struct xz_client_event {
   xz_audio audio;
   wr_bytes opus;
   uint32_t timestamp_ms;
+  uint16_t port;
   xz_tool_call tool;
   const json_t *payload;
 } xz_client_event;
@@ -102,6 +110,12 @@ typedef struct xz_client {
   xz_client_event events[2];
   size_t n_events, i_event;
   xz_mcp_device mcp;
+  const wr_crypto *crypto; /* over UDP; NULL: a WebSocket */
+  xz_udp udp;
+  wr_time path_at;    /* when a datagram must have left */
+  uint32_t path_sent; /* the last one's number, when that was set */
+  unsigned n_silent;  /* answers in a row of which no datagram came */
+  uint64_t n_heard;   /* datagrams taken before this answer */
   xz_outbox out;
   xz_client_stats stats;
   uint8_t out_memory[XZ_CLIENT_OUT_BYTES];
@@ -113,8 +127,10 @@ void xz_client_init(xz_client *client, const xz_client_settings *settings);
 void xz_client_wipe(xz_client *client);
 /* What OTA said, from the next opening on. */
 void xz_client_set_version(xz_client *client, unsigned version);
+/* The same: messages over MQTT, speech over UDP, with |crypto|, which stays. NULL: all over a WebSocket. */
+void xz_client_set_udp(xz_client *client, const wr_crypto *crypto);
 
-void xz_client_opened(xz_client *client, wr_time now); /* [input] the WebSocket is up: hello is queued */
+void xz_client_opened(xz_client *client, wr_time now); /* [input] the socket is up: hello is queued */
 void xz_client_closed(xz_client *client); /* [input] it is gone, whoever closed it: the outbox is empty */
 void xz_client_recv_text(xz_client *client, wr_bytes text, wr_time now);      /* [input] */
 void xz_client_recv_binary(xz_client *client, wr_bytes message, wr_time now); /* [input] */
@@ -133,7 +149,7 @@ WR_NODISCARD wr_err xz_client_abort(xz_client *client, const char *reason);
 WR_NODISCARD wr_err xz_client_send_audio(xz_client *client, wr_bytes opus, uint32_t timestamp_ms);
 /* See xz_mcp_device_result. */
 WR_NODISCARD wr_err xz_client_tool_result(xz_client *client, uint32_t call, bool ok, const char *text);
-/* Says nothing (devices simply close) and queues a close with code 1000. */
+/* Queues a close with code 1000; over MQTT, which may live on, a goodbye before it. */
 void xz_client_hang_up(xz_client *client);
 
 bool xz_client_poll(xz_client *client, xz_client_event *event); /* false: no more */

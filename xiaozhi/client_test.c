@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "check.h"
+#include "wr/crypto_openssl.h"
 
 static xz_client client;
 
@@ -338,4 +339,178 @@ TEST(xz_client_answers_for_tools_that_do_not) {
   CHECK_EQ(xz_client_tool_result(&client, e.tool.call, true, "late"), WR_ERR_STATE);
   CHECK_EQ(client.mcp.n_late, 1);
   CHECK(sent_json() == NULL);
+}
+
+/* ---- over MQTT and UDP ---- */
+
+#define KEY "000102030405060708090a0b0c0d0e0f"
+#define UDP_HELLO(session, number, port)                                                                         \
+  "{\"type\":\"hello\",\"transport\":\"udp\",\"session_id\":\"" session                                          \
+  "\",\"udp\":{\"server\":\"192.0.2.7\",\"port\":" port ",\"key\":\"" KEY "\",\"nonce\":\"01000000000000" number \
+  "0000000000000000\"}}"
+
+static xz_udp server;
+
+static const wr_crypto *start_udp(void) {
+  const wr_crypto *crypto = NULL;
+  xz_client_settings settings;
+  xz_client_settings_default(&settings);
+  xz_client_wipe(&client);
+  xz_client_init(&client, &settings);
+  CHECK_EQ(wr_crypto_openssl_open(&crypto), WR_OK);
+  xz_client_set_udp(&client, crypto);
+  xz_client_opened(&client, 0);
+  return crypto;
+}
+
+static void stop_udp(const wr_crypto *crypto) {
+  xz_client_wipe(&client);
+  xz_udp_close(&server);
+  wr_crypto_openssl_close(crypto);
+}
+
+static void key_server(const wr_crypto *crypto, uint8_t number) {
+  uint8_t key[16], nonce[16] = {1, 0, 0, 0, 0, 0, 0, number};
+  (void)check_hex(key, sizeof key, KEY);
+  CHECK(xz_udp_open(&server, crypto, key, nonce));
+}
+
+static const wr_crypto *start_udp_ready(void) {
+  char text[512];
+  const wr_crypto *crypto = start_udp();
+  (void)sent(text, sizeof text);
+  say(UDP_HELLO("one", "07", "8884"), WR_MS(20));
+  ignore_events();
+  (void)sent(text, sizeof text);
+  key_server(crypto, 7);
+  return crypto;
+}
+
+/* Whether speech that the server sends is heard. */
+static bool datagram_passes(void) {
+  uint8_t out[XZ_UDP_MAX];
+  size_t n = xz_udp_seal(&server, out, sizeof out, 0,
+                         wr_bytes_of("\x58"
+                                     "abc",
+                                     4));
+  xz_client_recv_binary(&client, wr_bytes_of(out, n), 0);
+  xz_client_event e;
+  return xz_client_poll(&client, &e) && e.kind == XZ_CLIENT_EVENT_AUDIO && e.opus.len == 4;
+}
+
+TEST(xz_client_udp_hello_channel_and_first_datagram) {
+  char text[512];
+  xz_client_event e;
+  xz_send send;
+  const wr_crypto *crypto = start_udp();
+  CHECK_EQ(sent(text, sizeof text), XZ_SEND_TEXT);
+  CHECK(strstr(text, "\"version\":3") && strstr(text, "\"transport\":\"udp\""));
+  CHECK_EQ(xz_client_deadline(&client), WR_S(10)); /* hello is said once */
+  say(hello, WR_MS(20));                           /* of a WebSocket */
+  CHECK_EQ(client.state, XZ_CLIENT_HELLO);
+  say(UDP_HELLO("one", "07", "8884"), WR_MS(30));
+  CHECK(xz_client_poll(&client, &e) && e.kind == XZ_CLIENT_EVENT_CHANNEL);
+  CHECK_TEXT(e.text, "192.0.2.7");
+  CHECK_EQ(e.port, 8884);
+  CHECK(next_is(XZ_CLIENT_EVENT_READY));
+  CHECK(xz_client_peek(&client, &send) && send.kind == XZ_SEND_BINARY);
+  uint32_t at;
+  key_server(crypto, 7);
+  CHECK(wr_bytes_equal(xz_udp_unseal(&server, send.bytes, &at), xz_opus_silence()));
+  stop_udp(crypto);
+}
+
+TEST(xz_client_udp_speech_both_ways) {
+  xz_send send;
+  char text[512];
+  const wr_crypto *crypto = start_udp_ready();
+  uint32_t at = 9, first = 0;
+  CHECK_EQ(xz_client_listen_start(&client, XZ_MODE_REALTIME), WR_OK);
+  (void)sent(text, sizeof text);
+  for (uint32_t i = 0; i < 3; i++) {
+    CHECK_EQ(xz_client_send_audio(&client,
+                                  wr_bytes_of("\x58"
+                                              "ab",
+                                              3),
+                                  0),
+             WR_OK);
+    CHECK(xz_client_peek(&client, &send) && send.kind == XZ_SEND_BINARY);
+    CHECK_EQ(xz_udp_unseal(&server, send.bytes, &at).len, 3);
+    CHECK(i == 0 || at == first + 60 * i); /* no part of the keystream twice */
+    if (!i) first = at;
+    xz_client_pop(&client);
+  }
+  CHECK(!datagram_passes()); /* before any answer */
+  say("{\"type\":\"tts\",\"state\":\"start\"}", WR_S(1));
+  ignore_events();
+  CHECK(datagram_passes());
+  CHECK_EQ(xz_client_abort(&client, NULL), WR_OK);
+  CHECK(!datagram_passes());
+  stop_udp(crypto);
+}
+
+TEST(xz_client_udp_keeps_the_path_open) {
+  char text[512];
+  const wr_crypto *crypto = start_udp_ready();
+  wr_time at = xz_client_deadline(&client);
+  CHECK_EQ(at, WR_S(20) + WR_MS(20));
+  xz_client_tick(&client, at);
+  CHECK_EQ(sent(text, sizeof text), XZ_SEND_BINARY);
+  CHECK_EQ(xz_client_listen_start(&client, XZ_MODE_AUTO), WR_OK);
+  (void)sent(text, sizeof text);
+  CHECK_EQ(xz_client_send_audio(&client, wr_bytes_of("\x58", 1), 0), WR_OK);
+  (void)sent(text, sizeof text);
+  xz_client_tick(&client, xz_client_deadline(&client));
+  CHECK_EQ(sent(text, sizeof text), 0); /* speech has just kept it */
+  stop_udp(crypto);
+}
+
+TEST(xz_client_udp_another_hello_is_another_key) {
+  char text[512];
+  const wr_crypto *crypto = start_udp_ready();
+  say("{\"type\":\"tts\",\"state\":\"start\"}", WR_S(1));
+  ignore_events();
+  CHECK(datagram_passes());
+  say(UDP_HELLO("two", "08", "8885"), WR_S(2));
+  CHECK(next_is(XZ_CLIENT_EVENT_CHANNEL));
+  ignore_events();
+  CHECK_EQ(sent(text, sizeof text), XZ_SEND_BINARY);
+  CHECK(!datagram_passes());
+  key_server(crypto, 8);
+  CHECK(datagram_passes());
+  say("{\"type\":\"goodbye\",\"session_id\":\"one\"}", WR_S(3)); /* late, to the last session */
+  CHECK_EQ(client.state, XZ_CLIENT_READY);
+  say("{\"type\":\"goodbye\",\"session_id\":\"two\"}", WR_S(3));
+  CHECK(next_is(XZ_CLIENT_EVENT_GOODBYE));
+  CHECK_EQ(sent(text, sizeof text), XZ_SEND_CLOSE); /* it is not answered */
+  stop_udp(crypto);
+}
+
+TEST(xz_client_udp_says_goodbye) {
+  char text[512];
+  const wr_crypto *crypto = start_udp_ready();
+  xz_client_hang_up(&client);
+  CHECK_EQ(sent(text, sizeof text), XZ_SEND_TEXT);
+  CHECK_TEXT(text, "{\"session_id\":\"one\",\"type\":\"goodbye\"}");
+  CHECK_EQ(sent(text, sizeof text), XZ_SEND_CLOSE);
+  xz_client_closed(&client);
+  ignore_events();
+  xz_client_opened(&client, WR_S(5));
+  CHECK_EQ(sent(text, sizeof text), XZ_SEND_TEXT);
+  stop_udp(crypto);
+}
+
+/* Captions without a voice: MQTT comes through and UDP does not. */
+TEST(xz_client_udp_says_that_no_sound_arrives) {
+  const wr_crypto *crypto = start_udp_ready();
+  for (int answer = 0; answer < 3; answer++) {
+    xz_client_event e = {.kind = XZ_CLIENT_EVENT_READY};
+    say("{\"type\":\"tts\",\"state\":\"start\"}", WR_S(1));
+    ignore_events();
+    say("{\"type\":\"tts\",\"state\":\"stop\"}", WR_S(1));
+    CHECK(xz_client_poll(&client, &e));
+    CHECK_EQ(e.kind, answer == 1 ? XZ_CLIENT_EVENT_ERROR : XZ_CLIENT_EVENT_TTS_STOP);
+    ignore_events();
+  }
+  stop_udp(crypto);
 }

@@ -70,3 +70,9 @@ unsigned xz_opus_ms(wr_bytes opus) {
   unsigned half_ms = n_frames * toc_half_ms(opus.data[0]);
   return half_ms > 240 ? 0 : half_ms / 2; /* 3.4 R5: never more than 120 ms */
 }
+
+wr_bytes xz_opus_silence(void) {
+  /* Three 20 ms CELT full-band frames of digital silence (configuration 31, code 3, constant rate, no padding). */
+  static const uint8_t silence[] = {0xFB, 0x03, 0xFF, 0xFE, 0xFF, 0xFE, 0xFF, 0xFE};
+  return wr_bytes_of(silence, sizeof silence);
+}

@@ -35,6 +35,9 @@ size_t xz_frame_header_size(unsigned version);
 /* Writes header and payload; returns the bytes written, 0 if they do not fit |cap| or the size field. */
 size_t xz_frame_write(uint8_t *out, size_t cap, unsigned version, uint32_t timestamp_ms, wr_bytes opus);
 
+/* 60 ms of digital silence, one Opus packet. */
+wr_bytes xz_opus_silence(void);
+
 /* Milliseconds of sound in an Opus packet, by its TOC byte and frame count (RFC 6716 3.1, 3.2); rounded down, so
  * a packet of one 2.5 ms frame has 2. 0: not an Opus packet. */
 unsigned xz_opus_ms(wr_bytes opus);

@@ -91,6 +91,31 @@ static void read_audio(xz_message *m) {
   m->audio.frame_ms = (uint8_t)number_of(either(params, "frame_duration", "frameDuration"), 1, 120, 60);
 }
 
+static unsigned hex_digit(char c) {
+  const char *digits = "0123456789abcdef", *at = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
+  return at ? (unsigned)(at - digits) : 16;
+}
+
+static bool read_hex16(uint8_t out[16], const char *text) {
+  if (strlen(text) != 32) return false;
+  for (size_t i = 0; i < 16; i++) {
+    unsigned high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+    if (high > 15 || low > 15) return false;
+    out[i] = (uint8_t)(high << 4 | low);
+  }
+  return true;
+}
+
+static void read_udp(xz_message *m) {
+  const json_t *offer = json_object_get(m->root, "udp");
+  const char *server = text_of(offer, "server"), *encryption = text_of(offer, "encryption");
+  bool known = !*encryption || !strcmp(encryption, "aes-128-ctr");
+  m->udp.port = (uint16_t)number_of(json_object_get(offer, "port"), 1, 65535, 0);
+  if (known && *server && m->udp.port && read_hex16(m->udp.key, text_of(offer, "key")) &&
+      read_hex16(m->udp.nonce, text_of(offer, "nonce")))
+    m->udp.server = server;
+}
+
 static const char *session_of(const json_t *root) {
   const char *id = text_of(root, "session_id");
   return *id ? id : text_of(root, "sessionId");
@@ -119,6 +144,7 @@ wr_err xz_message_read(xz_message *m, wr_bytes text) {
   m->message = text_of(root, "message");
   m->version = number_of(json_object_get(root, "version"), 1, 3, 1);
   read_audio(m);
+  if (m->type == XZ_HELLO) read_udp(m);
   const json_t *features = json_object_get(root, "features");
   m->mcp = json_is_true(json_object_get(features, "mcp"));
   m->aec = json_is_true(json_object_get(features, "aec"));

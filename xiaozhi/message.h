@@ -54,6 +54,13 @@ typedef struct xz_audio {
   uint8_t frame_ms;
 } xz_audio;
 
+/* Where a server's hello wants speech, and under which key (xiaozhi/udp.h). */
+typedef struct xz_udp_offer {
+  const char *server; /* an address or a name; NULL: no offer, or one that cannot be used */
+  uint16_t port;
+  uint8_t key[16], nonce[16]; /* |key| is secret */
+} xz_udp_offer;
+
 /* Texts are NUL-terminated UTF-8, "" when absent, borrowed until xz_message_wipe; so is |payload|. */
 typedef struct xz_message {
   xz_type type;
@@ -66,6 +73,7 @@ typedef struct xz_message {
   bool has_audio;               /* hello carried audio parameters; otherwise |audio| holds 16000/1/60 */
   xz_audio audio;
   bool mcp, aec;         /* hello: features */
+  xz_udp_offer udp;      /* hello */
   const json_t *payload; /* mcp, custom: an object, or NULL */
   json_t *root;          /* owned */
 } xz_message;
@@ -86,6 +94,7 @@ typedef struct xz_client_hello {
   unsigned version;
   bool mcp, aec;
   xz_audio audio;
+  bool udp; /* the transport: speech over UDP, messages over MQTT */
 } xz_client_hello;
 void xz_write_client_hello(struct wr_writer *w, const xz_client_hello *hello);
 void xz_write_server_hello(struct wr_writer *w, const char *session_id, unsigned version, const xz_audio *audio);

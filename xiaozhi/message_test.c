@@ -4,6 +4,12 @@
 #include "base/io.h"
 #include "check.h"
 
+#define ZEROS "00000000000000000000000000000000"
+#define UDP_HELLO                                                                                           \
+  "{\"type\":\"hello\",\"transport\":\"udp\",\"udp\":{\"server\":\"%s\",\"port\":%s,\"encryption\":\"%s\"," \
+  "\"key\":\"%s\","                                                                                         \
+  "\"nonce\":\"%s\"}}"
+
 static bool read_text(xz_message *m, const char *text) {
   return xz_message_read(m, wr_bytes_of(text, strlen(text))) == WR_OK;
 }
@@ -110,7 +116,7 @@ TEST(xz_message_listen_start_on_the_wire) {
 TEST(xz_message_client_hello_on_the_wire) {
   char text[300] = {0};
   wr_writer w = wr_writer_of((uint8_t *)text, sizeof text - 1);
-  xz_write_client_hello(&w, &(xz_client_hello){1, true, false, {16000, 1, 60}});
+  xz_write_client_hello(&w, &(xz_client_hello){1, true, false, {16000, 1, 60}, false});
   CHECK_TEXT(text,
              "{\"type\":\"hello\",\"version\":1,\"features\":{\"mcp\":true},\"transport\":\"websocket\","
              "\"audio_params\":{\"format\":\"opus\",\"sample_rate\":16000,\"channels\":1,"
@@ -145,4 +151,44 @@ TEST(xz_message_emotions_are_the_21_names) {
   wr_writer w = wr_writer_of((uint8_t *)text, sizeof text - 1);
   xz_write_llm(&w, "s", "unheard of");
   CHECK_TEXT(text, "{\"session_id\":\"s\",\"type\":\"llm\",\"emotion\":\"neutral\",\"text\":\"😶\"}");
+}
+
+TEST(xz_message_hello_over_udp) {
+  uint8_t out[512];
+  wr_writer w = wr_writer_of(out, sizeof out);
+  xz_write_client_hello(&w, &(xz_client_hello){3, true, false, {16000, 1, 60}, true});
+  wr_write_u8(&w, 0);
+  CHECK_TEXT((const char *)out,
+             "{\"type\":\"hello\",\"version\":3,\"features\":{\"mcp\":true},\"transport\":\"udp\","
+             "\"audio_params\":{\"format\":\"opus\",\"sample_rate\":16000,\"channels\":1,\"frame_duration\":60}}");
+  xz_message m;
+  char text[512];
+  snprintf(text, sizeof text, UDP_HELLO, "h", "8884", "aes-128-ctr", "000102030405060708090A0B0C0D0E0F", ZEROS);
+  CHECK_EQ(xz_message_read(&m, wr_bytes_of(text, strlen(text))), WR_OK);
+  CHECK_TEXT(m.transport, "udp");
+  CHECK_TEXT(m.udp.server, "h");
+  CHECK_EQ(m.udp.port, 8884);
+  for (int i = 0; i < 16; i++) CHECK_EQ(m.udp.key[i], i);
+  xz_message_wipe(&m);
+}
+
+TEST(xz_message_unusable_udp_offers) {
+  static const char *const rows[][5] = {
+      {"", "8884", "aes-128-ctr", ZEROS, ZEROS},
+      {"h", "0", "aes-128-ctr", ZEROS, ZEROS},
+      {"h", "65536", "aes-128-ctr", ZEROS, ZEROS},
+      {"h", "8884", "rot13", ZEROS, ZEROS},
+      {"h", "8884", "aes-128-ctr", ZEROS "00", ZEROS},
+      {"h", "8884", "aes-128-ctr", ZEROS, "00"},
+      {"h", "8884", "aes-128-ctr", ZEROS, "0000000000000000000000000000000g"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    const char *const *r = rows[i];
+    xz_message m;
+    char text[512];
+    snprintf(text, sizeof text, UDP_HELLO, r[0], r[1], r[2], r[3], r[4]);
+    CHECK_EQ(xz_message_read(&m, wr_bytes_of(text, strlen(text))), WR_OK);
+    CHECK(!m.udp.server);
+    xz_message_wipe(&m);
+  }
 }

@@ -82,7 +82,7 @@ void xz_write_client_hello(wr_writer *w, const xz_client_hello *hello) {
   wr_write_text(w, ",\"features\":{");
   if (hello->mcp) wr_write_text(w, "\"mcp\":true");
   if (hello->aec) wr_write_text(w, hello->mcp ? ",\"aec\":true" : "\"aec\":true");
-  wr_write_text(w, "},\"transport\":\"websocket\"");
+  wr_write_text(w, hello->udp ? "},\"transport\":\"udp\"" : "},\"transport\":\"websocket\"");
   write_audio(w, &hello->audio);
 }
 

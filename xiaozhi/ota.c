@@ -1,11 +1,12 @@
 /* xiaozhi/ota.c - the OTA check of a XiaoZhi device, and its activation.
  *
  * Left out: firmware updates (there is no firmware), serial numbers and their HMAC (no burned key; servers accept
- * the body {}), and MQTT: a server that offers only that is named in the error. */
+ * the body {}). */
 #include "xiaozhi/ota.h"
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
@@ -16,6 +17,8 @@
 #define CHECK_AGAIN WR_S(30) /* some servers never implement /activate */
 #define RETRY_FIRST_S 10u
 #define RETRY_MAX_S 300u
+#define MQTT_PORT_TLS 8883
+#define KEEP_ALIVE_S 240
 
 /* ---- reading ---- */
 
@@ -63,6 +66,56 @@ static void read_server(xz_ota_reply *r, const json_t *section) {
   if (!fine) *s = (xz_ota_server){.version = 1};
 }
 
+/* "host", "host:port", "[v6]:port", with or without a scheme. */
+static bool read_endpoint(xz_ota_mqtt *q, const json_t *section) {
+  static const char *const schemes[] = {"mqtts://", "ssl://", "mqtt://", "tcp://"};
+  enum { N_TLS = 2, N_SCHEMES = 4 };
+  const char *text = json_string_value(json_object_get(section, "endpoint"));
+  size_t scheme = 0;
+  while (text && scheme < N_SCHEMES && strncmp(text, schemes[scheme], strlen(schemes[scheme]))) scheme++;
+  if (!text) return false;
+  if (scheme < N_SCHEMES) text += strlen(schemes[scheme]);
+  const char *closing = text[0] == '[' ? strchr(text, ']') : NULL, *colon = strchr(closing ? closing : text, ':');
+  size_t len = colon ? (size_t)(colon - text) : strcspn(text, "/");
+  if (closing) {
+    text++;
+    len = (size_t)(closing - text);
+  }
+  if (!len || len >= sizeof q->host) return false;
+  memcpy(q->host, text, len);
+  q->host[len] = 0;
+  for (const char *c = q->host; *c; c++)
+    if ((unsigned char)*c <= ' ' || *c == 0x7f) return false;
+  int64_t port = colon ? strtol(colon + 1, NULL, 10) : number_of(json_object_get(section, "port"));
+  if (!colon && !port) port = scheme < N_SCHEMES && scheme >= N_TLS ? 1883 : MQTT_PORT_TLS;
+  q->port = (uint16_t)port;
+  q->tls = scheme < N_TLS || (scheme == N_SCHEMES && port == MQTT_PORT_TLS);
+  return port > 0 && port < 65536;
+}
+
+static bool copy_optional(char *out, size_t cap, const json_t *value) {
+  out[0] = 0;
+  return !json_is_string(value) || copy_plain(out, cap, value, true);
+}
+
+static void read_mqtt(xz_ota_reply *r, const json_t *section) {
+  xz_ota_mqtt *q = &r->server.mqtt;
+  if (r->has_server || !json_is_object(section)) return;
+  bool fine =
+      read_endpoint(q, section) &&
+      copy_plain(q->client_id, sizeof q->client_id, json_object_get(section, "client_id"), true) &&
+      copy_optional(q->username, sizeof q->username, json_object_get(section, "username")) &&
+      copy_optional(q->password, sizeof q->password, json_object_get(section, "password")) &&
+      copy_plain(q->publish_topic, sizeof q->publish_topic, json_object_get(section, "publish_topic"), true) &&
+      copy_optional(q->subscribe_topic, sizeof q->subscribe_topic, json_object_get(section, "subscribe_topic"));
+  if (!strcmp(q->subscribe_topic, "null")) q->subscribe_topic[0] = 0; /* an old firmware wanted a word there */
+  int64_t keep_alive = number_of(json_object_get(section, "keepalive"));
+  q->keep_alive_s = keep_alive >= 5 && keep_alive <= 3600 ? (uint16_t)keep_alive : KEEP_ALIVE_S;
+  r->has_server = fine && q->publish_topic[0];
+  r->unusable_mqtt = !r->has_server;
+  if (!r->has_server) *q = (xz_ota_mqtt){0};
+}
+
 static void read_activation(xz_ota_reply *r, const json_t *section) {
   r->has_activation = json_is_object(section);
   copy_text(r->code, sizeof r->code, json_object_get(section, "code"));
@@ -89,9 +142,9 @@ bool xz_ota_read(xz_ota_reply *r, wr_bytes body) {
   bool fine = json_is_object(root);
   if (fine) {
     read_server(r, json_object_get(root, "websocket"));
+    read_mqtt(r, json_object_get(root, "mqtt"));
     read_activation(r, json_object_get(root, "activation"));
     read_error(r, root);
-    r->only_mqtt = !r->has_server && json_is_object(json_object_get(root, "mqtt"));
     const json_t *clock = json_object_get(root, "server_time");
     r->timestamp_ms = number_of(json_object_get(clock, "timestamp"));
     r->has_time = r->timestamp_ms > 0;
@@ -214,8 +267,8 @@ static xz_ota_news on_check(xz_ota *o, unsigned status, wr_bytes body, int64_t w
   }
   if (r.error[0]) return fail(o, r.error, now);
   return fail(o,
-              r.only_mqtt ? "the XiaoZhi server offers MQTT only, which is not supported"
-                          : "the XiaoZhi server did not say where to connect",
+              r.unusable_mqtt ? "the XiaoZhi server's MQTT settings cannot be used"
+                              : "the XiaoZhi server did not say where to connect",
               now);
 }
 

@@ -22,11 +22,23 @@
 #define XZ_OTA_TEXT_MAX 256
 #define XZ_OTA_OFFICIAL "https://api.tenclass.net/xiaozhi/ota/"
 
+/* An MQTT broker and who we are there; speech goes over UDP (xiaozhi/udp.h). */
+typedef struct xz_ota_mqtt {
+  char host[256]; /* "": there is none */
+  uint16_t port;
+  bool tls; /* on port 8883, as on the devices, or where the scheme says so */
+  char client_id[256], username[512], password[512];
+  char publish_topic[256];
+  char subscribe_topic[256]; /* "": the broker sends without being asked */
+  uint16_t keep_alive_s;
+} xz_ota_mqtt;
+
 /* Where to connect. Texts hold no control characters: they go into requests as they are. */
 typedef struct xz_ota_server {
-  char url[XZ_OTA_URL_MAX];     /* ws: or wss: */
+  char url[XZ_OTA_URL_MAX];     /* ws: or wss:; "": |mqtt|, if that has a host */
   char token[XZ_OTA_TOKEN_MAX]; /* "": none. With a blank in it, it brings its own scheme */
   unsigned version;             /* binary framing 1..3 */
+  xz_ota_mqtt mqtt;             /* only where there is no WebSocket: see xz_ota_read */
 } xz_ota_server;
 
 /* What one reply to a check says. Texts are "" where it says nothing. */
@@ -37,14 +49,18 @@ typedef struct xz_ota_reply {
   bool has_challenge;
   char code[32], message[XZ_OTA_TEXT_MAX]; /* message: valid UTF-8 */
   uint32_t timeout_ms;                     /* how long the code holds; 0: not said */
-  bool only_mqtt;
-  char error[XZ_OTA_TEXT_MAX]; /* the server's own words, valid UTF-8 */
+  bool unusable_mqtt;                      /* MQTT alone is offered, and something is missing */
+  char error[XZ_OTA_TEXT_MAX];             /* the server's own words, valid UTF-8 */
   bool has_time;
   int64_t timestamp_ms; /* since 1970, UTC */
   int32_t offset_min;
 } xz_ota_reply;
 
-/* false: not a JSON object. */
+/* false: not a JSON object.
+ *
+ * Where a WebSocket and MQTT are offered, the WebSocket is taken; the firmware takes MQTT. Behind both is the same
+ * assistant, and one connection, under TLS with the sound in it and nothing lost, serves a gateway better: MQTT's
+ * merit, a device that can be reached while it sleeps, is none here, and its UDP is not authenticated. */
 bool xz_ota_read(xz_ota_reply *reply, wr_bytes body);
 
 /* What a device says of itself; texts borrowed. */

@@ -78,7 +78,7 @@ TEST(xz_ota_shows_the_words_of_errors_with_status_200) {
   start();
   CHECK_EQ(answer(200, "<html>", 0), XZ_OTA_NEWS_FAILED);
   start();
-  CHECK_EQ(answer(200, "{\"mqtt\":{\"endpoint\":\"h\"}}", 0), XZ_OTA_NEWS_FAILED);
+  CHECK_EQ(answer(200, "{\"mqtt\":{\"endpoint\":\"h\"}}", 0), XZ_OTA_NEWS_FAILED); /* no client id */
   CHECK(strstr(ota.error, "MQTT") != NULL);
 }
 
@@ -193,4 +193,66 @@ TEST(xz_ota_activate_address) {
   CHECK(xz_ota_activate_url(url, sizeof url, "http://h/xiaozhi/ota/"));
   CHECK_TEXT(url, "http://h/xiaozhi/ota/activate");
   CHECK(!xz_ota_activate_url(url, 20, "http://h/xiaozhi/ota/"));
+}
+
+#define MQTT_REST                                                                             \
+  "\"client_id\":\"GID@@@02_00_00_00_00_01@@@u\",\"username\":\"eyJ9\",\"password\":\"p w\"," \
+  "\"publish_topic\":\"device-server\",\"subscribe_topic\":\"null\"}"
+
+TEST(xz_ota_mqtt_where_only_that_is_offered) {
+  start();
+  CHECK_EQ(answer(200, "{\"mqtt\":{\"endpoint\":\"mqtt.example\"," MQTT_REST "}", 0), XZ_OTA_NEWS_READY);
+  const xz_ota_mqtt *q = &ota.server.mqtt;
+  CHECK_TEXT(ota.server.url, "");
+  CHECK_TEXT(q->host, "mqtt.example");
+  CHECK_EQ(q->port, 8883);
+  CHECK(q->tls);
+  CHECK_TEXT(q->client_id, "GID@@@02_00_00_00_00_01@@@u");
+  CHECK_TEXT(q->username, "eyJ9");
+  CHECK_TEXT(q->password, "p w");
+  CHECK_TEXT(q->publish_topic, "device-server");
+  CHECK_TEXT(q->subscribe_topic, "");
+  CHECK_EQ(q->keep_alive_s, 240);
+}
+
+TEST(xz_ota_a_websocket_goes_before_mqtt) {
+  start();
+  CHECK_EQ(answer(200, "{\"websocket\":{\"url\":\"ws://h/\"},\"mqtt\":{\"endpoint\":\"m\"," MQTT_REST "}", 0),
+           XZ_OTA_NEWS_READY);
+  CHECK_TEXT(ota.server.url, "ws://h/");
+  CHECK_TEXT(ota.server.mqtt.host, "");
+}
+
+TEST(xz_ota_mqtt_endpoints) {
+  static const struct {
+    const char *endpoint, *host;
+    unsigned port;
+    bool tls;
+  } rows[] = {
+      {"h:1883", "h", 1883, false},
+      {"h:8883", "h", 8883, true},
+      {"[::1]:1884", "::1", 1884, false},
+      {"[::1]", "::1", 8883, true},
+      {"mqtt://h", "h", 1883, false},
+      {"mqtts://h:1999", "h", 1999, true},
+      {"ssl://h", "h", 8883, true},
+      {"mqtt://h:8883", "h", 8883, false},
+      {"", NULL, 0, false},
+      {":1883", NULL, 0, false},
+      {"h:0", NULL, 0, false},
+      {"h:70000", NULL, 0, false},
+      {"h h:1883", NULL, 0, false},
+      {"[::1", NULL, 0, false},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    char body[512];
+    xz_ota_reply r;
+    snprintf(body, sizeof body, "{\"mqtt\":{\"endpoint\":\"%s\"," MQTT_REST "}", rows[i].endpoint);
+    CHECK(xz_ota_read(&r, wr_bytes_of(body, strlen(body))));
+    CHECK_EQ(r.has_server, rows[i].host != NULL);
+    CHECK_EQ(r.unusable_mqtt, rows[i].host == NULL);
+    CHECK_TEXT(r.server.mqtt.host, rows[i].host ? rows[i].host : "");
+    CHECK_EQ(r.server.mqtt.port, rows[i].port);
+    CHECK_EQ(r.server.mqtt.tls, rows[i].tls);
+  }
 }
