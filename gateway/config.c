@@ -462,6 +462,10 @@ bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
         "address may use it";
   else if (!gw_config_udp(config, &addr))
     why = "udp: not of the form HOST:PORT with HOST an IP address (or localhost) and PORT 0..65535";
+  else if (strcmp(config->reach, "direct") != 0 && !config->ice_servers.n)
+    why = "reach: stun and relay need --ice-server, with the server to ask";
+  else if (strcmp(config->reach, "relay") == 0 && !gw_ice_list_count(&config->ice_servers).turn)
+    why = "reach: relay needs a TURN server among --ice-server";
   else if (config->devices[0] && !gw_host_port(config->devices, &devices))
     why = "devices: not of the form HOST:PORT with HOST an IP address (or localhost) and PORT 0..65535";
   else if (config->devices[0] && strcmp(config->backend, "embedded") != 0)

@@ -212,7 +212,7 @@ static bool open_lws(gw_http *http, const wr_addr *addr) {
 }
 
 static bool open_workers(gw_http *http, const wr_crypto *crypto, const wr_addr *udp, gw_locals *locals,
-                         uint32_t n_slots, char *error) {
+                         const gw_reach_servers *reach, uint32_t n_slots, char *error) {
   wr_addr bound = *udp;
   const char *why = "no memory";
   size_t bytes = http->n_workers * sizeof(gw_worker);
@@ -236,6 +236,7 @@ static bool open_workers(gw_http *http, const wr_crypto *crypto, const wr_addr *
                                    .udp_socket = fd,
                                    .bound = bound,
                                    .locals = locals,
+                                   .reach = reach,
                                    .identity_secret = http->identity_secret,
                                    .http = &http->inbox,
                                    .workers = http->workers};
@@ -337,6 +338,7 @@ static bool load_identity(gw_http *http, char *error) {
 /* Everything that can be refused, in the order a person would want to hear of it. */
 static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char *error) {
   static gw_locals locals;
+  static gw_reach_servers reach;
   const gw_config *config = http->config;
   wr_addr udp;
   uint32_t n_slots = ((uint32_t)config->max_sessions + http->n_workers - 1) / http->n_workers;
@@ -356,7 +358,9 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   }
   if (!load_identity(http, error)) return false;
   gw_ice_service_init(&http->ice, config, *crypto, wr_crypto_openssl_rng(), gw_now());
-  if (!open_workers(http, *crypto, &udp, &locals, n_slots, error)) return false;
+  gw_reach_find(&reach, config);
+  bool reaches = reach.n_stun || reach.n_relays;
+  if (!open_workers(http, *crypto, &udp, &locals, reaches ? &reach : NULL, n_slots, error)) return false;
   snprintf(error, GW_CONFIG_ERROR_MAX, "%s",
            config->tls_cert[0] ? "tls-cert, tls-key: cannot be used" : "listen: cannot serve on this address");
   if (!open_lws(http, listen)) return false;

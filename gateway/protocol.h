@@ -21,6 +21,7 @@ typedef enum gw_kind {
   /* to a worker */
   GW_DATAGRAM,     /* from another worker whose socket it came to: |path|, bytes */
   GW_ROUTE,        /* from another worker: |ref| sends to |path.remote| */
+  GW_REFLEXIVE,    /* from the worker that asks STUN: |path.local| is seen as |path.remote| */
   GW_OFFER,        /* owned gw_request; |ref| names a session to resume or renegotiate, or none */
   GW_FRAGMENT,     /* owned gw_request: application/trickle-ice-sdpfrag */
   GW_CANDIDATES,   /* owned gw_request: "candidate:..." lines; |number| 1: these were the last */

@@ -107,6 +107,7 @@ static void start_conn(gw_session *s, wr_time now) {
   s->conn = wr_conn_init(s->conn_memory, &settings, now);
   for (size_t i = 0; i < w->settings.locals->n; i++)
     (void)wr_conn_add_local(s->conn, &w->settings.locals->at[i].base, &w->settings.locals->at[i].shown, now);
+  gw_reach_add_to(&w->reach, s->conn, now);
 }
 
 static void drop_conn(gw_session *s) {
@@ -424,6 +425,7 @@ static void pump(gw_session *s, wr_time now) {
       case WR_OUT_EVENT: on_event(s, &out.event, now); break;
       case WR_OUT_DATAGRAM:
         if (!knows(s, &out.path.remote)) gw_worker_hint(s->worker, s, &out.path.remote);
+        if (gw_reach_send(&s->worker->reach, &out.path, wr_bytes_of(room, out.len), now)) break;
         gw_udp_queue(udp, &out.path, out.len);
         break;
     }

@@ -212,6 +212,18 @@ static void roam(gw_worker *w, bool from_peer, const wr_path *path, wr_span data
     if (i != w->settings.index) forward(w, i, path, datagram);
 }
 
+/* Of a STUN server, which worker 0 has asked. */
+static void take_server_answer(gw_worker *w, bool from_peer, const wr_path *path, wr_span datagram, wr_time now) {
+  if (w->settings.index == 0) {
+    count(w, GW_SERVER_ANSWERS); /* no caller's: apart from the others */
+    gw_reach_take_answer(&w->reach, path, datagram, now);
+  } else if (from_peer) {
+    deliver(w, NULL, path, datagram, now);
+  } else {
+    forward(w, 0, path, datagram);
+  }
+}
+
 /* Not from an address that has proved itself: a STUN request says whose it is; an answer to one of ours comes from
  * where we sent it. Anybody can name a session; that is remembered apart, so that it can crowd out nothing else. */
 static void route(gw_worker *w, bool from_peer, const wr_path *path, wr_span datagram, wr_time now) {
@@ -219,6 +231,10 @@ static void route(gw_worker *w, bool from_peer, const wr_path *path, wr_span dat
   uint32_t slot;
   uint64_t to;
   gw_map_key key = gw_key_of_addr(&path->remote);
+  if (gw_reach_is_stun(&w->reach, &path->remote)) {
+    take_server_answer(w, from_peer, path, datagram, now);
+    return;
+  }
   if (gw_ufrag_read(wr_conn_peek_ufrag(wr_span_bytes(datagram)), &owner, &slot) && owner < w->settings.n_workers) {
     to = (uint64_t)owner << 32 | slot;
     set_route(w, &w->named, &path->remote, to);
@@ -266,6 +282,22 @@ static void take_datagrams(gw_worker *w, wr_time now) {
   }
   for (uint16_t i = 0; w->woken; i++, w->woken >>= 1)
     if (w->woken & 1) gw_mailbox_announce(&w->settings.workers[i].inbox);
+}
+
+/* What came through the relay, and what is due with it; what the NAT shows is told to the others. */
+static void run_reach(gw_worker *w, wr_time now) {
+  wr_path path;
+  wr_span datagram;
+  gw_reach_address address;
+  for (unsigned i = 0; i < ROUNDS_MAX * GW_BATCH && gw_reach_recv(&w->reach, &path, &datagram, now); i++)
+    take_datagram(w, false, &path, datagram, now);
+  gw_reach_tick(&w->reach, &w->udp, w->epoll, now);
+  while (gw_reach_news(&w->reach, &address)) {
+    gw_reach_learn(&w->reach, &address);
+    gw_message message = {.kind = GW_REFLEXIVE, .path = {address.base, address.shown}};
+    for (uint16_t i = 0; i < w->settings.n_workers; i++)
+      if (i != w->settings.index) (void)gw_mailbox_send(&w->settings.workers[i].inbox, &message, NULL, 0);
+  }
 }
 
 /* ---- messages ---- */
@@ -383,6 +415,9 @@ static void on_message(gw_worker *w, gw_message *m, wr_time now) {
   switch ((int)m->kind) {
     case GW_DATAGRAM: take_datagram(w, true, &m->path, datagram, now); break;
     case GW_ROUTE: set_route(w, &w->routes, &m->path.remote, (uint64_t)m->ref.worker << 32 | m->ref.slot); break;
+    case GW_REFLEXIVE:
+      gw_reach_learn(&w->reach, &(gw_reach_address){m->path.local, m->path.remote, WR_CANDIDATE_SRFLX});
+      break;
     case GW_OFFER: on_offer(w, m, m->owned, now); break;
     case GW_FRAGMENT:
     case GW_CANDIDATES: on_session_request(w, m, now); break;
@@ -454,11 +489,13 @@ static void *run(void *ctx) {
   while (!w->stopped) {
     wr_time at = gw_timers_next(&w->timers);
     if (w->draining && !w->said_drained) at = wr_time_min(at, w->drain_until);
+    at = wr_time_min(at, gw_reach_deadline(&w->reach));
     sleep_until(w, at, gw_now());
     wr_time now = gw_now();
     take_messages(w, now);
     take_datagrams(w, now);
     take_due(w, now);
+    if (w->settings.reach) run_reach(w, now);
     gw_udp_flush(&w->udp);
     check_drained(w, now);
     (void)gw_sender_flush(&w->http);
@@ -509,6 +546,9 @@ bool gw_worker_open(gw_worker *w, const gw_worker_settings *settings, const char
   w->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (w->epoll < 0) return false;
   gw_udp_init(&w->udp, settings->udp_socket, &settings->bound);
+  if (!gw_reach_open(&w->reach, settings->reach, settings->config, settings->locals, settings->index == 0,
+                     settings->crypto, settings->rng, gw_now()))
+    return false;
   return watch(w, settings->udp_socket) && watch(w, w->inbox.event_fd);
 }
 
@@ -530,6 +570,7 @@ void gw_worker_close(gw_worker *w) {
   gw_map_close(&w->named);
   gw_sender_wipe(&w->http);
   gw_mailbox_close(&w->inbox);
+  gw_reach_close(&w->reach);
   if (w->epoll > 0) close(w->epoll);
   if (w->settings.udp_socket >= 0) close(w->settings.udp_socket);
 }

@@ -12,6 +12,7 @@
 
 #include "gateway/config.h"
 #include "gateway/map.h"
+#include "gateway/reach.h"
 #include "gateway/sender.h"
 #include "gateway/session.h"
 #include "gateway/timers.h"
@@ -29,6 +30,7 @@ typedef struct gw_worker_settings {
   int udp_socket; /* owned */
   wr_addr bound;
   const gw_locals *locals;
+  const gw_reach_servers *reach;  /* NULL: --reach direct */
   const uint8_t *identity_secret; /* of gateway/identity.h; NULL: devices are made up each time */
   gw_mailbox *http;               /* to the HTTP thread */
   struct gw_worker *workers;      /* all of them, by index */
@@ -39,6 +41,7 @@ typedef struct gw_worker {
   gw_mailbox inbox;
   gw_sender http;
   gw_udp udp;
+  gw_reach reach;
   gw_timers timers;
   gw_map by_addr; /* remote address -> slot */
   gw_map routes;  /* remote address -> worker << 32 | slot: sessions send there */

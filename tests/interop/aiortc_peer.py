@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""aiortc as a peer: `serve PORT` echoes audio and messages for POST /offer; `call URL` expects such an echo."""
+"""aiortc as a peer: `serve PORT` echoes audio and messages for POST /offer; `call URL [STUN]` expects such an echo."""
 import asyncio
 import fractions
 import json
@@ -10,7 +10,7 @@ import urllib.request
 import av
 import numpy
 from aiohttp import web
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
 BIG = bytes((i * 7 + i // 251) % 256 for i in range(65536))
 
@@ -72,8 +72,8 @@ def post(url, body):
         return json.load(response)
 
 
-async def call(url):
-    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+async def call(url, *stun):
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[RTCIceServer(one) for one in stun]))
     peer.addTrack(Tone())
     channel = peer.createDataChannel("echo")
     got, opened = asyncio.Queue(), asyncio.Event()
@@ -99,4 +99,4 @@ async def call(url):
     print(f"text, 64 KiB and audio ({loud} loud frames) came back")
 
 
-asyncio.run(serve(int(sys.argv[2])) if sys.argv[1] == "serve" else call(sys.argv[2]))
+asyncio.run(serve(int(sys.argv[2])) if sys.argv[1] == "serve" else call(*sys.argv[2:]))
