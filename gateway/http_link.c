@@ -284,7 +284,7 @@ int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
     case LWS_CALLBACK_CLOSED_CLIENT_HTTP: /* it takes connections, and upgrades none within lws' patience */
     case LWS_CALLBACK_WSI_DESTROY:
       s->wsi = NULL;
-      end(s, 0, "the assistant does not answer");
+      gw_socket_end(s, 0, "the assistant does not answer");
       return 0;
     case LWS_CALLBACK_CLIENT_CLOSED:
       s->wsi = NULL;
