@@ -18,9 +18,11 @@ typedef struct as_recogniser as_recogniser;
 as_recogniser *as_recogniser_open(const char *model_dir, char *error, size_t error_cap);
 void as_recogniser_close(as_recogniser *recogniser);
 
+#define AS_HEARD_MAX 600 /* bytes of an utterance in words */
+
 typedef struct as_heard {
-  char text[160]; /* lower-case words; "" when it was none of the sentences of the grammar */
-  int misfit;     /* how much worse than free sounds the sentence fits, tenths of log units per frame; for tuning */
+  char text[AS_HEARD_MAX]; /* lower-case words; "" when it was none of the sentences of the grammar */
+  int misfit; /* how much worse than free sounds the sentence fits, tenths of log units per frame; for tuning */
 } as_heard;
 
 /* Hears one whole utterance of |n| samples. */

@@ -41,13 +41,6 @@ static as_job *pull(list *l) {
   return job;
 }
 
-void as_job_free(as_job *job) {
-  if (!job) return;
-  free(job->samples);
-  as_speech_free(&job->speech);
-  free(job);
-}
-
 static void hear(as_job *job, as_recogniser **recogniser, const char *model_dir) {
   if (!*recogniser) *recogniser = as_recogniser_open(model_dir, job->error, sizeof job->error);
   if (*recogniser)
@@ -66,7 +59,11 @@ static as_job *wait_for_job(as_studio *s) {
 
 static void speak(as_job *job) {
   const char *words = job->spoken[0] ? job->spoken : job->text;
-  job->failed = !as_voice_speak(job->language, words, job->frame_ms, &job->speech, job->error, sizeof job->error);
+  if (job->samples)
+    job->failed = !as_voice_pack(job->samples, job->n_samples, job->rate, job->frame_ms, &job->speech, job->error,
+                                 sizeof job->error);
+  else
+    job->failed = !as_voice_speak(job->language, words, job->frame_ms, &job->speech, job->error, sizeof job->error);
 }
 
 static void *work(void *studio) {
@@ -126,6 +123,15 @@ bool as_studio_submit(as_studio *s, as_job *job) {
   }
   pthread_mutex_unlock(&s->lock);
   return room;
+}
+
+void as_studio_cancel(as_studio *s, uint64_t session) {
+  list kept = {0}, gone = {0};
+  pthread_mutex_lock(&s->lock);
+  for (as_job *job; (job = pull(&s->todo));) push(job->session == session ? &gone : &kept, job);
+  s->todo = kept;
+  pthread_mutex_unlock(&s->lock);
+  for (as_job *job; (job = pull(&gone));) as_job_free(job);
 }
 
 as_job *as_studio_take(as_studio *s) {

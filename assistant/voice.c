@@ -188,13 +188,9 @@ static bool encode(OpusEncoder *encoder, const int16_t *samples, size_t n, size_
   return fine;
 }
 
-bool as_voice_speak(as_language language, const char *text, unsigned frame_ms, as_speech *speech, char *error,
-                    size_t cap) {
-  size_t n;
-  unsigned rate;
+bool as_voice_pack(const int16_t *samples, size_t n, unsigned rate, unsigned frame_ms, as_speech *speech,
+                   char *error, size_t cap) {
   *speech = (as_speech){0};
-  int16_t *samples = as_voice_samples(language, text, &n, &rate, error, cap);
-  if (!samples) return false;
   size_t n_out = as_resample_length(n, rate, AS_SPEECH_RATE);
   int16_t *out = malloc((n_out + 1) * sizeof *out);
   int failed;
@@ -208,11 +204,22 @@ bool as_voice_speak(as_language language, const char *text, unsigned frame_ms, a
   }
   if (encoder) opus_encoder_destroy(encoder);
   free(out);
-  free(samples);
   if (fine) return true;
   as_speech_free(speech);
   snprintf(error, cap, "speech cannot be encoded");
   return false;
+}
+
+bool as_voice_speak(as_language language, const char *text, unsigned frame_ms, as_speech *speech, char *error,
+                    size_t cap) {
+  size_t n;
+  unsigned rate;
+  *speech = (as_speech){0};
+  int16_t *samples = as_voice_samples(language, text, &n, &rate, error, cap);
+  if (!samples) return false;
+  bool fine = as_voice_pack(samples, n, rate, frame_ms, speech, error, cap);
+  free(samples);
+  return fine;
 }
 
 void as_speech_free(as_speech *speech) {

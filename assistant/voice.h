@@ -27,6 +27,9 @@ int16_t *as_voice_samples(as_language language, const char *text, size_t *n, uns
 /* The same as Opus of |frame_ms| (20, 40 or 60) each, mono, the last one filled with silence. */
 bool as_voice_speak(as_language language, const char *text, unsigned frame_ms, as_speech *speech, char *error,
                     size_t cap);
+/* The same from |n| samples at |rate| Hz. */
+bool as_voice_pack(const int16_t *samples, size_t n, unsigned rate, unsigned frame_ms, as_speech *speech,
+                   char *error, size_t cap);
 void as_speech_free(as_speech *speech);
 
 #endif
