@@ -163,6 +163,8 @@ def check_limits(rules, files):
         if path.endswith((".h", ".c")):
             for name, value in re.findall(r"^#define (\w+)[ \\\n]+(.*?)\s*(?:/\*|$)", read(path), re.M):
                 defines[name] = value.strip("() ")
+            for name, value in re.findall(r"^  ([A-Z][A-Z0-9_]+) = ([^,/\n]+?),", read(path), re.M):
+                defines.setdefault(name, value)
     for name, value in re.findall(r"^\| `([A-Z0-9_]+)` \| ([^|]*?) \|", read("ARCHITECTURE.md"), re.M):
         if value.replace(" ", "") != defines.get(name, "nothing").replace(" ", ""):
             found = defines.get(name, "not defined")
