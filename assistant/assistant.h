@@ -1,15 +1,18 @@
 /* assistant/assistant.h - the embedded assistant: a XiaoZhi server inside this program.
  *
  * as_assistant_start opens a port and serves it from a thread of its own; speech is made and understood on further
- * threads. No network, no account, no key. What it serves:
+ * threads. No network, no account, no key, unless stages of other servers are plugged in (remote.h). What it
+ * serves:
  *
  *   WebSocket /xiaozhi/v1/             the XiaoZhi protocol; framing 1, 2 or 3, as the device announces
  *   GET, POST /xiaozhi/ota/            where the WebSocket is, and a code for devices that must be activated
  *   POST      /xiaozhi/ota/activate    200: activated, 202: not yet
  *   POST      /xiaozhi/vision/explain  a photo, multipart/form-data -> what can be measured of it. The token that
- * MCP initialize brought is one session's, and ends with it GET, POST /xiaozhi/devices         for whoever runs it:
- * list; {"code":"123456"} activates, {"forget":"MAC"} GET       /xiaozhi/stats           for whoever runs it:
- * as_assistant_stats
+ *                                      MCP initialize brought is one session's, and ends with it
+ *   GET, POST /xiaozhi/devices         for whoever runs it: list; {"code":"123456"} activates, {"forget":"MAC"}
+ *   GET, POST /xiaozhi/memory          likewise: how much is remembered of how many; {"erase":"MAC"} or
+ *                                      {"erase":"all"}
+ *   GET       /xiaozhi/stats           likewise: as_assistant_stats
  *
  * All functions may be called from any thread, start and stop not at once for the same assistant. */
 #ifndef ASSISTANT_ASSISTANT_H
@@ -21,6 +24,15 @@
 
 typedef enum as_log_level { AS_LOG_ERROR, AS_LOG_WARNING, AS_LOG_INFO } as_log_level;
 
+/* A stage that is plugged in instead of the built-in one; texts are copied. */
+typedef struct as_plug {
+  const char *url;      /* NULL or "": the built-in one */
+  const char *key_file; /* its first line is the bearer token; NULL or "": none */
+  const char *model;    /* NULL or "": what the API's documents use */
+} as_plug;
+
+enum { AS_PLUG_SECONDS = 8 };
+
 typedef struct as_assistant_settings {
   const char *host;    /* address to listen on; default 127.0.0.1 */
   uint16_t port;       /* 0: any free one */
@@ -30,6 +42,11 @@ typedef struct as_assistant_settings {
   const char *admin_token; /* of /xiaozhi/devices; NULL or "": no such route */
   unsigned n_sessions;     /* at most so many devices at once; default 256; one more gets 503 */
   unsigned n_workers;      /* speech threads, each with a model (13 MB) once used; default 2 */
+  as_plug recogniser, dialogue, synthesiser;
+  const char *voice_name;  /* of the synthesiser; NULL or "": "alloy" */
+  const char *prompt_file; /* what a plugged-in dialogue is told about its part; NULL or "": as built in */
+  const char *plug_ca;     /* certificates to trust for them; NULL or "": the system's */
+  unsigned plug_seconds;   /* of silence after which a built-in stage takes over; 0: AS_PLUG_SECONDS */
   const char *model_dir;   /* pocketsphinx models; NULL: where the system keeps them */
   bool scripted;           /* no recognition and no voice: assistant/script.h, for measuring */
   /* One line per step of a session's life; called from several threads; may be NULL. */

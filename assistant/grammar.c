@@ -9,7 +9,7 @@ const char as_grammar[] =
     "grammar command;\n"
     "public <command> = <greet> | <who> | <time> | <date> | <joke> | <volume> | <photo> | <stop> | <bye> | "
     "<thanks>\n"
-    "| <help> | <mood>;\n"
+    "| <help> | <mood> | <forget>;\n"
     "<greet> = ( hello | hi | hey ) [ there ] | good ( morning | afternoon | evening );\n"
     "<who> = ( who | what ) are you | ( what is | what's ) your name;\n"
     "<time> = what time is it [ now ] | ( what is | what's | tell me ) the time;\n"
@@ -23,6 +23,7 @@ const char as_grammar[] =
     "<bye> = goodbye | bye [ bye ] | see you later;\n"
     "<thanks> = thank you [ very much ] | thanks;\n"
     "<help> = what can you do | help [ me ];\n"
+    "<forget> = [ please ] forget everything;\n"
     "<mood> = how are you [ today ];\n"
     "<number> = zero | <digit> | <teen> | <tens> [ <digit> ] | ( a | one ) hundred;\n"
     "<digit> = one | two | three | four | five | six | seven | eight | nine;\n"
@@ -56,9 +57,12 @@ const as_word as_words[] = {
     {"eleven", "IH L EH V AH N"},
     {"eleven", "IY L EH V AH N"},
     {"evening", "IY V N IH NG"},
+    {"everything", "EH V R IY TH IH NG"},
     {"fifteen", "F IH F T IY N"},
     {"fifty", "F IH F T IY"},
     {"five", "F AY V"},
+    {"forget", "F ER G EH T"},
+    {"forget", "F AO R G EH T"},
     {"forty", "F AO R T IY"},
     {"four", "F AO R"},
     {"fourteen", "F AO R T IY N"},

@@ -212,7 +212,30 @@ static void answer_stats(as_http *h, const as_http_site *site) {
   h->status = h->reply ? 200 : 500;
 }
 
-static void answer_photo(as_http *h) {
+/* ---- likewise: GET counts, POST {"erase":"mac"} or {"erase":"all"} ---- */
+
+static void answer_memory(as_http *h, const as_http_site *site) {
+  char mac[XZ_MAC_BYTES];
+  size_t bytes, n;
+  if (!as_http_authorised(h, site->admin_token)) {
+    set_error(h, 401, "unknown token");
+    return;
+  }
+  json_t *body = json_loadb(h->body ? (const char *)h->body : "", h->n_body, 0, NULL);
+  const char *erase = json_string_value(json_object_get(body, "erase"));
+  if (!h->posted) {
+    n = as_memory_count(site->memory, &bytes);
+    set_reply(h, 200, json_pack("{s:I,s:I}", "people", (json_int_t)n, "bytes", (json_int_t)bytes));
+  } else if (erase && (!strcmp(erase, "all") || xz_mac_read(mac, erase))) {
+    n = as_memory_erase_device(site->memory, strcmp(erase, "all") ? mac : "");
+    set_reply(h, 200, json_pack("{s:I}", "erased", (json_int_t)n));
+  } else {
+    set_error(h, 400, "erase is neither a device's address nor all");
+  }
+  json_decref(body);
+}
+
+static void answer_photo(as_http *h, const as_http_site *site) {
   wr_bytes image;
   char text[200];
   if (!h->admitted) {
@@ -221,6 +244,7 @@ static void answer_photo(as_http *h) {
     set_error(h, 200, "no picture was sent");
   } else {
     bool fine = as_describe_jpeg(image, text, sizeof text);
+    if (fine) site->photo_came(site->ctx, bearer_of(h), image);
     set_reply(h, 200, json_pack("{s:b,s:s,s:s}", "success", fine, "action", "RESPONSE", "response", text));
   }
 }
@@ -243,7 +267,7 @@ static int send_head(const as_http *h, struct lws *wsi) {
 int as_http_answer(as_http *h, struct lws *wsi, const as_http_site *site) {
   if (!h->status) {
     if (as_http_is_photo(h))
-      answer_photo(h);
+      answer_photo(h, site);
     else if (is_path(h, "/xiaozhi/ota"))
       answer_ota(h, site);
     else if (is_path(h, "/xiaozhi/ota/activate"))
@@ -252,6 +276,8 @@ int as_http_answer(as_http *h, struct lws *wsi, const as_http_site *site) {
       answer_devices(h, site);
     else if (is_path(h, "/xiaozhi/stats") && *site->admin_token)
       answer_stats(h, site);
+    else if (is_path(h, "/xiaozhi/memory") && *site->admin_token)
+      answer_memory(h, site);
     else
       set_error(h, 404, "nothing is here");
   }

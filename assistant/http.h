@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include "assistant/devices.h"
+#include "assistant/memory.h"
+#include "wr/types.h"
 
 struct lws;
 
@@ -23,6 +25,8 @@ typedef struct as_http_site {
       activation; /* devices come with the token that OTA gave them; those not bound yet hear their code, no more */
   /* Whose photo |token| is for, if |device_id| ("" not said) fits: a session may send some. */
   bool (*may_send_photo)(void *ctx, const char *token, const char *device_id);
+  void (*photo_came)(void *ctx, const char *token, wr_bytes jpeg); /* one that might be sent, with this token */
+  as_memory *memory;
   void (*asks_activation)(void *ctx, const char *mac, const char *code); /* for the first time with this code */
   void (*activated)(void *ctx, const char *mac);
   char *(*stats_text)(void *ctx); /* JSON, to be freed; NULL: no memory */

@@ -99,7 +99,7 @@ static bool volume_of(const char *text, as_intent *intent) {
   return intent->want != AS_WANT_UNKNOWN;
 }
 
-static as_language language_of(const char *text) {
+as_language as_language_of(const char *text) {
   for (const unsigned char *s = (const unsigned char *)text; *s; s++)
     if (*s >= 0xe4 && *s <= 0xe9) return AS_CHINESE; /* U+4000..U+9FFF */
   static const char *const vietnamese[] = {"ă", "đ", "ơ", "ư", "ạ", "ả", "ấ", "ầ", "ậ",    "ắ",
@@ -111,10 +111,13 @@ static as_language language_of(const char *text) {
 as_intent as_intent_of(const char *raw) {
   static const struct {
     as_want want;
-    const char *keys[9];
+    const char *keys[9]; /* NULL ends them if there are fewer */
   } rules[] = {
       {AS_WANT_TAP, {" taps your "}}, /* the gateway's words for a touch */
       {AS_WANT_CARESS, {" pats your ", " strokes your "}},
+      {AS_WANT_FORGET,
+       {" forget everything ", " forget all ", " forget me ", " forget our conversation ", " erase your memory ",
+        "忘记一切", "忘掉一切", "quên hết", "quên tất cả"}},
       {AS_WANT_PHOTO,
        {" photo ", " picture ", " selfie ", " you see ", " look at ", " camera ", "拍照", "照片", "chụp"}},
       {AS_WANT_TIME, {" time is it ", " the time ", " o'clock ", "几点", "时间", "mấy giờ"}},
@@ -134,7 +137,7 @@ as_intent as_intent_of(const char *raw) {
   };
   char text[NORMAL_MAX] = {0};
   normalise(raw, text);
-  as_intent intent = {AS_WANT_UNKNOWN, -1, language_of(text)};
+  as_intent intent = {AS_WANT_UNKNOWN, -1, as_language_of(text)};
   if (volume_of(text, &intent)) return intent;
   for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
     for (size_t k = 0; k < 9 && rules[i].keys[k]; k++) {
@@ -205,6 +208,7 @@ static bool say_elsewhere(as_reply *reply, const as_intent *intent, const struct
   if (intent->want == AS_WANT_NAME)
     text = chinese ? "我是小智，你的语音助手。" : "Tôi là Xiaozhi, trợ lý giọng nói của bạn.";
   if (intent->want == AS_WANT_THANKS) text = chinese ? "不客气。" : "Không có gì.";
+  if (intent->want == AS_WANT_FORGET) text = chinese ? "好的，我全都忘记了。" : "Vâng, tôi đã quên hết rồi.";
   if (intent->want == AS_WANT_GOODBYE) text = chinese ? "再见！" : "Tạm biệt!";
   as_reply_say(reply, intent->want == AS_WANT_UNKNOWN ? "confused" : "happy", intent->language, text);
   return true;
@@ -248,6 +252,9 @@ void as_reply_to(as_reply *reply, const as_intent *intent, const struct tm *now,
                    turn % 2 ? "That tickles!" : "That feels nice.");
       return;
     case AS_WANT_HELP: as_reply_say(reply, "happy", AS_ENGLISH, help); return;
+    case AS_WANT_FORGET:
+      as_reply_say(reply, "relaxed", AS_ENGLISH, "I have forgotten everything that we said.");
+      return;
   }
 }
 

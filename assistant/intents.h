@@ -24,6 +24,7 @@ typedef enum as_want {
   AS_WANT_TAP,    /* somebody taps the avatar on the screen, */
   AS_WANT_CARESS, /* or pats or strokes it */
   AS_WANT_HELP,
+  AS_WANT_FORGET, /* everything that was said */
 } as_want;
 
 typedef struct as_intent {
@@ -43,6 +44,7 @@ typedef struct as_reply {
 
 /* |text| is recognised or typed; any case and punctuation. */
 as_intent as_intent_of(const char *text);
+as_language as_language_of(const char *text);
 
 /* The answer where no tool is needed; |now| is local time, |turn| counts a session's turns and picks the joke. For
  * volume and photo it is what to say when the device has no such tool. */

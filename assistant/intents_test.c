@@ -11,6 +11,8 @@ TEST(as_intents_of_spoken_and_typed_text) {
     int amount;
   } rows[] = {
       {"what time is it", AS_WANT_TIME, -1},
+      {"Please forget everything.", AS_WANT_FORGET, -1},
+      {"do not forget the time", AS_WANT_TIME, -1},
       {"Hey, what's the time?!", AS_WANT_TIME, -1},
       {"what day is it today", AS_WANT_DATE, -1},
       {"tell me another joke", AS_WANT_JOKE, -1},

@@ -15,9 +15,18 @@
 
 #include "assistant/assistant.h"
 #include "assistant/http.h"
+#include "assistant/remote.h"
+#include "assistant/studio.h"
 #include "assistant/turn.h"
 
-enum { ID_MAX = 64, HOST_BYTES = 128 };
+enum { ID_MAX = 64, HOST_BYTES = 128, PROMPT_MAX = 4096 };
+
+/* What a plugged-in dialogue is told about its part, unless the operator says else. */
+static const char default_prompt[] =
+    "You are XiaoZhi, a friendly assistant in a conversation by voice. Answer in the language of the person, in "
+    "one to three short sentences that sound natural when spoken, without lists, markup, links or formulas. Use a "
+    "tool when it helps, and say briefly what came of it. Begin each answer with the one of these emoji that fits: "
+    "🙂😆😂😔😠😭😍😳😲😱🤔😉😎😌🤤😘😏😴😜🙄😶";
 
 typedef struct session {
   as_turn turn;
@@ -55,6 +64,9 @@ struct as_assistant {
   bool serving;
   atomic_bool stopping;
   as_studio *studio;
+  as_remote *remote; /* NULL: nothing is plugged in */
+  as_memory *memory;
+  char prompt[PROMPT_MAX];
   session *sessions;
   uint64_t last_id;
   pthread_mutex_t stats_lock;
@@ -62,7 +74,7 @@ struct as_assistant {
 };
 
 static void say_log(as_assistant *a, as_log_level level, const char *what, const session *s, const char *more) {
-  char line[200];
+  char line[560];
   if (!a->settings.log) return;
   snprintf(line, sizeof line, "assistant: %s%s%s%s%s", what, s ? " session=" : "", s ? s->session_id : "",
            *more ? " reason=" : "", more);
@@ -93,11 +105,33 @@ static void on_timer(lws_sorted_usec_list_t *timer) {
   settle(s);
 }
 
+/* The built-in stages, as a stage. */
+static bool take_built_in(void *ctx, as_job *job) {
+  as_assistant *a = ctx;
+  return a->studio && as_studio_submit(a->studio, job);
+}
+
+static void cancel_built_in(void *ctx, uint64_t id) {
+  as_assistant *a = ctx;
+  if (a->studio) as_studio_cancel(a->studio, id);
+}
+
 static bool submit(void *ctx, as_job *job) {
   as_assistant *a = ctx;
-  if (as_studio_submit(a->studio, job)) return true;
-  as_job_free(job);
-  return false;
+  return a->remote ? as_remote_take(a->remote, job) : take_built_in(a, job);
+}
+
+static void cancel(void *ctx, uint64_t id) {
+  as_assistant *a = ctx;
+  if (a->remote)
+    as_remote_cancel(a->remote, id);
+  else
+    cancel_built_in(a, id);
+}
+
+static int64_t now_s(void *ctx) {
+  (void)ctx;
+  return time(NULL);
 }
 
 static struct tm local_time(void *ctx) {
@@ -128,6 +162,29 @@ static unsigned replace_older(const as_assistant *a, const session *newer) {
   return n;
 }
 
+/* Whose memory: a device that says who it is, or this session alone. */
+static void name_person(session *s, const as_http *http) {
+  char mac[XZ_MAC_BYTES];
+  bool known = xz_mac_read(mac, http->device_id);
+  snprintf(s->turn.person, sizeof s->turn.person, "%s %s", known ? mac : s->session_id,
+           known ? http->client_id : "");
+}
+
+static as_world world_of(as_assistant *a) {
+  as_world world = {.submit = submit,
+                    .cancel = cancel,
+                    .local_time = local_time,
+                    .now_s = now_s,
+                    .ctx = a,
+                    .model = "",
+                    .prompt = a->prompt,
+                    .memory = a->memory};
+  for (unsigned kind = 0; kind < AS_N_STAGES; kind++)
+    world.plugged[kind] = as_remote_does(a->remote, (as_job_kind)kind);
+  if (world.plugged[AS_JOB_THINK]) world.model = as_remote_model(a->remote, AS_JOB_THINK);
+  return world;
+}
+
 static session *open_session(as_assistant *a, struct lws *wsi, const as_http *http) {
   session *s = calloc(1, sizeof *s);
   if (!s) return NULL;
@@ -138,16 +195,18 @@ static session *open_session(as_assistant *a, struct lws *wsi, const as_http *ht
   random_hex(s->photo_token, 32);
   snprintf(s->vision_url, sizeof s->vision_url, "%s://%s/xiaozhi/vision/explain", http->tls ? "https" : "http",
            http->host);
-  as_world world = {submit, local_time, a};
+  as_world world = world_of(a);
   xz_server_settings settings = {.session_id = s->session_id,
                                  .vision_url = s->vision_url,
                                  .vision_token = s->photo_token,
+                                 .describe_tools = world.plugged[AS_JOB_THINK],
                                  .audio = {AS_SPEECH_RATE, 1, 60}};
   if (!as_turn_init(&s->turn, ++a->last_id, &world, settings, now_us())) {
     as_turn_wipe(&s->turn);
     free(s);
     return NULL;
   }
+  name_person(s, http);
   xz_server_set_version(&s->turn.link, http->version);
   unsigned n_replaced = replace_older(a, s);
   pthread_mutex_lock(&a->stats_lock);
@@ -198,25 +257,48 @@ static void close_session(session *s) {
   pthread_mutex_unlock(&a->stats_lock);
   lws_sul_schedule(a->context, 0, &s->timer, on_timer, LWS_SET_TIMER_USEC_CANCEL);
   say_log(a, AS_LOG_INFO, "device gone", s, s->replaced ? "replaced" : "");
+  cancel(a, s->turn.id);
   as_turn_wipe(&s->turn);
+  if (!strncmp(s->turn.person, s->session_id, 8)) as_memory_erase(a->memory, s->turn.person);
   free(s->received);
   free(s);
 }
 
-/* Results of the workers go to their sessions; those whose session is gone are thrown away. */
-static void deliver(as_assistant *a) {
-  for (as_job *job; (job = as_studio_take(a->studio));) {
-    if (job->failed) say_log(a, AS_LOG_ERROR, "speech failed", NULL, job->error);
-    session *s = a->sessions;
-    while (s && s->turn.id != job->session) s = s->next;
-    if (!s) {
-      as_job_free(job);
-      continue;
-    }
-    as_turn_done(&s->turn, job, now_us());
-    as_turn_tick(&s->turn, now_us());
-    settle(s);
+static session *session_of(const as_assistant *a, uint64_t id) {
+  session *s = a->sessions;
+  while (s && s->turn.id != id) s = s->next;
+  return s;
+}
+
+/* A result goes to its session; if that is gone it is thrown away. */
+static void give_back(void *ctx, as_job *job) {
+  as_assistant *a = ctx;
+  session *s = session_of(a, job->session);
+  if (job->failed && !job->why) say_log(a, AS_LOG_ERROR, "speech failed", NULL, job->error);
+  if (!s) {
+    as_job_free(job);
+    return;
   }
+  as_turn_done(&s->turn, job, now_us());
+  as_turn_tick(&s->turn, now_us());
+  settle(s);
+}
+
+static void deliver(as_assistant *a) {
+  for (as_job *job; (job = as_studio_take(a->studio));) give_back(a, job);
+}
+
+static void pass_words(void *ctx, const as_job *job, const char *text, size_t len) {
+  as_assistant *a = ctx;
+  session *s = session_of(a, job->session);
+  if (!s) return;
+  as_turn_words(&s->turn, job->turn, text, len);
+  settle(s);
+}
+
+static void log_line(void *ctx, as_log_level level, const char *line) {
+  as_assistant *a = ctx;
+  say_log(a, level, line, NULL, "");
 }
 
 /* ---- WebSocket ---- */
@@ -318,6 +400,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
       as_http_end(&c->http);
       return 0;
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
+      if (a->remote && a->studio) as_remote_woken(a->remote);
       if (a->studio) deliver(a);
       return 0;
     case LWS_CALLBACK_HTTP:
@@ -336,6 +419,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 
 static const struct lws_protocols protocols[] = {
     {"xiaozhi", on_event, sizeof(connection), 4096, 0, NULL, 0},
+    {"ask", as_ask_callback, 0, 16384, 0, NULL, 0},
     {NULL, NULL, 0, 0, 0, NULL, 0},
 };
 
@@ -359,6 +443,25 @@ static void *serve(void *ctx) {
 /* NAT boxes forget quiet connections, so a ping every 25 s; nothing for a minute means that nobody is there. */
 static const lws_retry_bo_t keep_alive = {.secs_since_valid_ping = 25, .secs_since_valid_hangup = 60};
 
+/* Where this system keeps the certificates it trusts: libwebsockets would not look there. */
+static const char *ca_file(const as_assistant *a) {
+  static const char bundle[] = "/etc/ssl/certs/ca-certificates.crt";
+  const char *named = getenv("SSL_CERT_FILE");
+  if (a->settings.plug_ca && *a->settings.plug_ca) return a->settings.plug_ca;
+  return named && *named ? named : bundle;
+}
+
+/* TLS costs megabytes to set up: only where it is used. */
+static void allow_asking(as_assistant *a, struct lws_context_creation_info *info) {
+  unsigned silence_s = a->settings.plug_seconds ? a->settings.plug_seconds : AS_PLUG_SECONDS;
+  info->fd_limit_per_thread += AS_ASKS_MAX;
+  info->timeout_secs = silence_s + 20; /* ours is first */
+  info->connect_timeout_secs = silence_s / 2 + 1;
+  if (!as_remote_uses_tls(a->remote)) return;
+  info->options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+  info->client_ssl_ca_filepath = ca_file(a);
+}
+
 static bool listen_on(as_assistant *a, char *error, size_t cap) {
   struct lws_context_creation_info info = {
       .protocols = protocols,
@@ -372,6 +475,7 @@ static bool listen_on(as_assistant *a, char *error, size_t cap) {
       .vhost_name = "assistant",
       .fd_limit_per_thread = a->settings.n_sessions + 64,
   };
+  if (a->remote) allow_asking(a, &info);
   a->context = lws_create_context(&info);
   a->vhost = a->context ? lws_create_vhost(a->context, &info) : NULL;
   int port = a->vhost ? lws_get_vhost_listen_port(a->vhost) : -1;
@@ -381,6 +485,30 @@ static bool listen_on(as_assistant *a, char *error, size_t cap) {
   }
   a->port = (uint16_t)port;
   return true;
+}
+
+static bool read_prompt(as_assistant *a, char *error, size_t cap) {
+  const char *path = a->settings.prompt_file;
+  snprintf(a->prompt, sizeof a->prompt, "%s", default_prompt);
+  if (!path || !*path) return true;
+  FILE *file = fopen(path, "re");
+  size_t n = file ? fread(a->prompt, 1, sizeof a->prompt, file) : 0;
+  if (file) fclose(file);
+  bool fine = n > 0 && n < sizeof a->prompt;
+  if (fine) a->prompt[n] = 0;
+  json_t *text = fine ? json_string(a->prompt) : NULL; /* UTF-8? */
+  if (!text)
+    snprintf(error, cap, "llm-prompt-file: '%.200s' cannot be read, is empty, over %d bytes or no UTF-8", path,
+             PROMPT_MAX - 1);
+  json_decref(text);
+  return text != NULL;
+}
+
+static bool plug_in(as_assistant *a, const as_assistant_settings *settings, char *error, size_t cap) {
+  bool none;
+  as_remote_world world = {{take_built_in, cancel_built_in, a}, pass_words, give_back, log_line, a};
+  a->remote = as_remote_open(settings, &world, &none, error, cap);
+  return (a->remote || none) && read_prompt(a, error, cap) && (a->memory = as_memory_open());
 }
 
 static bool copy_settings(as_assistant *a, const as_assistant_settings *settings) {
@@ -400,6 +528,13 @@ static bool may_send_photo(void *ctx, const char *token, const char *device_id) 
   if (!s || s->turn.refusal[0] || (*device_id && *s->device_id && strcasecmp(device_id, s->device_id)))
     return false;
   return as_devices_visit(a->devices, s->session_id, time(NULL));
+}
+
+static void photo_came(void *ctx, const char *token, wr_bytes jpeg) {
+  as_assistant *a = ctx;
+  session *s = a->sessions;
+  while (s && (strlen(token) != 32 || !wr_equal_secret(s->photo_token, token, 32))) s = s->next;
+  if (s) as_turn_photo(&s->turn, jpeg);
 }
 
 static void asks_activation(void *ctx, const char *mac, const char *code) {
@@ -440,6 +575,8 @@ static void open_site(as_assistant *a) {
                            .devices = a->devices,
                            .activation = a->settings.activation,
                            .may_send_photo = may_send_photo,
+                           .photo_came = photo_came,
+                           .memory = a->memory,
                            .asks_activation = asks_activation,
                            .activated = on_activated,
                            .stats_text = stats_text,
@@ -456,7 +593,8 @@ static bool start_threads(as_assistant *a) {
                                .wake = wake,
                                .ctx = a};
   a->studio = as_studio_start(&studio);
-  a->serving = a->studio && pthread_create(&a->thread, NULL, serve, a) == 0;
+  bool asks = !a->remote || as_remote_start(a->remote, a->context, a->vhost, wake, a);
+  a->serving = a->studio && asks && pthread_create(&a->thread, NULL, serve, a) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return a->serving;
 }
@@ -467,8 +605,8 @@ as_assistant *as_assistant_start(const as_assistant_settings *settings, char *er
   if (!a) return NULL;
   pthread_mutex_init(&a->stats_lock, NULL);
   lws_set_log_level(LLL_ERR, NULL);
-  if (copy_settings(a, settings) && (a->devices = as_devices_open(settings->devices, error, error_cap)) &&
-      listen_on(a, error, error_cap)) {
+  if (copy_settings(a, settings) && plug_in(a, settings, error, error_cap) &&
+      (a->devices = as_devices_open(settings->devices, error, error_cap)) && listen_on(a, error, error_cap)) {
     open_site(a);
     if (start_threads(a)) return a;
     snprintf(error, error_cap, "no thread could be started");
@@ -497,7 +635,11 @@ void as_assistant_stop(as_assistant *a) {
   as_studio *studio = a->studio;
   a->studio = NULL;
   as_studio_stop(studio);
+  as_remote *remote = a->remote;
+  a->remote = NULL;
+  as_remote_close(remote);
   if (a->context) lws_context_destroy(a->context);
+  as_memory_close(a->memory);
   pthread_mutex_destroy(&a->stats_lock);
   free(a->host);
   free(a->token);

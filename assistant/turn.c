@@ -1,13 +1,17 @@
 /* assistant/turn.c - the conversation.
  *
  * Modes: auto and realtime end an utterance by the endpointer, manual by "listen stop". In realtime the device's
- * microphone is open while we speak; voice that lasts BARGE_FRAMES then interrupts. Left out: memory of what was
- * said before, except the volume. */
+ * microphone is open while we speak, and while servers of plugged-in stages are waited for; voice that lasts
+ * BARGE_FRAMES then interrupts. */
 #include "assistant/turn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "assistant/chat.h"
+#include "assistant/talk.h"
 
 enum {
   RATE = AS_RECOGNISER_RATE,
@@ -29,53 +33,130 @@ bool as_turn_init(as_turn *t, uint64_t id, const as_world *world, xz_server_sett
   return t->decoder != NULL;
 }
 
+static void end_talk(as_turn *t);
+
 void as_turn_wipe(as_turn *t) {
+  end_talk(t);
   if (t->decoder) opus_decoder_destroy(t->decoder);
   free(t->utterance);
   as_job_free(t->spoken);
   xz_server_wipe(&t->link);
 }
 
-/* ---- speaking ---- */
-
+/* Takes |job| over. false: nobody does it; why is noted. */
 static bool submit(as_turn *t, as_job *job) {
   job->session = t->id;
   job->turn = t->turn;
-  return t->world.submit(t->world.ctx, job);
+  if (t->world.submit(t->world.ctx, job)) return true;
+  t->why = job->why ? job->why : AS_WHY_BUSY;
+  t->outage = job->outage;
+  t->rests = job->rests;
+  as_job_free(job);
+  return false;
 }
 
+/* ---- explaining ---- */
+
+/* Once per turn, and once per time of trouble where it was not even tried. It is said before what comes next. */
+static void explain(as_turn *t, as_job_kind kind, as_why why, uint32_t outage, bool rests) {
+  bool told = t->told_in[kind] == t->turn || (rests && t->told[kind] == outage);
+  size_t n = t->unprefaced ? strlen(t->preface) : 0;
+  t->told[kind] = outage;
+  if (told || n + 200 > sizeof t->preface) return;
+  t->told_in[kind] = t->turn;
+  if (n) t->preface[n++] = ' ';
+  as_explain(kind, why, t->preface + n, sizeof t->preface - n);
+  if (!t->unprefaced) t->unprefaced = t->preface;
+}
+
+/* ---- what a plugged-in dialogue says ---- */
+
+/* The answer is over, as far as it was said; that much is remembered. */
+static void end_talk(as_turn *t) {
+  as_talk *talk = &t->talk;
+  if (!talk->messages) return;
+  json_decref(talk->messages);
+  json_decref(talk->calls);
+  free(talk->photo);
+  size_t n = talk->n_said < talk->n_own ? talk->n_said : talk->n_own;
+  talk->text[n] = 0;
+  if (n && t->world.memory)
+    as_memory_add(t->world.memory, t->person, t->said, talk->text, t->world.now_s(t->world.ctx));
+  *talk = (as_talk){0};
+}
+
+static bool talk_goes_on(const as_turn *t) { return t->talk.messages && (t->talk.thinking || t->talk.calls); }
+
+/* The next sentence that can be spoken. */
+static bool next_of_talk(as_turn *t, as_job *job) {
+  as_talk *talk = &t->talk;
+  size_t used;
+  job->text[0] = 0;
+  while (!job->text[0] && (used = as_talk_sentence(talk->text + talk->n_said, talk->n_text - talk->n_said,
+                                                   !talk->thinking, job->text, sizeof job->text)))
+    talk->n_said += used;
+  job->language = as_language_of(job->text);
+  return job->text[0] != 0;
+}
+
+/* ---- speaking ---- */
+
 static void finish_speaking(as_turn *t) {
-  t->unsaid = NULL;
+  t->unsaid = t->unprefaced = NULL;
+  end_talk(t);
   t->phase = AS_PHASE_IDLE;
   xz_server_speech_end(&t->link);
 }
 
-/* Has the next sentence made, or ends the speech. */
-static void say_next(as_turn *t) {
-  as_job *job = t->unsaid ? calloc(1, sizeof *job) : NULL;
-  if (!job || !as_next_sentence(&t->unsaid, job->text, sizeof job->text)) {
-    as_job_free(job);
-    finish_speaking(t);
-    return;
-  }
+static bool next_of_reply(as_turn *t, as_job *job) {
+  if (!t->unsaid || !as_next_sentence(&t->unsaid, job->text, sizeof job->text)) return false;
   if (!as_next_sentence(&t->unspoken, job->spoken, sizeof job->spoken)) job->spoken[0] = 0;
-  job->kind = AS_JOB_SPEAK;
   job->language = t->reply.language;
-  job->frame_ms = xz_server_frame_ms(&t->link);
-  if (!submit(t, job)) finish_speaking(t);
+  return true;
 }
 
-/* tts start, emotion, then the sentences as they are made. */
-static void speak(as_turn *t) {
-  t->phase = AS_PHASE_SPEAKING;
-  t->unsaid = t->reply.text;
-  t->unspoken = t->reply.spoken;
-  if (xz_server_speech_begin(&t->link)) {
-    finish_speaking(t);
+static bool next_sentence(as_turn *t, as_job *job) {
+  if (t->unprefaced && as_next_sentence(&t->unprefaced, job->text, sizeof job->text)) return true;
+  t->unprefaced = NULL;
+  return next_of_reply(t, job) || (t->talk.messages && next_of_talk(t, job));
+}
+
+/* Has the next sentence made, or waits for words, or ends the speech. */
+static void say_next(as_turn *t) {
+  if (t->making) return;
+  as_job *job = calloc(1, sizeof *job);
+  t->talk.starved = false;
+  if (!job || !next_sentence(t, job)) {
+    as_job_free(job);
+    if (talk_goes_on(t))
+      t->talk.starved = true;
+    else if (t->phase == AS_PHASE_SPEAKING)
+      finish_speaking(t);
     return;
   }
-  if (xz_server_emotion(&t->link, t->reply.emotion)) t->stats.n_failed_jobs++;
-  say_next(t);
+  job->kind = AS_JOB_SPEAK;
+  job->frame_ms = xz_server_frame_ms(&t->link);
+  job->by_built_in = t->told_in[AS_JOB_SPEAK] == t->turn; /* one voice to the end, and no second wait */
+  t->making = submit(t, job);
+  if (!t->making) finish_speaking(t);
+}
+
+/* tts start and the emotion. false: the device cannot hear. */
+static bool open_speech(as_turn *t, const char *emotion) {
+  t->phase = AS_PHASE_SPEAKING;
+  if (xz_server_speech_begin(&t->link)) {
+    finish_speaking(t);
+    return false;
+  }
+  if (xz_server_emotion(&t->link, emotion)) t->stats.n_failed_jobs++;
+  return true;
+}
+
+/* ... then the sentences as they are made. */
+static void speak(as_turn *t) {
+  t->unsaid = t->reply.text;
+  t->unspoken = t->reply.spoken;
+  if (open_speech(t, t->reply.emotion)) say_next(t);
 }
 
 static bool fits(const as_turn *t, const as_job *job) {
@@ -88,6 +169,8 @@ static void queue_spoken(as_turn *t) {
   as_job *job = t->spoken;
   if (!job || (!fits(t, job) && xz_server_speech_queued(&t->link) > 0)) return;
   t->spoken = NULL;
+  t->making = false;
+  if (job->why) explain(t, AS_JOB_SPEAK, job->why, job->outage, job->rests);
   wr_err err = xz_server_sentence(&t->link, job->text);
   const uint8_t *at = job->speech.packets;
   for (size_t i = 0; i < job->speech.n_packets && !err; i++) {
@@ -156,7 +239,8 @@ static bool use_tool(as_turn *t, const char *text, wr_time now) {
     case AS_WANT_THANKS:
     case AS_WANT_TAP:
     case AS_WANT_CARESS:
-    case AS_WANT_HELP: return false;
+    case AS_WANT_HELP:
+    case AS_WANT_FORGET: return false;
   }
   return false;
 }
@@ -165,21 +249,38 @@ static bool wants_tool(as_want want) {
   return want == AS_WANT_VOLUME || want == AS_WANT_LOUDER || want == AS_WANT_QUIETER || want == AS_WANT_PHOTO;
 }
 
+/* The built-in dialogue. */
+static void answer_by_rules(as_turn *t, const char *text, wr_time now) {
+  struct tm local = t->world.local_time(t->world.ctx);
+  t->intent = as_intent_of(text);
+  if (t->intent.want == AS_WANT_FORGET) {
+    t->volume = -1;
+    if (t->world.memory) as_memory_erase(t->world.memory, t->person);
+  }
+  if (use_tool(t, text, now)) return;
+  as_reply_to(&t->reply, &t->intent, &local, t->n_replies++);
+  speak(t);
+}
+
+static void think(as_turn *t, const char *text, wr_time now);
+
 static void answer(as_turn *t, const char *text, wr_time now) {
   if (t->refusal[0]) {
     say(t, "neutral", t->refusal);
     return;
   }
-  struct tm local = t->world.local_time(t->world.ctx);
-  t->intent = as_intent_of(text);
-  if (wants_tool(t->intent.want) && !t->link.mcp.listed && now < t->waits_until) {
+  as_want want = as_intent_of(text).want;
+  bool thinks = t->world.plugged[AS_JOB_THINK] && want != AS_WANT_FORGET && *text;
+  bool needs_tools = thinks ? t->link.mcp.started : wants_tool(want);
+  if (needs_tools && !t->link.mcp.listed && now < t->waits_until) {
     snprintf(t->waits, sizeof t->waits, "%s", text);
     t->phase = AS_PHASE_TOOL;
     return;
   }
-  if (use_tool(t, text, now)) return;
-  as_reply_to(&t->reply, &t->intent, &local, t->n_replies++);
-  speak(t);
+  if (thinks)
+    think(t, text, now);
+  else
+    answer_by_rules(t, text, now);
 }
 
 /* The tools are known, or will not be. */
@@ -223,7 +324,238 @@ static void say_failure(as_turn *t, const char *why) {
   say(t, "sad", text);
 }
 
+/* ---- a plugged-in dialogue: words to say, tools to call ---- */
+
+static void add_message(json_t *messages, const char *role, const char *content) {
+  json_array_append_new(messages, json_pack("{s:s,s:s}", "role", role, "content", content));
+}
+
+/* The part it plays, what was said before, and this turn. */
+static json_t *messages_of(const as_turn *t) {
+  json_t *messages = json_array();
+  char system[4800], date[80];
+  const char *said, *answered;
+  struct tm local = t->world.local_time(t->world.ctx);
+  strftime(date, sizeof date, "%A, %d %B %Y, %H:%M", &local);
+  snprintf(system, sizeof system, "%.4600s\nIt is %s.", t->world.prompt, date);
+  add_message(messages, "system", system);
+  for (size_t i = 0; t->world.memory &&
+                     as_memory_at(t->world.memory, t->person, i, &said, &answered, t->world.now_s(t->world.ctx));
+       i++) {
+    add_message(messages, "user", said);
+    add_message(messages, "assistant", answered);
+  }
+  json_array_extend(messages, t->talk.messages);
+  return messages;
+}
+
+static void on_dialogue_failed(as_turn *t, as_why why, uint32_t outage, bool rests, wr_time now);
+
+static void ask_dialogue(as_turn *t, wr_time now) {
+  as_job *job = calloc(1, sizeof *job);
+  json_t *messages = messages_of(t);
+  const json_t *tools = t->talk.n_rounds < AS_ROUNDS_MAX ? t->link.mcp.descriptions : NULL;
+  t->talk.thinking = true;
+  if (t->phase != AS_PHASE_SPEAKING) t->phase = AS_PHASE_THINKING;
+  if (job) {
+    job->kind = AS_JOB_THINK;
+    job->request = as_chat_request(t->world.model, messages, tools);
+  }
+  json_decref(messages);
+  if (!job || !job->request) {
+    as_job_free(job);
+    on_dialogue_failed(t, AS_WHY_BUSY, 0, false, now);
+  } else if (!submit(t, job)) {
+    on_dialogue_failed(t, t->why, t->outage, t->rests, now);
+  }
+}
+
+static void think(as_turn *t, const char *text, wr_time now) {
+  end_talk(t);
+  snprintf(t->said, sizeof t->said, "%s", text);
+  t->talk.messages = json_array();
+  add_message(t->talk.messages, "user", t->said);
+  ask_dialogue(t, now);
+  /* What is to be explained need not wait for the answer. */
+  if (t->phase == AS_PHASE_THINKING && t->unprefaced && open_speech(t, "thinking")) say_next(t);
+}
+
+/* There are more words, or there will be none. */
+static void go_on_talking(as_turn *t) {
+  char sentence[AS_TALK_SENTENCE + 8];
+  const as_talk *talk = &t->talk;
+  if (t->phase == AS_PHASE_SPEAKING) {
+    if (talk->starved) say_next(t);
+  } else if (as_talk_sentence(talk->text + talk->n_said, talk->n_text - talk->n_said, !talk->thinking, sentence,
+                              sizeof sentence)) {
+    if (open_speech(t, as_talk_emotion(talk->text, talk->n_text))) say_next(t);
+  }
+}
+
+static void add_text(as_talk *talk, const char *text, size_t len) {
+  size_t room = AS_TALK_MAX - talk->n_text, n = len < room ? len : room;
+  while (n && n < len && ((unsigned char)text[n] & 0xc0) == 0x80) n--; /* not inside a character */
+  if (n) memcpy(talk->text + talk->n_text, text, n);
+  talk->n_text += n;
+}
+
+void as_turn_words(as_turn *t, uint32_t number, const char *text, size_t len) {
+  as_talk *talk = &t->talk;
+  if (number != t->turn || !talk->messages || !talk->thinking) return;
+  add_text(talk, text, len);
+  talk->n_own = talk->n_text;
+  go_on_talking(t);
+}
+
+void as_turn_photo(as_turn *t, wr_bytes jpeg) {
+  if (!t->talk.calls || !jpeg.len) return; /* nobody asked for it on behalf of a dialogue */
+  uint8_t *copy = malloc(jpeg.len);
+  if (!copy) return;
+  memcpy(copy, jpeg.data, jpeg.len);
+  free(t->talk.photo);
+  t->talk.photo = copy;
+  t->talk.n_photo = jpeg.len;
+}
+
+static void add_result(as_turn *t, const char *text) {
+  const json_t *call = json_array_get(t->talk.calls, t->talk.i_call++);
+  size_t n = strlen(text);
+  if (n > AS_CHAT_RESULT_MAX) n = AS_CHAT_RESULT_MAX;
+  while (n && ((unsigned char)text[n] & 0xc0) == 0x80) n--;
+  json_array_append_new(t->talk.messages, json_pack("{s:s,s:O,s:s%}", "role", "tool", "tool_call_id",
+                                                    json_object_get(call, "id"), "content", text, n));
+}
+
+/* One tool after the other; with all results it is asked again. */
+static void call_tools(as_turn *t, wr_time now) {
+  as_talk *talk = &t->talk;
+  for (const json_t *call; (call = json_array_get(talk->calls, talk->i_call));) {
+    const char *name = as_chat_tool(t->link.mcp.descriptions, json_string_value(json_object_get(call, "name")));
+    const json_t *arguments = json_object_get(call, "arguments");
+    if (name && !xz_server_call_tool(&t->link, name, arguments, &t->tool, now)) return;
+    add_result(t, name ? "The device cannot do that now." : "There is no such tool.");
+  }
+  json_decref(talk->calls);
+  talk->calls = NULL;
+  if (talk->photo)
+    json_array_append_new(talk->messages,
+                          as_chat_image("This is the photo.", wr_bytes_of(talk->photo, talk->n_photo)));
+  if (talk->n_text) add_text(talk, "\n", 1);
+  ask_dialogue(t, now);
+}
+
+/* The reply that asks for tools, as it has to be given back. */
+static void add_calls(as_turn *t, json_t *calls) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < json_array_size(calls); i++) {
+    const json_t *call = json_array_get(calls, i);
+    char *arguments = json_dumps(json_object_get(call, "arguments"), JSON_COMPACT);
+    json_array_append_new(
+        list, json_pack("{s:O,s:s,s:{s:O,s:s}}", "id", json_object_get(call, "id"), "type", "function", "function",
+                        "name", json_object_get(call, "name"), "arguments", arguments ? arguments : "{}"));
+    free(arguments);
+  }
+  json_array_append_new(t->talk.messages,
+                        json_pack("{s:s,s:s,s:o}", "role", "assistant", "content", "", "tool_calls", list));
+  json_decref(t->talk.calls);
+  t->talk.calls = json_incref(calls);
+  t->talk.i_call = 0;
+  t->talk.n_rounds++;
+}
+
+static bool has_words(const as_talk *talk) {
+  char sentence[AS_TALK_SENTENCE + 8] = "";
+  for (size_t at = 0, used; !sentence[0] && (used = as_talk_sentence(talk->text + at, talk->n_text - at, true,
+                                                                     sentence, sizeof sentence));)
+    at += used;
+  return sentence[0] != 0;
+}
+
+static void on_thought(as_turn *t, const as_job *job, wr_time now) {
+  if (!t->talk.messages) return;
+  if (job->failed) {
+    on_dialogue_failed(t, job->why, job->outage, job->rests, now);
+    return;
+  }
+  t->talk.thinking = false;
+  if (job->calls && t->talk.n_rounds < AS_ROUNDS_MAX) {
+    add_calls(t, job->calls);
+    if (t->phase == AS_PHASE_THINKING) t->phase = AS_PHASE_TOOL;
+    go_on_talking(t);
+    call_tools(t, now);
+  } else if (has_words(&t->talk)) {
+    go_on_talking(t);
+  } else {
+    on_dialogue_failed(t, AS_WHY_EMPTY, 0, false, now);
+  }
+}
+
+/* It broke off: what was complete is said, then what happened. */
+static void end_with_explanation(as_turn *t, as_why why) {
+  as_talk *talk = &t->talk;
+  char text[300], sentence[AS_TALK_SENTENCE + 8];
+  size_t at = talk->n_said;
+  for (size_t used;
+       (used = as_talk_sentence(talk->text + at, talk->n_text - at, false, sentence, sizeof sentence));)
+    at += used;
+  talk->n_text = talk->n_own = at;
+  as_explain(AS_JOB_THINK, why, text, sizeof text);
+  const char *end = strstr(text, ". ");
+  add_text(talk, "\n", 1);
+  add_text(talk, text, end ? (size_t)(end - text) + 1 : strlen(text));
+  talk->thinking = false;
+  go_on_talking(t);
+}
+
+static const char *last_result(const as_talk *talk) {
+  for (size_t i = json_array_size(talk->messages); i-- > 0;) {
+    const json_t *message = json_array_get(talk->messages, i);
+    const char *role = json_string_value(json_object_get(message, "role"));
+    const char *content = json_string_value(json_object_get(message, "content"));
+    if (role && content && !strcmp(role, "tool")) return content;
+  }
+  return "";
+}
+
+/* The built-in dialogue answers, if nothing was said yet. What tools have done is not done again. */
+static void on_dialogue_failed(as_turn *t, as_why why, uint32_t outage, bool rests, wr_time now) {
+  char said[AS_HEARD_MAX], result[AS_CHAT_RESULT_MAX + 1];
+  bool has_photo = t->talk.photo != NULL, has_results = t->talk.n_rounds > 0;
+  if (t->talk.n_said) {
+    end_with_explanation(t, why);
+    return;
+  }
+  explain(t, AS_JOB_THINK, why, outage, rests);
+  memcpy(said, t->said, sizeof said);
+  snprintf(result, sizeof result, "%s", last_result(&t->talk));
+  end_talk(t);
+  if (t->phase != AS_PHASE_SPEAKING) t->phase = AS_PHASE_IDLE;
+  if (has_photo)
+    say_photo(t, result);
+  else if (has_results)
+    say(t, "neutral", "What you asked for was done, though.");
+  else
+    answer_by_rules(t, said, now);
+}
+
+static void on_result_for_talk(as_turn *t, const xz_host_result *result, wr_time now) {
+  if (result->call != t->tool) return;
+  char text[AS_CHAT_RESULT_MAX + 64]; /* add_result cuts it at a character */
+  t->tool = 0;
+  if (result->ok) {
+    add_result(t, result->text);
+  } else {
+    snprintf(text, sizeof text, "It failed: %s", result->text);
+    add_result(t, text);
+  }
+  call_tools(t, now);
+}
+
 static void on_tool_result(as_turn *t, const xz_host_result *result, wr_time now) {
+  if (t->talk.calls) {
+    on_result_for_talk(t, result, now);
+    return;
+  }
   if (t->phase != AS_PHASE_TOOL || result->call != t->tool) return;
   t->tool = 0;
   if (t->asked_status) {
@@ -255,12 +587,15 @@ static void forget_utterance(as_turn *t) {
 static void new_turn(as_turn *t) {
   t->turn++;
   t->phase = AS_PHASE_IDLE;
-  t->unsaid = NULL;
+  end_talk(t);
+  t->unsaid = t->unprefaced = NULL;
+  t->making = false;
   t->tool = 0;
   t->asked_status = false;
   t->waits[0] = 0;
   as_job_free(t->spoken);
   t->spoken = NULL;
+  t->world.cancel(t->world.ctx, t->id);
 }
 
 static void hear_utterance(as_turn *t) {
@@ -304,6 +639,11 @@ static void interrupt(as_turn *t) {
 
 static bool manual(const as_turn *t) { return t->link.mode == XZ_MODE_MANUAL; }
 
+/* A server is waited for, which may take seconds: whoever speaks meanwhile means something else. */
+static bool waits_for_server(const as_turn *t) {
+  return t->talk.messages || (t->phase == AS_PHASE_HEARING && t->world.plugged[AS_JOB_HEAR]);
+}
+
 /* One frame of 20 ms. */
 static void on_frame(as_turn *t, const int16_t *frame, wr_time now) {
   as_ep_news news = as_endpointer_push(&t->endpointer, frame);
@@ -320,7 +660,7 @@ static void on_frame(as_turn *t, const int16_t *frame, wr_time now) {
     case AS_EP_BEGIN: t->voiced = true; return;
     case AS_EP_INSIDE:
       t->last_voice_at = now;
-      if (t->link.speaking && t->endpointer.n_voiced == BARGE_FRAMES) interrupt(t);
+      if ((t->link.speaking || waits_for_server(t)) && t->endpointer.n_voiced == BARGE_FRAMES) interrupt(t);
       return;
     case AS_EP_CLICK:
       t->stats.n_clicks++;
@@ -336,8 +676,8 @@ static void on_audio(as_turn *t, wr_bytes opus, wr_time now) {
   int16_t decoded[DECODED_MAX];
   int n = opus_decode(t->decoder, opus.data, (opus_int32)opus.len, decoded, DECODED_MAX, 0);
   /* Between the end of an utterance and the end of its answer only realtime listens on. */
-  bool deaf = t->phase == AS_PHASE_HEARING || t->phase == AS_PHASE_TOOL ||
-              (t->phase == AS_PHASE_SPEAKING && t->link.mode != XZ_MODE_REALTIME);
+  bool listens_on = t->link.mode == XZ_MODE_REALTIME && (t->phase == AS_PHASE_SPEAKING || waits_for_server(t));
+  bool deaf = t->phase != AS_PHASE_IDLE && !listens_on;
   for (int i = 0; i < n && !deaf; i++) {
     t->piece[t->n_piece++] = decoded[i];
     if (t->n_piece < AS_EP_FRAME) continue;
@@ -362,6 +702,7 @@ static void on_listen_stop(as_turn *t) {
 
 /* The words are told to the device exactly as they were heard. */
 static void on_heard(as_turn *t, const as_job *job, wr_time now) {
+  if (job->why) explain(t, AS_JOB_HEAR, job->why, job->outage, job->rests);
   if (job->failed) {
     t->stats.n_failed_jobs++;
     say(t, "sad", "I cannot hear at the moment, because the speech model is missing.");
@@ -402,6 +743,7 @@ static void take_events(as_turn *t, wr_time now) {
       case XZ_SERVER_EVENT_LISTEN_START:
         t->last_voice_at = now;
         t->last_words = false;
+        if (manual(t) && waits_for_server(t)) new_turn(t); /* the button again: never mind */
         forget_utterance(t);
         break;
       case XZ_SERVER_EVENT_LISTEN_STOP: on_listen_stop(t); break;
@@ -441,13 +783,14 @@ void as_turn_tick(as_turn *t, wr_time now) {
 
 void as_turn_done(as_turn *t, as_job *job, wr_time now) {
   bool current = job->turn == t->turn;
-  if (current && job->kind == AS_JOB_SPEAK && t->phase == AS_PHASE_SPEAKING) {
+  if (current && job->kind == AS_JOB_SPEAK && t->making && !t->spoken) {
     t->stats.n_failed_jobs += job->failed; /* then there are no packets, and the words are shown all the same */
     t->spoken = job;
     queue_spoken(t);
     return;
   }
   if (current && job->kind == AS_JOB_HEAR && t->phase == AS_PHASE_HEARING) on_heard(t, job, now);
+  if (current && job->kind == AS_JOB_THINK) on_thought(t, job, now);
   as_job_free(job);
 }
 

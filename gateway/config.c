@@ -473,6 +473,9 @@ bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
   else if (config->devices[0] && !gw_addr_is_loopback(&devices) && !config->auth_token[0] && !config->no_auth &&
            !config->device_activation)
     why = "devices: serving beyond loopback needs --device-activation, --auth-token TOKEN or --no-auth";
+  else if ((config->stt_url[0] || config->llm_url[0] || config->tts_url[0]) &&
+           strcmp(config->backend, "embedded") != 0)
+    why = "stt-url, llm-url, tts-url: they are stages of the embedded assistant; it is not the backend";
   else if (config->device_activation && !config->admin_token[0])
     why = "device-activation: needs --admin-token TOKEN, with which codes are confirmed";
   else if (!backend_is_known(config->backend))

@@ -330,6 +330,8 @@ static bool load_identity(gw_http *http, char *error) {
   static uint8_t secret[GW_SECRET_BYTES];
   const gw_config *config = http->config;
   if (!config->identity[0] && strncmp(config->backend, "ota:", 4) != 0) return true;
+  /* The embedded assistant remembers devices: callers without an address must not inherit each other's. */
+  if (strcmp(config->backend, "embedded") == 0) return true;
   if (!gw_identity_load(secret, config->identity, error)) return false;
   http->identity_secret = secret;
   return true;

@@ -15,6 +15,11 @@ void xz_mcp_host_init(xz_mcp_host *host, const char *vision_url, const char *vis
   *host = (xz_mcp_host){.vision_url = vision_url, .vision_token = vision_token};
 }
 
+void xz_mcp_host_wipe(xz_mcp_host *host) {
+  json_decref(host->descriptions);
+  host->descriptions = NULL;
+}
+
 /* Opens a request: {"jsonrpc":"2.0","id":N,"method":M */
 static wr_writer request_begin(xz_outbox *out, const char *session_id, uint32_t id, const char *method,
                                size_t want) {
@@ -93,13 +98,26 @@ static xz_host_news on_initialized(xz_mcp_host *host, const char *session_id, xz
   return ask_for_page(host, "", session_id, out, now);
 }
 
+static void describe(xz_mcp_host *host, const char *name, const json_t *tool) {
+  json_t *schema = json_object_get(tool, "inputSchema");
+  const char *description = json_string_value(json_object_get(tool, "description"));
+  json_t *one = json_pack("{s:s,s:s,s:O*}", "name", name, "description", description ? description : "",
+                          "inputSchema", json_is_object(schema) ? schema : NULL);
+  size_t bytes = one ? json_dumpb(one, NULL, 0, JSON_COMPACT) : 0;
+  if (!host->descriptions) host->descriptions = json_array();
+  if (bytes && bytes <= XZ_HOST_TOOLS_BYTES - host->n_described && json_array_append(host->descriptions, one) == 0)
+    host->n_described += bytes;
+  json_decref(one);
+}
+
 static xz_host_news on_page(xz_mcp_host *host, const json_t *result, const char *session_id, xz_outbox *out,
                             wr_time now) {
   const json_t *list = json_object_get(result, "tools");
   for (size_t i = 0; i < json_array_size(list) && host->n_tools < XZ_HOST_TOOLS_MAX; i++) {
     const char *name = json_string_value(json_object_get(json_array_get(list, i), "name"));
-    if (name && *name && strlen(name) < XZ_HOST_TOOL_NAME_MAX)
-      memcpy(host->tools[host->n_tools++], name, strlen(name) + 1);
+    if (!name || !*name || strlen(name) >= XZ_HOST_TOOL_NAME_MAX) continue;
+    memcpy(host->tools[host->n_tools++], name, strlen(name) + 1);
+    if (host->describes) describe(host, name, json_array_get(list, i));
   }
   const char *cursor = json_string_value(json_object_get(result, "nextCursor"));
   return cursor && *cursor ? ask_for_page(host, cursor, session_id, out, now) : know_tools(host);

@@ -6,11 +6,12 @@
 
 #include "xiaozhi/outbox.h"
 
-#define XZ_HOST_REQUESTS_MAX 8   /* waiting for a reply */
-#define XZ_HOST_TOOLS_MAX 64     /* further tools of a device are not seen */
-#define XZ_HOST_TOOL_NAME_MAX 80 /* nor are tools with longer names */
-#define XZ_HOST_PAGES_MAX 20     /* of tools/list */
-#define XZ_HOST_TIMEOUT WR_S(30) /* some devices do not answer what they do not know */
+#define XZ_HOST_REQUESTS_MAX 8          /* waiting for a reply */
+#define XZ_HOST_TOOLS_MAX 64            /* further tools of a device are not seen */
+#define XZ_HOST_TOOL_NAME_MAX 80        /* nor are tools with longer names */
+#define XZ_HOST_TOOLS_BYTES (32 * 1024) /* of JSON that describes tools; further ones stay without */
+#define XZ_HOST_PAGES_MAX 20            /* of tools/list */
+#define XZ_HOST_TIMEOUT WR_S(30)        /* some devices do not answer what they do not know */
 
 typedef struct xz_host_result {
   uint32_t call;    /* what xz_mcp_host_call returned */
@@ -30,12 +31,16 @@ typedef struct xz_mcp_host {
   unsigned n_pages;
   size_t n_tools;
   char tools[XZ_HOST_TOOLS_MAX][XZ_HOST_TOOL_NAME_MAX];
-  uint32_t n_ignored; /* replies to nothing, requests of the device, rubbish */
+  bool describes;       /* set by the owner: keep what the device says of its tools */
+  json_t *descriptions; /* [{"name","description","inputSchema"}]; NULL until there is one */
+  size_t n_described;   /* bytes of them */
+  uint32_t n_ignored;   /* replies to nothing, requests of the device, rubbish */
 } xz_mcp_host;
 
 typedef enum xz_host_news { XZ_HOST_NOTHING, XZ_HOST_TOOLS_KNOWN, XZ_HOST_RESULT } xz_host_news;
 
 void xz_mcp_host_init(xz_mcp_host *host, const char *vision_url, const char *vision_token);
+void xz_mcp_host_wipe(xz_mcp_host *host);
 /* Sends initialize; the vision section is always there, since one client reads it unconditionally. Once. */
 void xz_mcp_host_start(xz_mcp_host *host, const char *session_id, xz_outbox *out, wr_time now);
 /* Handles the payload of one "mcp" message. */

@@ -21,10 +21,12 @@ void xz_server_init(xz_server *s, const xz_server_settings *settings, wr_time no
   xz_outbox_init(&s->out, s->out_memory, sizeof s->out_memory);
   xz_outbox_init(&s->speech, settings->speech_memory, settings->speech_bytes);
   xz_mcp_host_init(&s->mcp, settings->vision_url, settings->vision_token);
+  s->mcp.describes = settings->describe_tools;
 }
 
 void xz_server_wipe(xz_server *s) {
   xz_message_wipe(&s->message);
+  xz_mcp_host_wipe(&s->mcp);
   wr_wipe(s, sizeof *s);
 }
 

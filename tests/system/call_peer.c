@@ -1,6 +1,7 @@
 /* tests/system/call_peer.c - a caller on a string: one libwr connection driven by lines, for tests/system/run.
  *
- * Prints "offer HEX" first. Takes:  answer HEX · say TEXT · bytes N · fill N · opus HEX (every 20 ms; empty: stop)
+ * Prints "offer HEX" first. Takes:  answer HEX · say TEXT · bytes N · fill N · binary HEX · opus HEX (every 20 ms;
+ * empty: stop)
  * · restart (ICE: prints "offer HEX") · cut, mend (nothing leaves or arrives) · rebind (another port, which the
  * connection does not know of, as behind a NAT) · move (another port, which it knows; the old one is dead) ·
  * hush, reopen (the channel) · close · quit.
@@ -176,6 +177,9 @@ static void obey(char *line, wr_time now) {
   } else if (strncmp(line, "bytes", 5) == 0 || strncmp(line, "fill", 4) == 0) {
     memset(bytes, 'x', n);
     if (wr_conn_send_message(conn, channel, line[0] == 'f', wr_bytes_of(bytes, n), now)) puts("state unsent");
+  } else if (strncmp(line, "binary", 6) == 0) {
+    n = read_hex(bytes, sizeof(bytes), rest);
+    if (wr_conn_send_message(conn, channel, false, wr_bytes_of(bytes, n), now)) puts("state unsent");
   } else if (strncmp(line, "opus", 4) == 0) {
     opus_len = read_hex(opus, sizeof(opus), rest);
     next_audio = opus_len ? now : WR_NEVER;

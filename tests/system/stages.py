@@ -1,0 +1,269 @@
+"""Stages of the embedded assistant that are plugged in over HTTP: what they do, what people are told when they fail, and
+that nobody waits for another's server."""
+import base64
+import concurrent.futures
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+from harness import BINARY, Gateway, Peer, check, wait_for
+from mock_models import MockModels
+
+JPEG = base64.b64decode(  # 8 x 8, half dark, half light
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19i"
+    "Z2hnPk1xeXBkeFxlZ2P/wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAABP/EABgQAAIDAAAAAAAAAAAAAAAAAAAGRIPC"
+    "/9oACAEBAAA/ABoE+vR//9k=")
+KEY = "sk-n0body-may-see-this"
+
+
+def plugged(models, *which, more=(), seconds="2"):
+    options = [word for stage in which for word in (f"--{stage}-url", models.url)]
+    return Gateway(*options, "--stage-seconds", seconds, *more, backend="embedded")
+
+
+def meet(g, **fields):
+    p = Peer(g, **fields)
+    p.message("ready")
+    return p
+
+
+def caption(p, text):
+    """The next caption that contains |text|."""
+    def wanted(line):
+        if not line.startswith("text "):
+            return False
+        m = json.loads(line[5:])
+        return m.get("type") == "tts" and m.get("state") == "sentence_start" and text in m.get("text", "")
+    return p.until(wanted) is not None
+
+
+def is_sound(line):
+    return line.startswith("audio") and not line.endswith("f8fffe")
+
+
+def speak(p, ms=800):
+    """Holds the button; what is sent does not matter to a server that is scripted."""
+    p.say(type="listen", state="start", mode="manual")
+    p.do("opus f80102")
+    time.sleep(ms / 1000)
+    p.do("opus")
+    p.say(type="listen", state="stop")
+
+
+def test_stages_dialogue_streams():
+    folder = tempfile.mkdtemp(prefix="xz-")
+    with open(os.path.join(folder, "key"), "w", encoding="utf-8") as file:
+        file.write(KEY + "\n")
+    more = ("--llm-key-file", file.name, "--llm-model", "m1", "--log-level", "debug")
+    with MockModels() as models, plugged(models, "llm", more=more, seconds="20") as g, meet(g) as p:
+        p.text("wait")
+        check(p.message("llm", emotion="funny"), "the emoji is the emotion")
+        check(caption(p, "Hello."), "the first sentence is shown while the second is not written yet")
+        check(p.until(is_sound), "and heard")
+        models.go.set()
+        check(caption(p, "Second: wait."), "then the second")
+        _, headers, body = models.asked[0]
+        request = json.loads(body)
+        check(headers["authorization"] == "Bearer " + KEY and request["model"] == "m1" and request["stream"] is True,
+              "asked with key and model")
+        names = {t["function"]["name"] for t in request["tools"]}
+        check({"set_volume", "take_photo"} <= names and request["messages"][0]["role"] == "system",
+              "with the page's tools and its part")
+        with open(f"/proc/{g.process.pid}/cmdline", "rb") as line:
+            shown = line.read().decode()
+        check(KEY not in shown and KEY not in "".join(g.log), "the key is in no flag and no log")
+
+
+def test_stages_dialogue_uses_tools():
+    with MockModels() as models, plugged(models, "llm") as g, meet(g) as p:
+        p.text('tool set_volume {"volume":30}')
+        call = p.message("tool")
+        check(call and call["text"] == "set_volume" and call["value"] == 30, "the page is asked to do it")
+        p.say(type="tool_result", id=call["id"], ok=True, value="30 percent")
+        check(caption(p, "The tool said"), "and the model hears what came of it")
+        last = models.chats()[-1]
+        check(last[-2]["tool_calls"][0]["id"] == "c1" and "30 percent" in last[-1]["content"], "as the API wants it")
+        p.text("tool self_destruct {}")
+        check(caption(p, "There is no such tool."), "what the device does not have is not called")
+        p.text("tool take_photo {\"question\":\"what is it\"}")
+        call = p.message("tool", text="take_photo")
+        p.say(type="photo", id=call["id"], mime="image/jpeg", size=len(JPEG))
+        p.do("binary " + JPEG.hex())
+        check(caption(p, "I see it."), "a photo is shown to the model")
+        url = models.chats()[-1][-1]["content"][1]["image_url"]["url"]
+        check(url == "data:image/jpeg;base64," + base64.b64encode(JPEG).decode(), "as an image in the conversation")
+
+
+def test_stages_memory():
+    with MockModels() as models, plugged(models, "llm") as g:
+        with meet(g, macAddress="02:00:00:00:00:01") as p:
+            p.text("one")
+            caption(p, "Second: one.")
+            p.say(type="abort")
+            p.text("two")
+            caption(p, "Second: two.")
+            roles = [(m["role"], m["content"]) for m in models.chats()[-1][1:]]
+            check(roles[0] == ("user", "one") and roles[1][0] == "assistant" and "Second: one." in roles[1][1] and
+                  roles[2] == ("user", "two"), "what was said before is known")
+            with meet(g, macAddress="02:00:00:00:00:02") as q, meet(g) as r:
+                for other in (q, r):
+                    other.text("three")
+                    caption(other, "Second: three.")
+                    check(len(models.chats()[-1]) == 2, "to nobody else")
+            p.say(type="abort")
+            p.text("Please forget everything!")
+            check(caption(p, "I have forgotten everything"), "'forget everything' is answered")
+            p.text("four")
+            caption(p, "Second: four.")
+            check(len(models.chats()[-1]) == 2, "and done")
+            p.say(type="abort")
+        with meet(g, macAddress="02:00:00:00:00:01") as p:
+            p.text("five")
+            caption(p, "Second: five.")
+            check(len(models.chats()[-1]) == 4, "one who comes again is known again")
+
+
+def test_stages_memory_is_the_operators_to_erase():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+
+    def memory(body=None, token="adm1n"):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/xiaozhi/memory", body and json.dumps(body).encode(),
+                                         {"Authorization": "Bearer " + token})
+        try:
+            return json.load(urllib.request.urlopen(request, timeout=10))
+        except urllib.error.HTTPError as error:
+            return error.code
+    more = ("--devices", f"127.0.0.1:{port}", "--admin-token", "adm1n")
+    with MockModels() as models, plugged(models, "llm", more=more) as g, meet(g, macAddress="02:00:00:00:00:01") as p:
+        p.text("one")
+        p.message("tts", state="stop")
+        check(wait_for(lambda: memory()["people"] == 1) and memory()["bytes"] > 10, "the operator sees how much there is")
+        check(memory({"erase": "all"}, "wrong") == 401 and memory({"erase": "x"}) == 400, "with the token, and in form")
+        check(memory({"erase": "02:00:00:00:00:09"}) == {"erased": 0}, "of nobody: nothing")
+        check(memory({"erase": "02:00:00:00:00:01"}) == {"erased": 1} and memory()["people"] == 0, "and erases it")
+        p.text("two")
+        caption(p, "Second: two.")
+        check(len(models.chats()[-1]) == 2, "so that it is gone")
+
+
+def at_once(rows, test):
+    """Such tests wait, mostly."""
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        for done in [pool.submit(test, *row) for row in rows]:
+            done.result()
+
+
+def dialogue_failure(how, words):
+    with MockModels() as models, plugged(models, "llm", seconds="1") as g, meet(g) as p:
+        p.text(how)
+        check(caption(p, "My language service " + words), f"{how}: 'My language service {words}'")
+        check(p.until(is_sound), f"{how}: spoken, too")
+        if how in ("401", "429"):
+            n = len(models.asked)
+            p.say(type="abort")
+            p.text("what time is it")
+            check(caption(p, "It is") and len(models.asked) == n, f"{how}: then it is left alone, the built-in one answers")
+        check(any("llm of 127.0.0.1" in line for line in g.log), f"{how}: the log says which server")
+
+
+def test_stages_dialogue_failures_are_explained():
+    """The first drips: it sends comments for ever, and is over after eight times the limit."""
+    at_once((("drip", "takes too long"), ("401", "does not accept my key"), ("404", "does not know my model"),
+             ("400", "did not accept my request"), ("429", "wants to be asked less often"), ("500", "has a fault of its own"),
+             ("302", "sent something that I cannot read"), ("stall", "takes too long"), ("garbage", "broke off"),
+             ("half", "sent something that I cannot read"), ("hang up", "broke off")), dialogue_failure)
+
+
+def test_stages_that_break_off_or_are_not_there():
+    with MockModels() as models, plugged(models, "llm", seconds="1") as g, meet(g) as p:
+        p.text("break off")
+        check(caption(p, "Hello.") and caption(p, "broke off in the middle"), "in mid-answer: what there is, then why")
+    models = MockModels()
+    models.__exit__()
+    with plugged(models, "llm", "stt", "tts") as g, meet(g) as p:
+        p.text("tell me a joke")
+        check(caption(p, "My language service cannot be reached"), "nobody there: said so")
+        check(caption(p, "My voice service cannot be reached"), "of the voice as well, which is the built-in one now")
+
+
+def test_stages_barge_in_and_others():
+    more = ("--resume-seconds", "0")
+    with MockModels() as models, plugged(models, "llm", seconds="60", more=more) as g, meet(g) as p, meet(g) as q:
+        p.text("stall")
+        wait_for(lambda: models.asked)
+        q.text("hello")
+        check(caption(q, "Second: hello."), "one waits for a server that stalls: another is answered")
+        check(models.n_hung_up == 0, "the first still waits")
+        p.say(type="abort")
+        check(wait_for(lambda: models.n_hung_up == 1), "until he says stop: then nobody waits for that server any more")
+        p.text("again")
+        check(caption(p, "Second: again."), "and he is answered, too")
+        p.text("stall")
+        wait_for(lambda: len(models.asked) == 4)
+        p.text("instead")
+        check(wait_for(lambda: models.n_hung_up == 2) and caption(p, "Second: instead."), "something else instead: likewise")
+        q.text("stall")
+        wait_for(lambda: len(models.asked) == 6)
+        q.do("close")
+        check(wait_for(lambda: models.n_hung_up == 3, 45), "and when he hangs up")
+
+
+def recogniser_failure(how, words):
+    with MockModels() as models, plugged(models, "stt", seconds="1") as g, meet(g) as p:
+        models.hear = how
+        speak(p)
+        check(caption(p, "My listening service " + words), f"{how}: 'My listening service {words}'")
+        models.hear = ""
+        p.say(type="abort")
+        speak(p)
+        check(p.message("stt", text="what time is it"), f"{how}: and is asked again")
+
+
+def test_stages_recogniser():
+    with MockModels() as models, plugged(models, "stt") as g, meet(g) as p:
+        speak(p)
+        check(p.message("stt", text="what time is it"), "what the server heard is shown")
+        check(caption(p, "It is"), "and answered by the built-in rules")
+        path, headers, body = models.asked[0]
+        check(headers["content-type"].startswith("multipart/form-data") and b"RIFF" in body and b"whisper-1" in body,
+              "it was sent a WAV")
+    at_once((("500", "has a fault of its own"), ("half", "sent something that I cannot read"),
+             ("stall", "takes too long")), recogniser_failure)
+
+
+def voice_failure(how, words):
+    with MockModels() as models, plugged(models, "tts", seconds="1") as g, meet(g) as p:
+        models.speak = how
+        p.text("who are you")
+        check(caption(p, "My voice service " + words), f"{how}: 'My voice service {words}'")
+        check(caption(p, "You hear my built-in voice") and len(models.asked) == 1, f"{how}: which goes on to the end")
+
+
+def test_stages_voice():
+    with MockModels() as models, plugged(models, "tts") as g, meet(g) as p:
+        p.text("who are you")
+        check(caption(p, "I am the built-in") and caption(p, "I run right here"), "both sentences are shown")
+        bodies = [json.loads(body) for _, _, body in models.asked]
+        check(len(bodies) == 2 and bodies[0]["response_format"] == "wav" and bodies[0]["voice"] == "alloy" and
+              "I run" not in bodies[0]["input"], "each was asked for on its own")
+        check(p.until(is_sound), "and heard")
+    at_once((("500", "has a fault of its own"), ("garbage", "sent something that I cannot read"), ("stall", "takes too long"),
+             ("429", "wants to be asked less often"), ("hang up", "broke off")), voice_failure)
+
+
+def test_stages_usage():
+    def refused(*options):
+        done = subprocess.run([BINARY, "serve", "--listen", "127.0.0.1:0", "--udp", "127.0.0.1:0", *options],
+                              capture_output=True, text=True, timeout=20)
+        return done.stderr if done.returncode == 2 and done.stderr.count("\n") == 1 else ""
+    check("llm-url" in refused("--llm-url", "ftp://x"), "an address that is none: one line, exit 2")
+    check("/nowhere" in refused("--llm-url", "http://x", "--llm-key-file", "/nowhere"), "a key file that is not there")
+    check("not the backend" in refused("--llm-url", "http://x", "--backend", "echo"), "stages of no assistant")
+    check("need llm-url" in refused("--llm-model", "m"), "a model of nobody")
