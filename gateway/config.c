@@ -466,6 +466,10 @@ bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
     why = "reach: stun and relay need --ice-server, with the server to ask";
   else if (strcmp(config->reach, "relay") == 0 && !gw_ice_list_count(&config->ice_servers).turn)
     why = "reach: relay needs a TURN server among --ice-server";
+  else if (config->tcp[0] && !gw_host_port(config->tcp, &addr))
+    why = "tcp: not of the form HOST:PORT with HOST an IP address (or localhost) and PORT 0..65535";
+  else if (config->tcp[0] && addr.port && addr.port < 1024 && addr.port != 80 && addr.port != 443)
+    why = "tcp: browsers take no media port below 1024 but 80 and 443";
   else if (config->devices[0] && !gw_host_port(config->devices, &devices))
     why = "devices: not of the form HOST:PORT with HOST an IP address (or localhost) and PORT 0..65535";
   else if (config->devices[0] && strcmp(config->backend, "embedded") != 0)

@@ -139,10 +139,11 @@ static void obey_signals(gw_http *http) {
 
 /* What all sessions can need: an HTTP connection and both ends of a link to an embedded assistant. No more, for
  * libwebsockets makes a table as long as the limit; told a limit of its own it would search that table instead. */
-static void set_descriptor_limit(uint32_t n_sessions) {
+static void set_descriptor_limit(uint32_t n_sessions, uint32_t n_listeners) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit)) return;
   rlim_t wanted = DESCRIPTORS_BASE + 4 * (rlim_t)n_sessions;
+  if (n_listeners) wanted += 2 * (rlim_t)n_sessions + n_listeners * (GW_TCP_STRANGERS + 64);
   limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
 }
@@ -223,10 +224,17 @@ static bool open_workers(gw_http *http, const wr_crypto *crypto, const wr_addr *
   int probe = gw_udp_bind(udp, false, &bound, error);
   if (probe < 0) return false;
   close(probe);
+  wr_addr tcp = {0};
+  bool has_tcp = http->config->tcp[0] && gw_host_port(http->config->tcp, &tcp);
+  if (has_tcp && (probe = gw_tcp_bind(&tcp, false, &tcp, error)) < 0) return false;
+  if (has_tcp) close(probe);
   for (uint16_t i = 0; i < http->n_workers; i++) {
     int fd = gw_udp_bind(&bound, http->n_workers > 1, &bound, error);
     if (fd < 0) return false;
     if (i == 0) gw_locals_find(locals, &bound, &http->config->public_ip);
+    int listener = has_tcp ? gw_tcp_bind(&tcp, http->n_workers > 1, &tcp, error) : -1;
+    if (has_tcp && listener < 0) return false;
+    if (has_tcp && i == 0) gw_locals_add_tcp(locals, &tcp, &http->config->public_ip);
     gw_worker_settings settings = {.index = i,
                                    .n_workers = http->n_workers,
                                    .n_slots = n_slots,
@@ -235,6 +243,8 @@ static bool open_workers(gw_http *http, const wr_crypto *crypto, const wr_addr *
                                    .rng = wr_crypto_openssl_rng(),
                                    .udp_socket = fd,
                                    .bound = bound,
+                                   .tcp_socket = listener,
+                                   .tcp_bound = tcp,
                                    .locals = locals,
                                    .reach = reach,
                                    .identity_secret = http->identity_secret,
@@ -345,7 +355,7 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   wr_addr udp;
   uint32_t n_slots = ((uint32_t)config->max_sessions + http->n_workers - 1) / http->n_workers;
   snprintf(error, GW_CONFIG_ERROR_MAX, "no memory");
-  set_descriptor_limit(http->n_workers * n_slots);
+  set_descriptor_limit(http->n_workers * n_slots, config->tcp[0] ? http->n_workers : 0);
   if (!gw_host_port(config->listen, listen) || !gw_config_udp(config, &udp)) return false;
   http->roles = gw_roles_load(config->roles, config->avatars, error);
   if (!http->roles) return false;

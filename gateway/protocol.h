@@ -20,6 +20,7 @@
 typedef enum gw_kind {
   /* to a worker */
   GW_DATAGRAM,     /* from another worker whose socket it came to: |path|, bytes */
+  GW_TCP_STRANGER, /* from another worker: a TCP connection, |number| its descriptor; names |ref.slot|; |path| */
   GW_ROUTE,        /* from another worker: |ref| sends to |path.remote| */
   GW_REFLEXIVE,    /* from the worker that asks STUN: |path.local| is seen as |path.remote| */
   GW_OFFER,        /* owned gw_request; |ref| names a session to resume or renegotiate, or none */
@@ -127,7 +128,7 @@ typedef struct gw_photo {
 
 typedef struct gw_session_row {
   char id[GW_ID_HEX + 1];
-  const char *state, *backend, *purpose;
+  const char *state, *backend, *purpose, *transport;
   wr_time age_us;
   uint32_t rtt_us, jitter_us;
   uint64_t rtp_packets_in, rtp_packets_out, rtp_lost, messages_in, messages_out, dropped;

@@ -400,7 +400,11 @@ static void on_event(gw_session *s, const wr_event *event, wr_time now) {
     case WR_EVENT_CHANNEL_CLOSED:
       if (s->has_chat && event->channel == s->chat) gw_page_closed(s);
       return;
-    case WR_EVENT_PATH: gw_worker_learn(s->worker, s, &event->path.remote); return;
+    case WR_EVENT_PATH:
+      gw_worker_learn(s->worker, s, &event->path.remote);
+      s->is_tcp = event->path.remote.transport == WR_TCP;
+      count(s, s->is_tcp ? GW_PATH_TCP : GW_PATH_UDP);
+      return;
     case WR_EVENT_AUDIO_ENDED:
     case WR_EVENT_CANDIDATE:
     case WR_EVENT_BUFFERED_LOW: return;
@@ -424,6 +428,10 @@ static void pump(gw_session *s, wr_time now) {
       case WR_OUT_IDLE: return;
       case WR_OUT_EVENT: on_event(s, &out.event, now); break;
       case WR_OUT_DATAGRAM:
+        if (out.path.remote.transport == WR_TCP) {
+          gw_worker_tcp_send(s->worker, s, &out.path, wr_bytes_of(room, out.len));
+          break;
+        }
         if (!knows(s, &out.path.remote)) gw_worker_hint(s->worker, s, &out.path.remote);
         if (gw_reach_send(&s->worker->reach, &out.path, wr_bytes_of(room, out.len), now)) break;
         gw_udp_queue(udp, &out.path, out.len);
@@ -552,6 +560,7 @@ void gw_session_describe(const gw_session *s, gw_session_row *row, wr_time now) 
   *row = (gw_session_row){.state = gw_session_state_text(s->state),
                           .backend = s->echo ? "echo" : gw_link_state_text(s->link.state),
                           .purpose = purposes[s->purpose],
+                          .transport = s->conn ? s->is_tcp ? "tcp" : "udp" : "websocket",
                           .age_us = now - s->created_at,
                           .messages_in = s->messages_in,
                           .messages_out = s->messages_out};

@@ -103,6 +103,8 @@ typedef struct gw_session {
   gw_identity identity;
   wr_addr known[GW_N_KNOWN];
   uint8_t n_known, i_known;
+  uint32_t first_tcp; /* its TCP connections (gateway/tcp.h), linked */
+  bool is_tcp;        /* the path in use is one of them */
   wr_time created_at, state_until, quality_at;
   wr_time offered_at, answered_at; /* of this connection, see gw_timeline */
   bool has_chat, said_ready, auto_listen;

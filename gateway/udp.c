@@ -12,7 +12,7 @@
 
 #define SOCKET_BUFFER_BYTES (4 * 1024 * 1024)
 
-static socklen_t to_sockaddr(struct sockaddr_storage *out, const wr_addr *addr, bool is_v6) {
+socklen_t gw_to_sockaddr(struct sockaddr_storage *out, const wr_addr *addr, bool is_v6) {
   memset(out, 0, sizeof(*out));
   if (!is_v6) {
     struct sockaddr_in *in = (void *)out;
@@ -84,7 +84,7 @@ int gw_udp_bind(const wr_addr *addr, bool shared, wr_addr *bound, char error[GW_
       setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one));
   }
   struct sockaddr_storage name;
-  socklen_t len = to_sockaddr(&name, addr, is_v6);
+  socklen_t len = gw_to_sockaddr(&name, addr, is_v6);
   if (bind(fd, (struct sockaddr *)&name, len)) return refused(fd, addr, error);
   len = sizeof(name);
   if (getsockname(fd, (struct sockaddr *)&name, &len)) return refused(fd, addr, error);
@@ -115,6 +115,7 @@ static void add_interfaces(gw_locals *locals, const wr_addr *bound, bool loopbac
     memcpy(&copy, at->ifa_addr, v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
     wr_addr addr = gw_addr_of(&copy);
     addr.port = bound->port;
+    addr.transport = bound->transport;
     if ((addr.family == 6 && bound->family == 4) || is_link_local(&addr)) continue;
     if (gw_addr_is_loopback(&addr) == loopback) add_local(locals, &addr, &addr);
   }
@@ -133,11 +134,31 @@ void gw_locals_find(gw_locals *locals, const wr_addr *bound, const gw_list *publ
   for (size_t i = 0; i < public_ip->n; i++) {
     wr_addr shown;
     if (!wr_addr_parse(&shown, wr_bytes_of(public_ip->item[i], strlen(public_ip->item[i])), bound->port)) continue;
+    shown.transport = bound->transport;
     for (size_t k = 0; k < locals->n; k++) {
       if (locals->at[k].base.family != shown.family) continue;
       wr_addr base = locals->at[k].base;
       add_local(locals, &base, &shown);
       break;
+    }
+  }
+}
+
+static bool is_public(const gw_locals *locals, size_t i) {
+  return !wr_addr_equal(&locals->at[i].base, &locals->at[i].shown);
+}
+
+/* What a 1:1 NAT shows first: it is why there is TCP. */
+void gw_locals_add_tcp(gw_locals *locals, const wr_addr *bound, const gw_list *public_ip) {
+  gw_locals tcp;
+  gw_locals_find(&tcp, bound, public_ip);
+  size_t n = tcp.n < GW_LOCALS_TCP ? tcp.n : GW_LOCALS_TCP;
+  if (locals->n > GW_LOCALS_SHOWN - n) locals->n = GW_LOCALS_SHOWN - n;
+  for (int pass = 0; pass < 2; pass++) {
+    for (size_t i = 0; i < tcp.n && n; i++) {
+      if (is_public(&tcp, i) != (pass == 0)) continue;
+      add_local(locals, &tcp.at[i].base, &tcp.at[i].shown);
+      n--;
     }
   }
 }
@@ -205,7 +226,7 @@ static void write_packet_info(gw_udp *udp, unsigned i, const wr_addr *local) {
   if (udp->is_v6) {
     struct in6_pktinfo info = {0};
     struct sockaddr_storage name;
-    to_sockaddr(&name, local, true);
+    gw_to_sockaddr(&name, local, true);
     memcpy(&info.ipi6_addr, &((struct sockaddr_in6 *)&name)->sin6_addr, 16);
     header->msg_controllen = CMSG_SPACE(sizeof(info));
     struct cmsghdr *c = CMSG_FIRSTHDR(header);
@@ -224,7 +245,7 @@ static void write_packet_info(gw_udp *udp, unsigned i, const wr_addr *local) {
 
 void gw_udp_queue(gw_udp *udp, const wr_path *path, size_t len) {
   unsigned i = udp->n_out++;
-  udp->out[i].msg_hdr.msg_namelen = to_sockaddr(&udp->out_addr[i], &path->remote, udp->is_v6);
+  udp->out[i].msg_hdr.msg_namelen = gw_to_sockaddr(&udp->out_addr[i], &path->remote, udp->is_v6);
   udp->out_iov[i] = (struct iovec){udp->out_bytes[i], len};
   write_packet_info(udp, i, &path->local);
 }

@@ -22,6 +22,7 @@
 #define ROUTES_PER_SLOT 4 /* remote candidates of a session, roughly */
 #define ROAM_PERIOD_US 100000
 #define ROAMS_MAX 16 /* unknown addresses looked at in that time */
+#define EVENTS_MAX 64
 #define ROUNDS_MAX 8 /* batches taken before other work has its turn */
 
 wr_time gw_now(void) {
@@ -88,6 +89,7 @@ static gw_session *take_slot(gw_worker *w) {
   s->worker = w;
   s->slot = slot;
   s->generation = generation;
+  s->first_tcp = GW_TCP_NONE;
   s->conn_memory = (uint8_t *)s + hot_bytes();
   s->cold = (void *)((uint8_t *)s->conn_memory + (wr_conn_size() + 63) / 64 * 64);
   atomic_fetch_add_explicit(&w->n_sessions, 1, memory_order_relaxed);
@@ -102,6 +104,10 @@ void gw_worker_release(gw_worker *w, gw_session *s) {
 }
 
 void gw_worker_learn(gw_worker *w, gw_session *s, const wr_addr *remote) {
+  if (remote->transport == WR_TCP) {
+    gw_worker_tcp_learn(w, s, remote);
+    return;
+  }
   for (unsigned i = 0; i < s->n_known; i++)
     if (wr_addr_equal(&s->known[i], remote)) return;
   gw_map_key key = gw_key_of_addr(remote);
@@ -124,6 +130,7 @@ void gw_worker_forget(gw_worker *w, gw_session *s) {
     if (s->known[i].family) gw_map_remove(&w->by_addr, &key);
   }
   s->n_known = s->i_known = 0;
+  gw_worker_tcp_forget(w, s);
 }
 
 /* ---- datagrams ---- */
@@ -356,7 +363,8 @@ static void on_snapshot(gw_worker *w, uint32_t number, wr_time now) {
   uint32_t n = atomic_load_explicit(&w->n_sessions, memory_order_relaxed);
   gw_snapshot *shot = calloc(1, sizeof(*shot) + n * sizeof(shot->rows[0]));
   if (!shot) abort();
-  w->metrics.counter[GW_DATAGRAMS_OUT] = w->udp.n_sent;
+  w->metrics.counter[GW_DATAGRAMS_OUT] = w->udp.n_sent + w->tcp.n_sent;
+  w->metrics.counter[GW_TCP_DATAGRAMS_OUT] = w->tcp.n_sent;
   w->metrics.counter[GW_SEND_REFUSED] = w->udp.n_refused;
   shot->metrics = w->metrics;
   for (uint32_t i = 0; i < w->n_used && shot->n_rows < n; i++) {
@@ -414,6 +422,7 @@ static void on_message(gw_worker *w, gw_message *m, wr_time now) {
   wr_span datagram = m->owned ? (wr_span){m->owned, m->owned_len} : (wr_span){m->bytes, m->len};
   switch ((int)m->kind) {
     case GW_DATAGRAM: take_datagram(w, true, &m->path, datagram, now); break;
+    case GW_TCP_STRANGER: gw_worker_tcp_take_over(w, m, now); break;
     case GW_ROUTE: set_route(w, &w->routes, &m->path.remote, (uint64_t)m->ref.worker << 32 | m->ref.slot); break;
     case GW_REFLEXIVE:
       gw_reach_learn(&w->reach, &(gw_reach_address){m->path.local, m->path.remote, WR_CANDIDATE_SRFLX});
@@ -475,25 +484,30 @@ static void check_drained(gw_worker *w, wr_time now) {
   gw_tell(&w->http, &(gw_message){.kind = GW_DRAINED}, NULL, 0);
 }
 
-static void sleep_until(gw_worker *w, wr_time at, wr_time now) {
-  struct epoll_event events[2];
+/* How many of |events| came. */
+static int sleep_until(gw_worker *w, struct epoll_event events[EVENTS_MAX], wr_time at, wr_time now) {
   wr_time wait = at == WR_NEVER ? WR_S(60) : at > now ? at - now : 0;
   if (w->http.first && wait > WR_MS(1)) wait = WR_MS(1); /* something waits for the HTTP thread's mailbox */
   struct timespec timeout = {.tv_sec = wait / WR_S(1), .tv_nsec = wait % WR_S(1) * 1000};
-  int n = epoll_pwait2(w->epoll, events, 2, &timeout, NULL);
-  if (n < 0 && errno == ENOSYS) (void)epoll_wait(w->epoll, events, 2, (int)((wait + 999) / 1000));
+  int n = epoll_pwait2(w->epoll, events, EVENTS_MAX, &timeout, NULL);
+  if (n < 0 && errno == ENOSYS) n = epoll_wait(w->epoll, events, EVENTS_MAX, (int)((wait + 999) / 1000));
+  return n;
 }
 
 static void *run(void *ctx) {
   gw_worker *w = ctx;
+  struct epoll_event events[EVENTS_MAX];
   while (!w->stopped) {
     wr_time at = gw_timers_next(&w->timers);
     if (w->draining && !w->said_drained) at = wr_time_min(at, w->drain_until);
     at = wr_time_min(at, gw_reach_deadline(&w->reach));
-    sleep_until(w, at, gw_now());
+    at = wr_time_min(at, gw_tcp_deadline(&w->tcp));
+    int n = sleep_until(w, events, at, gw_now());
     wr_time now = gw_now();
     take_messages(w, now);
     take_datagrams(w, now);
+    gw_worker_tcp_events(w, events, n, now);
+    gw_worker_tcp_tick(w, now);
     take_due(w, now);
     if (w->settings.reach) run_reach(w, now);
     gw_udp_flush(&w->udp);
@@ -517,7 +531,7 @@ static size_t pool_blocks(uint32_t n_slots) { return 64 + 4 * (size_t)n_slots; }
 static size_t pool_bytes(uint32_t n_slots) { return wr_pool_size(WR_CONN_POOL_BLOCK, pool_blocks(n_slots)); }
 
 static bool watch(gw_worker *w, int fd) {
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = 0};
   return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
@@ -549,6 +563,8 @@ bool gw_worker_open(gw_worker *w, const gw_worker_settings *settings, const char
   if (!gw_reach_open(&w->reach, settings->reach, settings->config, settings->locals, settings->index == 0,
                      settings->crypto, settings->rng, gw_now()))
     return false;
+  if (!gw_tcp_open(&w->tcp, settings->tcp_socket, &settings->tcp_bound, w->epoll, GW_TCP_TAG, n, &w->metrics))
+    return false;
   return watch(w, settings->udp_socket) && watch(w, w->inbox.event_fd);
 }
 
@@ -571,6 +587,7 @@ void gw_worker_close(gw_worker *w) {
   gw_sender_wipe(&w->http);
   gw_mailbox_close(&w->inbox);
   gw_reach_close(&w->reach);
+  gw_tcp_close(&w->tcp);
   if (w->epoll > 0) close(w->epoll);
   if (w->settings.udp_socket >= 0) close(w->settings.udp_socket);
 }

@@ -4,22 +4,25 @@
  * come to another worker than the one its session lives on. Local ufrags begin with worker and slot in text: a STUN
  * request names its session without any table, and the worker it came to remembers the way for what follows.
  * Answers to our own requests name nobody: so whoever sends to a new address tells the others. Forwarding goes
- * through the owner's mailbox, a copy of some hundred bytes. */
+ * through the owner's mailbox, a copy of some hundred bytes. TCP connections move to their session's worker. */
 #ifndef GATEWAY_WORKER_H
 #define GATEWAY_WORKER_H
 
 #include <pthread.h>
+#include <sys/epoll.h>
 
 #include "gateway/config.h"
 #include "gateway/map.h"
 #include "gateway/reach.h"
 #include "gateway/sender.h"
 #include "gateway/session.h"
+#include "gateway/tcp.h"
 #include "gateway/timers.h"
 #include "gateway/udp.h"
 
 #define GW_MAX_WORKERS 64
 #define GW_MAX_SLOTS (1u << 18)
+#define GW_TCP_TAG (1ull << 32) /* in epoll's data: of gateway/tcp.h */
 
 typedef struct gw_worker_settings {
   uint16_t index, n_workers;
@@ -28,7 +31,8 @@ typedef struct gw_worker_settings {
   const wr_crypto *crypto;
   wr_rng rng;
   int udp_socket; /* owned */
-  wr_addr bound;
+  int tcp_socket; /* a listener, owned; -1: none */
+  wr_addr bound, tcp_bound;
   const gw_locals *locals;
   const gw_reach_servers *reach;  /* NULL: --reach direct */
   const uint8_t *identity_secret; /* of gateway/identity.h; NULL: devices are made up each time */
@@ -42,6 +46,7 @@ typedef struct gw_worker {
   gw_sender http;
   gw_udp udp;
   gw_reach reach;
+  gw_tcp tcp;
   gw_timers timers;
   gw_map by_addr; /* remote address -> slot */
   gw_map routes;  /* remote address -> worker << 32 | slot: sessions send there */
@@ -85,5 +90,13 @@ gw_session *gw_worker_session(gw_worker *worker, uint32_t slot);
 void gw_ufrag_prefix(char prefix[5], uint16_t worker, uint32_t slot);
 bool gw_ufrag_read(wr_bytes ufrag, uint16_t *worker, uint32_t *slot);
 wr_time gw_now(void);
+
+/* ---- gateway/worker_tcp.c: sessions' TCP connections ---- */
+void gw_worker_tcp_events(gw_worker *worker, const struct epoll_event *events, int n, wr_time now);
+void gw_worker_tcp_take_over(gw_worker *worker, const gw_message *message, wr_time now); /* GW_TCP_STRANGER */
+void gw_worker_tcp_tick(gw_worker *worker, wr_time now);
+void gw_worker_tcp_send(gw_worker *worker, const gw_session *session, const wr_path *path, wr_bytes datagram);
+void gw_worker_tcp_learn(gw_worker *worker, const gw_session *session, const wr_addr *remote);
+void gw_worker_tcp_forget(gw_worker *worker, gw_session *session); /* closes them */
 
 #endif

@@ -37,6 +37,7 @@ static rig *rig_open(void) {
                                    .crypto = crypto,
                                    .rng = wr_crypto_openssl_rng(),
                                    .udp_socket = fd,
+                                   .tcp_socket = -1,
                                    .bound = bound,
                                    .locals = &r.locals,
                                    .http = &r.http,

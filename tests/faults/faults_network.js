@@ -1,8 +1,9 @@
 // Faults of the network: made at the router, or at the page's cable.
 
 import { check, until } from "../browser/harness.js";
-import { captions, type } from "../browser/talk.js";
+import { captions, nextAnswer, type } from "../browser/talk.js";
 import { tellOffline } from "./hands.js";
+import { GATEWAY } from "./lab.js";
 import { sleep } from "./time.js";
 
 /** @typedef {import("./matrix.js").Entry} Entry */
@@ -19,6 +20,19 @@ const blocked = (s, limit_s) => ({
   hold: () => sleep(s * 1000),
   heal: async ({ lab }) => lab.heal(),
 });
+
+/** Not on 443: of a private address Chromium takes no port below 1024. @param {import("./lane.js").Stage} stage */
+const listenTcp = (stage) => stage.addGateway(["--tcp", `${GATEWAY}:51443`, "--admin-token", "boss"]);
+
+/** A question and its answer, and that it went over TCP. @param {import("./lane.js").Stage} stage */
+async function overTcp({ page, gateway }) {
+  const before = (await captions(page, "assistant")).length;
+  await type(page, "tell me a joke");
+  await nextAnswer(page, before);
+  const sessions = await fetch(`${gateway.url}/api/sessions`, { headers: { authorization: "Bearer boss", connection: "close" } });
+  const text = await sessions.text();
+  check(text.includes('"transport":"tcp"'), `the gateway's sessions: ${text}`);
+}
 
 const TYPED = "what time is it";
 
@@ -78,6 +92,23 @@ export const NETWORK = [
       stage.offerRelays(600);
     },
     inject: async ({ lab }) => lab.blockUdp(),
+  },
+  {
+    name: "no UDP at all, ICE-TCP",
+    when: "before",
+    limit_s: 10,
+    prepare: listenTcp,
+    inject: async ({ lab }) => lab.blockUdp(),
+    proof: overTcp,
+  },
+  {
+    name: "UDP blocked for good, ICE-TCP",
+    when: "during",
+    limit_s: 20,
+    kept: true,
+    prepare: listenTcp,
+    inject: async ({ lab }) => lab.blockUdp(),
+    proof: overTcp,
   },
   {
     name: "TURN credentials expired, and the relay lost",
