@@ -129,6 +129,11 @@ void caller_recv(caller *c, uint32_t number, const wr_path *path, wr_span datagr
   if (link && link->conn) (void)wr_conn_recv(link->conn, path, datagram, now);
 }
 
+void caller_path_closed(caller *c, uint32_t number, const wr_path *path, wr_time now) {
+  caller_link *link = caller_link_of(c, number);
+  if (link && link->conn) wr_conn_path_closed(link->conn, path, now);
+}
+
 void caller_tick(caller *c, wr_time now) {
   for (size_t i = 0; i < N_LINKS; i++) {
     wr_conn *conn = c->link[i].conn;

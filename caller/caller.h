@@ -47,7 +47,7 @@ typedef struct caller_settings {
 
 typedef enum caller_out_kind {
   CALLER_OUT_IDLE,
-  CALLER_OUT_DATAGRAM, /* send |len| bytes of the buffer along |path| from a socket of |link| */
+  CALLER_OUT_DATAGRAM, /* send |len| bytes of the buffer along |path| from a socket of |link|; of TCP see wr_out */
   CALLER_OUT_REQUEST,  /* |request|; its result goes to caller_on_response */
   CALLER_OUT_BIND,     /* addresses for |link| are wanted (again, at an ICE restart): answer with caller_bind */
   CALLER_OUT_UNBIND,   /* |link| is gone: its sockets can be closed */
@@ -97,6 +97,8 @@ bool caller_say(caller *c, const char *text, wr_time now);
 void caller_bind(caller *c, uint32_t link, const wr_addr *locals, size_t n, wr_time now);
 /* [mutates] |datagram| came to a socket of |link|; it is decrypted in place. */
 void caller_recv(caller *c, uint32_t link, const wr_path *path, wr_span datagram, wr_time now);
+/* [mutates] |path|, a TCP connection of |link|, has ended or could not be made (wr_conn_path_closed). */
+void caller_path_closed(caller *c, uint32_t link, const wr_path *path, wr_time now);
 /* [mutates] |status| 0: no connection, or no answer in time. |retry_after_ms| 0: not said. */
 void caller_on_response(caller *c, uint32_t number, int status, uint32_t retry_after_ms, wr_bytes body,
                         wr_time now);

@@ -32,7 +32,36 @@ static call_socket *socket_of(call *c, uint32_t link) {
   return NULL;
 }
 
+static void close_stream(call *c, size_t i) {
+  client_stream_close(&c->stream[i]->stream);
+  free(c->stream[i]);
+  c->stream[i] = NULL;
+}
+
+/* The connection that |path| is, made if it is not there. NULL: it cannot be. */
+static client_stream *stream_of(call *c, uint32_t link, const wr_path *path) {
+  size_t free_at = CALL_STREAMS;
+  for (size_t i = 0; i < CALL_STREAMS; i++) {
+    if (!c->stream[i])
+      free_at = i;
+    else if (c->stream[i]->link == link && wr_path_equal(&c->stream[i]->stream.path, path))
+      return &c->stream[i]->stream;
+  }
+  call_stream *made = free_at < CALL_STREAMS ? malloc(sizeof *made) : NULL;
+  if (!made) return NULL;
+  made->link = link;
+  c->stream[free_at] = made;
+  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.u32 = c->id};
+  if (client_stream_open(&made->stream, path) &&
+      !epoll_ctl(c->world->epoll, EPOLL_CTL_ADD, made->stream.fd, &event))
+    return &made->stream;
+  close_stream(c, free_at);
+  return NULL;
+}
+
 static void unbind(call *c, uint32_t link) {
+  for (size_t i = 0; link && i < CALL_STREAMS; i++)
+    if (c->stream[i] && c->stream[i]->link == link) close_stream(c, i);
   call_socket *s = link ? socket_of(c, link) : NULL;
   if (!s) return;
   close(s->fd);
@@ -65,7 +94,15 @@ static void bind_link(call *c, uint32_t link, wr_time now) {
     s = NULL;
   }
   if (!s && reachable && open_socket(c, link, &w->local)) s = socket_of(c, link);
-  caller_bind(c->caller, link, s ? &s->local : NULL, s && reachable, now);
+  wr_addr locals[2];
+  size_t n = 0;
+  if (s && reachable && w->options->udp) locals[n++] = s->local;
+  if (s && reachable && w->options->tcp) {
+    locals[n] = s->local;
+    locals[n].port = 0;
+    locals[n++].transport = WR_TCP;
+  }
+  caller_bind(c->caller, link, locals, n, now);
 }
 
 /* ---- life ---- */
@@ -133,6 +170,8 @@ void call_wipe(call *c) {
     c->caller = NULL;
   }
   for (int i = 0; i < 2; i++) unbind(c, c->socket[i].link);
+  for (size_t i = 0; i < CALL_STREAMS; i++)
+    if (c->stream[i]) close_stream(c, i);
 }
 
 /* ---- what the caller says ---- */
@@ -212,10 +251,23 @@ static void on_audio(call *c, const wr_audio *audio, wr_time now) {
   figures_add(&figures->echo, now - sent_at);
 }
 
+static void send_datagram(call *c, const caller_out *out, const uint8_t *bytes, wr_time now) {
+  if (out->path.remote.transport == WR_TCP) {
+    client_stream *stream = stream_of(c, out->link, &out->path);
+    if (stream)
+      client_stream_send(stream, wr_bytes_of(bytes, out->len));
+    else
+      caller_path_closed(c->caller, out->link, &out->path, now);
+    return;
+  }
+  const call_socket *s = socket_of(c, out->link);
+  if (s && (!out->path.local.family || wr_addr_equal(&out->path.local, &s->local)))
+    sockets_send(s->fd, &out->path.remote, bytes, out->len);
+}
+
 static void drain(call *c, wr_time now) {
   uint8_t buffer[CALLER_BUFFER];
   caller_out out;
-  const call_socket *s;
   for (;;) {
     caller_poll(c->caller, buffer, sizeof buffer, &out, now);
     switch (out.kind) {
@@ -223,11 +275,7 @@ static void drain(call *c, wr_time now) {
         c->next_at = wr_time_min(caller_deadline(c->caller), wr_time_min(c->next_frame_at, c->finish_at));
         if (!c->was_open) c->next_at = wr_time_min(c->next_at, c->offered_at + CONNECT_TIMEOUT_US + 1);
         return;
-      case CALLER_OUT_DATAGRAM:
-        s = socket_of(c, out.link);
-        if (s && (!out.path.local.family || wr_addr_equal(&out.path.local, &s->local)))
-          sockets_send(s->fd, &out.path.remote, buffer, out.len);
-        break;
+      case CALLER_OUT_DATAGRAM: send_datagram(c, &out, buffer, now); break;
       case CALLER_OUT_REQUEST:
         if (!signalling_request(c->world->signalling, c->id, out.request.number, out.request.method,
                                 out.request.path, out.request.content_type, out.request.body))
@@ -258,7 +306,28 @@ void call_on_result(call *c, const signalling_result *result, wr_time now) {
   drain(c, now);
 }
 
+/* What a datagram sets off may close the connection it came on. */
+static void read_stream(call *c, size_t i, wr_time now) {
+  const call_stream *stream = c->stream[i];
+  wr_span datagram;
+  int got = client_stream_flush(&c->stream[i]->stream) ? 1 : -1;
+  while (got > 0 && (got = client_stream_next(&c->stream[i]->stream, &datagram)) > 0) {
+    wr_path path = stream->stream.path;
+    caller_recv(c->caller, stream->link, &path, datagram, now);
+    drain(c, now);
+    if (c->stream[i] != stream) return;
+  }
+  if (got == 0) return;
+  wr_path path = stream->stream.path;
+  uint32_t link = stream->link;
+  close_stream(c, i);
+  caller_path_closed(c->caller, link, &path, now);
+  drain(c, now);
+}
+
 void call_on_readable(call *c, wr_time now) {
+  for (size_t i = 0; i < CALL_STREAMS; i++)
+    if (c->stream[i]) read_stream(c, i, now);
   uint8_t bytes[2048];
   for (int i = 0; i < 2; i++) {
     for (int n = 0; n < 16 && c->socket[i].link; n++) {

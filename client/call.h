@@ -9,6 +9,9 @@
 #include "client/figures.h"
 #include "client/options.h"
 #include "client/signalling.h"
+#include "client/stream.h"
+
+#define CALL_STREAMS 4 /* TCP connections of one call at a time */
 
 /* What all calls of one run share. */
 typedef struct call_world {
@@ -36,11 +39,17 @@ typedef struct call_socket {
   wr_addr local;
 } call_socket;
 
+typedef struct call_stream {
+  uint32_t link;
+  client_stream stream;
+} call_stream;
+
 typedef struct call {
   call_world *world;
   unsigned id;
   caller *caller; /* NULL: wiped */
   call_socket socket[2];
+  call_stream *stream[CALL_STREAMS]; /* NULL: free */
   call_state state;
   const char *why; /* ENDED, and not as planned */
   wr_time next_at; /* when call_work has something to do */

@@ -20,6 +20,7 @@ static const char usage[] =
     "  --text TEXT       send typed text\n"
     "  --mode MODE       auto (default), manual, realtime\n"
     "  --duration S      stay this long; default: until the answer was heard, at most 30\n"
+    "  --transport HOW   of media: any (default: TCP where UDP gets nowhere), udp (default under load), tcp\n"
     "  --token TOKEN     bearer token of the gateway\n"
     "  --echo-test       the other side echoes: text, 64 KiB and 2 s of audio must come back\n"
     "  --echo-bytes N    as --echo-test with N bytes instead of 65536\n"
@@ -40,6 +41,7 @@ typedef enum option_id {
   OPT_MODE,
   OPT_DURATION,
   OPT_TOKEN,
+  OPT_TRANSPORT,
   OPT_JSON,
   OPT_QUIET,
   OPT_SESSIONS,
@@ -57,6 +59,7 @@ static const struct option table[] = {{"help", no_argument, NULL, OPT_HELP},
                                       {"mode", required_argument, NULL, OPT_MODE},
                                       {"duration", required_argument, NULL, OPT_DURATION},
                                       {"token", required_argument, NULL, OPT_TOKEN},
+                                      {"transport", required_argument, NULL, OPT_TRANSPORT},
                                       {"json", no_argument, NULL, OPT_JSON},
                                       {"quiet", no_argument, NULL, OPT_QUIET},
                                       {"sessions", required_argument, NULL, OPT_SESSIONS},
@@ -84,6 +87,13 @@ static bool take_mode(client_options *options, const char *value) {
   return refuse("mode", value, "must be auto, manual or realtime");
 }
 
+static bool take_transport(client_options *options, const char *value) {
+  options->udp = strcmp(value, "tcp") != 0;
+  options->tcp = strcmp(value, "udp") != 0;
+  if (!options->udp || !options->tcp || !strcmp(value, "any")) return true;
+  return refuse("transport", value, "must be any, udp or tcp");
+}
+
 static bool take(client_options *options, int id, const char *value) {
   double n;
   switch (id) {
@@ -92,6 +102,7 @@ static bool take(client_options *options, int id, const char *value) {
     case OPT_TEXT: options->text = value; return true;
     case OPT_TOKEN: options->token = value; return true;
     case OPT_MODE: return take_mode(options, value);
+    case OPT_TRANSPORT: return take_transport(options, value);
     case OPT_JSON: options->json = true; return true;
     case OPT_QUIET: options->quiet = true; return true;
     case OPT_SEQUENTIAL: options->sequential = true; return true;
@@ -133,6 +144,10 @@ bool client_options_read(client_options *options, int argc, char **argv, int *ex
   if (optind != argc - 1) {
     fputs("call: exactly one URL is needed; `xiaozhi-rtc call --help` shows the options\n", stderr);
     return false;
+  }
+  if (!options->udp && !options->tcp) {
+    options->udp = true;
+    options->tcp = !client_is_load(options);
   }
   options->url = argv[optind];
   return true;

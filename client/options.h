@@ -20,7 +20,8 @@ typedef struct client_options {
   bool sequential;   /* the next one begins when the one before hung up */
   bool echo_test;    /* text, echo_bytes and two seconds of audio must come back */
   unsigned echo_bytes;
-  bool media; /* load: send and time 50 packets/s per session */
+  bool udp, tcp; /* how media may go */
+  bool media;    /* load: send and time 50 packets/s per session */
   bool json, quiet;
 } client_options;
 

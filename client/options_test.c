@@ -38,6 +38,24 @@ TEST(call_options_are_read) {
   CHECK(client_is_load(&options));
 }
 
+TEST(call_options_say_how_media_goes) {
+  static const struct {
+    char *option, *value;
+    bool udp, tcp;
+  } rows[] = {{"--mode", "auto", true, true},
+              {"--sessions", "2", true, false},
+              {"--transport", "any", true, true},
+              {"--transport", "udp", true, false},
+              {"--transport", "tcp", false, true}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    char *argv[] = {"call", "http://a", rows[i].option, rows[i].value};
+    client_options options;
+    int exit_code;
+    REQUIRE(read_options(&options, 4, argv, &exit_code));
+    CHECK(options.udp == rows[i].udp && options.tcp == rows[i].tcp);
+  }
+}
+
 TEST(call_options_refuse_what_makes_no_sense) {
   static char *const bad[][4] = {{"call", NULL, NULL, NULL},
                                  {"call", "http://a", "http://b", NULL},
@@ -47,6 +65,7 @@ TEST(call_options_refuse_what_makes_no_sense) {
                                  {"call", "http://a", "--duration", "-1"},
                                  {"call", "http://a", "--ramp", "5/m"},
                                  {"call", "http://a", "--echo-bytes", "65537"},
+                                 {"call", "http://a", "--transport", "sctp"},
                                  {"call", "http://a", "--unknown", NULL}};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     char *argv[4];

@@ -1,8 +1,10 @@
 /* client/sockets.c - see sockets.h. */
 #include "client/sockets.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -73,6 +75,19 @@ int sockets_open(wr_addr *local) {
   }
   from_sockaddr(&here, local);
   return fd;
+}
+
+int sockets_connect(const wr_path *path) {
+  struct sockaddr_storage here, there;
+  socklen_t here_len = to_sockaddr(&path->local, &here), there_len = to_sockaddr(&path->remote, &there);
+  int fd = socket(there.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+  if (fd < 0) return -1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (!bind(fd, (struct sockaddr *)&here, here_len) &&
+      (!connect(fd, (struct sockaddr *)&there, there_len) || errno == EINPROGRESS))
+    return fd;
+  close(fd);
+  return -1;
 }
 
 void sockets_send(int fd, const wr_addr *to, const uint8_t *bytes, size_t len) {
