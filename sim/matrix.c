@@ -280,6 +280,12 @@ static void run(world *w) {
   if (w->result.connected) talk(w);
 }
 
+/* Both give their relays back. */
+static void hang_up(world *w) {
+  for (int i = 0; i < 2; i++) sim_peer_hang_up(&w->peer[i]);
+  run_until(w, sim_net_now(w->net) + WR_S(1));
+}
+
 sim_matrix_result sim_matrix_run(const sim_matrix_settings *settings) {
   static world w;
   memset(&w, 0, sizeof w);
@@ -290,6 +296,7 @@ sim_matrix_result sim_matrix_run(const sim_matrix_settings *settings) {
   }
   run(&w);
   w.result.fault = fault_of(&w);
+  if (w.result.connected) hang_up(&w);
   for (int i = 0; i < 2; i++) {
     if (w.peer[i].media_at) w.result.heard_us[i] = w.peer[i].media_at - w.began;
     wr_time settled = w.peer[i].path_at ? w.peer[i].path_at - w.began : 0;

@@ -226,7 +226,7 @@ static void on_event(sim_peer *peer, const wr_event *event, wr_time now) {
 
 static void send_out(sim_peer *peer, wr_out *out, wr_bytes bytes) {
   if (!out->len || out->len > WR_CONN_MTU + 48) fail(peer, "a datagram of impossible size");
-  peer->sent_at = sim_net_now(peer->net);
+  if (!peer->ended_at) peer->sent_at = sim_net_now(peer->net);
   if (out->stream >= 0) {
     trace(peer, "=> %s, %zu bytes by the pipe", protocol_of(bytes), out->len);
     sim_pipe_send(peer->pipe, 1, bytes, sim_net_now(peer->net));

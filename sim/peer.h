@@ -35,7 +35,7 @@ typedef struct sim_peer {
   unsigned n_trickle;
   bool trickle_ended;
   wr_path path;             /* in use; families 0: none yet */
-  wr_time path_at, sent_at; /* 0: not yet */
+  wr_time path_at, sent_at; /* 0: not yet; |sent_at|: the last before the end */
   wr_time started_at;
   bool is_caller;
   /* the application */

@@ -206,7 +206,9 @@ static uint16_t serve(sim_relay *r, const client *c, const wr_stun *request, all
   if (!*a) return 437;
   if (request->method == PERMIT || request->method == BIND) return permit(r, *a, request);
   wr_bytes life = wr_stun_find(request, WR_STUN_LIFETIME);
-  (*a)->until = now_of(r) + WR_S(life.len == 4 && wr_get_u32(life.data) == 0 ? 0 : LIFETIME_S);
+  bool ends = life.len == 4 && wr_get_u32(life.data) == 0;
+  (*a)->until = now_of(r) + (ends ? 0 : WR_S(LIFETIME_S));
+  r->stats.n_given_back += ends;
   r->stats.n_refreshes += request->method == REFRESH;
   return 0;
 }

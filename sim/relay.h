@@ -25,7 +25,7 @@ typedef struct sim_relay_settings {
 } sim_relay_settings;
 
 typedef struct sim_relay_stats {
-  unsigned n_bindings, n_allocations, n_refreshes, n_stale, n_refused, n_unpermitted;
+  unsigned n_bindings, n_allocations, n_refreshes, n_given_back, n_stale, n_refused, n_unpermitted;
   uint64_t n_relayed; /* datagrams, either way */
 } sim_relay_stats;
 

@@ -77,7 +77,9 @@ typedef enum wr_gather_input {
 size_t wr_gather_size(const wr_gather_settings *settings);
 /* |mem| 16-aligned, of wr_gather_size, lent until wipe. NULL: a name or password that is too long. */
 wr_gather *wr_gather_init(void *mem, const wr_gather_settings *settings, wr_time now);
-void wr_gather_wipe(wr_gather *gather); /* sends nothing: an allocation left alone ends by itself */
+/* [mutates] Gives the allocations back, by one request each; nothing is relayed any more. */
+void wr_gather_close(wr_gather *gather, wr_time now);
+void wr_gather_wipe(wr_gather *gather); /* sends nothing: an allocation left alone ends by itself, in time */
 /* [mutates] A socket address candidates may be of. WR_ERR_LIMIT: WR_GATHER_BASES are there. Twice is once. */
 wr_err wr_gather_add_base(wr_gather *gather, const wr_addr *base, wr_time now);
 

@@ -61,11 +61,11 @@ struct wr_conn {
   uint32_t session_version;
   uint8_t n_locals;
   local_address local[WR_ICE_MAX_LOCAL];
-  wr_gather *gather; /* NULL: none */
-  uint8_t n_told;    /* of the local candidates, in a description or as events */
-  bool told_end;
-  wr_ice *ice;   /* NULL before a description */
-  wr_sctp *sctp; /* NULL before the agreement, or without data */
+  wr_gather *gather;        /* NULL: none */
+  uint8_t n_told;           /* of the local candidates, in a description or as events */
+  bool told_end, gave_back; /* the end of candidates; the allocations */
+  wr_ice *ice;              /* NULL before a description */
+  wr_sctp *sctp;            /* NULL before the agreement, or without data */
   wr_dtls dtls;
   wr_srtp srtp;
   wr_roam roam;

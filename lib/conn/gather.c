@@ -170,6 +170,16 @@ static void follow_turn(wr_gather *g, size_t i) {
   }
 }
 
+void wr_gather_close(wr_gather *g, wr_time now) {
+  for (size_t i = 0; i < g->n_bindings; i++) g->binding[i].next_at = WR_NEVER;
+  for (size_t i = 0; i < g->n_servers; i++) {
+    if (!g->relay[i].turn) continue;
+    g->relay[i].began = true;
+    wr_turn_close(g->relay[i].turn, now);
+    follow_turn(g, i);
+  }
+}
+
 static bool is_at(const wr_addr *mine, const wr_addr *local) {
   return !local->family || wr_addr_equal(mine, local);
 }
@@ -230,6 +240,7 @@ wr_gather_input wr_gather_recv(wr_gather *g, const wr_path *path, wr_span datagr
 void wr_gather_stream_up(wr_gather *g, unsigned server, wr_time now) {
   WR_ASSERT(server < g->n_servers && g->server[server].stream);
   g->relay[server].up = true;
+  wr_turn_stream_init(g->relay[server].stream);
   g->next_new_at = wr_time_min(g->next_new_at, now);
 }
 
@@ -247,6 +258,8 @@ wr_gather_input wr_gather_recv_stream(wr_gather *g, unsigned server, wr_bytes by
                                       wr_path *inner_path, wr_span *inner, wr_time now) {
   WR_ASSERT(server < g->n_servers && g->server[server].stream);
   wr_bytes frame;
+  *taken = bytes.len;
+  if (!g->relay[server].up) return WR_GATHER_TAKEN;
   *taken = wr_turn_stream_push(g->relay[server].stream, bytes, &frame);
   if (*taken == SIZE_MAX) wr_gather_stream_down(g, server, now);
   if (*taken == SIZE_MAX || !frame.len) return WR_GATHER_TAKEN;

@@ -209,6 +209,10 @@ TEST(gather_turn_gives_two_candidates_and_relays) {
   CHECK(w.event[0].type == WR_CANDIDATE_SRFLX && w.event[0].shown.ip[0] == 198);
   CHECK(w.event[1].type == WR_CANDIDATE_RELAY && w.event[1].shown.ip[0] == 192);
   talk_through(&w, &w.event[1].shown);
+  wr_gather_close(w.gather, sim_net_now(w.net));
+  run(&w, WR_MS(50));
+  CHECK_EQ(sim_relay_stats_of(w.relay)->n_given_back, 1);
+  CHECK_EQ(wr_gather_deadline(w.gather), WR_NEVER);
   end(&w);
 }
 

@@ -121,13 +121,24 @@ static size_t wrap(wr_conn *conn, uint8_t *out, size_t len, size_t cap, wr_out *
   return len;
 }
 
+/* After the goodbye, which may have to go through them, relays are given back. */
+static size_t give_back(wr_conn *conn, uint8_t *out, size_t cap, wr_out *way, wr_time now) {
+  wr_gather_way to;
+  if (conn->state != WR_CONN_CLOSED) return 0;
+  if (!conn->gave_back) wr_gather_close(conn->gather, now);
+  conn->gave_back = true;
+  size_t len = wr_gather_poll(conn->gather, &to, out, cap, now);
+  if (len) set_way(way, &to);
+  return len;
+}
+
 /* What a relay keeps back makes a request due, hence the order. */
 size_t wr_reach_next(wr_conn *conn, uint8_t *out, size_t cap, wr_out *way, wr_time now) {
   for (;;) {
     size_t len = poll_servers(conn, out, cap, way, now);
     if (len) return len;
     len = wr_conn_next_datagram(conn, out, cap, &way->path, now);
-    if (!len) return 0;
+    if (!len) return give_back(conn, out, cap, way, now);
     len = wrap(conn, out, len, cap, way, now);
     if (len) return len;
   }

@@ -23,7 +23,10 @@ size_t wr_turn_stream_push(wr_turn_stream *stream, wr_bytes bytes, wr_bytes *fra
     taken += more;
     if (stream->len < 4) break;
     want = frame_bytes(stream->bytes);
-    if (!want || want > WR_TURN_FRAME_MAX) return SIZE_MAX;
+    if (!want || want > WR_TURN_FRAME_MAX) {
+      wr_turn_stream_init(stream); /* nothing of it is used, should somebody go on all the same */
+      return SIZE_MAX;
+    }
     if (stream->len < want) continue;
     stream->frame = want;
     *frame = wr_bytes_of(stream->bytes, want);

@@ -36,3 +36,16 @@ TEST(turn_stream_refuses_what_is_none) {
     CHECK(wr_turn_stream_push(&stream, wr_bytes_of(bad[i], 4), &frame) == SIZE_MAX);
   }
 }
+
+/* Whoever goes on after a broken stream hears it again, and nothing is written where it does not belong. */
+TEST(turn_stream_is_safe_after_its_end) {
+  wr_turn_stream stream;
+  wr_bytes frame;
+  uint8_t rubbish[3000];
+  memset(rubbish, 0xff, sizeof rubbish);
+  wr_turn_stream_init(&stream);
+  for (int i = 0; i < 3; i++) {
+    CHECK_EQ(wr_turn_stream_push(&stream, wr_bytes_of(rubbish, sizeof rubbish), &frame), SIZE_MAX);
+    CHECK(stream.len <= sizeof stream.bytes);
+  }
+}
