@@ -294,3 +294,247 @@ TEST(as_turn_waits_a_moment_for_the_tools) {
   CHECK(asked && strstr(asked->text, "does not let me change"));
   end();
 }
+
+/* ---- a dialogue that is plugged in ---- */
+
+static const char mcp_hello[] = "{\"type\":\"hello\",\"features\":{\"mcp\":true}}";
+
+static void begin_plugged(as_memory *memory) {
+  world.plugged[AS_JOB_THINK] = world.plugged[AS_JOB_HEAR] = true;
+  world.model = "m";
+  world.prompt = "p";
+  world.memory = memory;
+  begin(mcp_hello);
+  turn.link.mcp.describes = true;
+  snprintf(turn.person, sizeof turn.person, "me");
+  reply(1, "\"result\":{}");
+  reply(2,
+        "\"result\":{\"tools\":[{\"name\":\"set_volume\",\"description\":\"d\",\"inputSchema\":{\"type\":"
+        "\"object\"}},"
+        "{\"name\":\"take_photo\"}]}");
+}
+
+static void end_plugged(void) {
+  end();
+  world.plugged[AS_JOB_THINK] = world.plugged[AS_JOB_HEAR] = false;
+  world.memory = NULL;
+}
+
+static void type(const char *words) {
+  char text[300];
+  snprintf(text, sizeof text, "{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"%s\"}", words);
+  say(text, 2);
+}
+
+/* The dialogue's job, taken from where the stand-in keeps one. */
+static as_job *thought(void) {
+  as_job *job = asked;
+  asked = NULL;
+  if (job && job->kind == AS_JOB_THINK) return job;
+  CHECK(false);
+  as_job_free(job);
+  return NULL;
+}
+
+static void words(const char *text) { as_turn_words(&turn, turn.turn, text, strlen(text)); }
+
+static void over(as_job *job, as_why why, const char *calls) {
+  if (!job) return;
+  job->why = why;
+  job->failed = why != AS_WHY_NONE;
+  job->calls = calls ? json_loads(calls, 0, NULL) : NULL;
+  as_turn_done(&turn, job, 3);
+}
+
+TEST(as_turn_speaks_while_a_dialogue_still_thinks) {
+  as_memory *memory = as_memory_open();
+  const char *said, *answered;
+  begin_plugged(memory);
+  type("hi");
+  as_job *job = thought();
+  REQUIRE(job);
+  CHECK(strstr(job->request, "\"content\":\"hi\"") && strstr(job->request, "\"name\":\"set_volume\""));
+  CHECK_EQ(turn.phase, AS_PHASE_THINKING);
+  words("One");
+  CHECK(asked == NULL);
+  words(" sentence. And ");
+  REQUIRE(asked);
+  CHECK_TEXT(asked->text, "One sentence.");
+  speech_is_made(2, 3);
+  CHECK(asked == NULL); /* the second is not complete */
+  words("more");
+  over(job, AS_WHY_NONE, NULL);
+  REQUIRE(asked);
+  CHECK_TEXT(asked->text, "And more");
+  speech_is_made(2, 3);
+  CHECK_EQ(turn.phase, AS_PHASE_IDLE);
+  REQUIRE(as_memory_at(memory, "me", 0, &said, &answered, 1000));
+  CHECK_TEXT(said, "hi");
+  CHECK_TEXT(answered, "One sentence. And more");
+  type("again");
+  job = thought();
+  REQUIRE(job);
+  CHECK(strstr(job->request, "One sentence. And more") != NULL);
+  as_job_free(job);
+  type("forget everything");
+  CHECK(asked && strstr(asked->text, "I have forgotten"));
+  CHECK(!as_memory_at(memory, "me", 0, &said, &answered, 1000));
+  end_plugged();
+  as_memory_close(memory);
+}
+
+TEST(as_turn_remembers_what_was_said_when_it_was_interrupted) {
+  as_memory *memory = as_memory_open();
+  const char *said, *answered;
+  begin_plugged(memory);
+  type("hi");
+  as_job *job = thought();
+  words("Heard. Unheard. ");
+  REQUIRE(asked);
+  unsigned before = n_cancelled;
+  say("{\"type\":\"abort\"}", 3);
+  CHECK_EQ(n_cancelled, before + 1);
+  REQUIRE(as_memory_at(memory, "me", 0, &said, &answered, 1000));
+  CHECK_TEXT(answered, "Heard.");
+  words("Late. "); /* of a job whose end did not reach its server yet */
+  over(job, AS_WHY_NONE, NULL);
+  CHECK_EQ(turn.phase, AS_PHASE_IDLE);
+  type("nothing came of it");
+  as_job_free(thought());
+  say("{\"type\":\"abort\"}", 3);
+  CHECK(!as_memory_at(memory, "me", 1, &said, &answered, 1000));
+  end_plugged();
+  as_memory_close(memory);
+}
+
+TEST(as_turn_voice_interrupts_thinking_in_realtime) {
+  begin_plugged(NULL);
+  say("{\"type\":\"listen\",\"state\":\"start\",\"mode\":\"realtime\"}", 0);
+  type("hi");
+  as_job_free(thought());
+  unsigned before = n_cancelled;
+  sound(false, 600, 3);
+  CHECK_EQ(turn.phase, AS_PHASE_THINKING);
+  sound(true, 600, 4);
+  CHECK_EQ(n_cancelled, before + 1);
+  CHECK_EQ(turn.phase, AS_PHASE_IDLE);
+  sound(false, 900, 5);
+  CHECK(asked && asked->kind == AS_JOB_HEAR);
+  end_plugged();
+}
+
+TEST(as_turn_explains_and_answers_by_itself) {
+  begin_plugged(NULL);
+  type("who are you");
+  over(thought(), AS_WHY_SLOW, NULL);
+  REQUIRE(asked);
+  CHECK_TEXT(asked->text, "My language service takes too long to answer.");
+  speech_is_made(1, 3);
+  CHECK(asked && strstr(asked->text, "I answer by myself"));
+  speech_is_made(1, 3);
+  CHECK(asked && strstr(asked->text, "I am the built-in assistant"));
+  type("who are you"); /* while it rests: once is enough */
+  as_job *job = thought();
+  REQUIRE(job);
+  job->outage = 0;
+  job->rests = true;
+  over(job, AS_WHY_SLOW, NULL);
+  CHECK(asked && strstr(asked->text, "I am the built-in assistant"));
+  type("and now");
+  job = thought();
+  words("Half. And th");
+  speech_is_made(1, 3);
+  over(job, AS_WHY_CUT, NULL);
+  CHECK(asked && !strcmp(asked->text, "My language service broke off in the middle."));
+  type("what");
+  over(thought(), AS_WHY_NONE, NULL);
+  CHECK(asked && strstr(asked->text, "had nothing to say"));
+  end_plugged();
+}
+
+TEST(as_turn_lets_a_dialogue_use_tools_but_not_for_ever) {
+  static const char calls[] =
+      "[{\"id\":\"a\",\"name\":\"set_volume\",\"arguments\":{\"volume\":7}},{\"id\":\"b\",\"name\":\"no\","
+      "\"arguments\":{}}]";
+  begin_plugged(NULL);
+  type("quieter please");
+  over(thought(), AS_WHY_NONE, calls);
+  CHECK(strstr(sent(), "\"arguments\":{\"volume\":7}") != NULL);
+  CHECK_EQ(turn.phase, AS_PHASE_TOOL);
+  reply(3, "\"error\":{\"message\":\"no speaker\"}");
+  as_job *job = thought();
+  REQUIRE(job);
+  CHECK(strstr(job->request, "It failed: no speaker") && strstr(job->request, "There is no such tool."));
+  for (int i = 0; i < AS_ROUNDS_MAX - 1; i++) {
+    over(job, AS_WHY_NONE, calls);
+    char result[100];
+    snprintf(result, sizeof result, "\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"fine %d\"}]}", i);
+    reply(4 + i, result);
+    job = thought();
+    REQUIRE(job);
+  }
+  CHECK(strstr(job->request, "\"tools\"") == NULL);
+  over(job, AS_WHY_NONE, calls); /* calls all the same */
+  CHECK(asked && strstr(asked->text, "had nothing to say"));
+  speech_is_made(1, 3);
+  speech_is_made(1, 3);
+  CHECK(asked && strstr(asked->text, "was done, though"));
+  end_plugged();
+}
+
+TEST(as_turn_shows_a_photo_or_says_what_can_be_measured) {
+  static const char calls[] = "[{\"id\":\"a\",\"name\":\"take_photo\",\"arguments\":{}}]";
+  begin_plugged(NULL);
+  as_turn_photo(&turn, wr_bytes_of("\xff\xd8", 2)); /* nobody asked */
+  CHECK(turn.talk.photo == NULL);
+  type("look");
+  over(thought(), AS_WHY_NONE, calls);
+  as_turn_photo(&turn, wr_bytes_of("\xff\xd8", 2));
+  reply(3, "\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{\\\"response\\\":\\\"A wall.\\\"}\"}]}");
+  as_job *job = thought();
+  REQUIRE(job);
+  CHECK(strstr(job->request, "data:image/jpeg;base64,/9g=") || strstr(job->request, "base64,\\/9g="));
+  over(job, AS_WHY_REJECTED, NULL);
+  speech_is_made(1, 3);
+  speech_is_made(1, 3);
+  CHECK(asked && !strcmp(asked->text, "A wall."));
+  end_plugged();
+}
+
+TEST(as_turn_bounds_what_a_dialogue_says) {
+  as_memory *memory = as_memory_open();
+  const char *said, *answered;
+  begin_plugged(memory);
+  type("talk");
+  as_job *job = thought();
+  for (int i = 0; i < 10000; i++) words("On and on. ");
+  over(job, AS_WHY_NONE, NULL);
+  int n = 0;
+  for (; asked && n < 1000; n++) speech_is_made(1, 3);
+  CHECK(n > 300 && n <= AS_TALK_MAX / 10);
+  CHECK_EQ(turn.phase, AS_PHASE_IDLE);
+  REQUIRE(as_memory_at(memory, "me", 0, &said, &answered, 1000));
+  CHECK(strlen(answered) <= AS_MEMORY_TEXT_MAX);
+  end_plugged();
+  as_memory_close(memory);
+}
+
+TEST(as_turn_explains_other_ears_and_another_voice) {
+  begin_plugged(NULL);
+  say("{\"type\":\"listen\",\"state\":\"start\",\"mode\":\"manual\"}", 0);
+  sound(true, 600, 0);
+  say("{\"type\":\"listen\",\"state\":\"stop\"}", 0);
+  REQUIRE(asked && asked->kind == AS_JOB_HEAR);
+  asked->why = AS_WHY_UNREACHABLE;
+  words_are_heard("who are you", 1);
+  as_job *job = asked && asked->kind == AS_JOB_SPEAK ? asked : NULL; /* at once, while the dialogue thinks */
+  REQUIRE(job);
+  CHECK_TEXT(job->text, "My listening service cannot be reached.");
+  job->why = AS_WHY_REFUSED;
+  speech_is_made(1, 2);
+  CHECK(asked && strstr(asked->text, "I listen by myself"));
+  CHECK(asked->by_built_in);
+  speech_is_made(1, 2);
+  CHECK(asked && strstr(asked->text, "My voice service does not accept my key."));
+  end_plugged();
+}
