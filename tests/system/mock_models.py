@@ -4,6 +4,7 @@ import http.server
 import io
 import json
 import math
+import ssl
 import struct
 import threading
 import time
@@ -131,14 +132,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class MockModels:
-    def __init__(self):
+    def __init__(self, cert=None):
         self.asked, self.hear, self.speak, self.n_hung_up = [], "", "", 0
         self.heard, self.sound = "what time is it", tone()
         self.go = threading.Event()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.outer = self
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.server.handle_error = lambda *_: None  # a client that does not like our certificate
+        if cert:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(cert + ".pem", cert + ".key")
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.port = self.server.server_address[1]
+        self.url = f"https://localhost:{self.port}/v1" if cert else f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def chats(self):

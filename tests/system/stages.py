@@ -103,28 +103,28 @@ def test_stages_memory():
     with MockModels() as models, plugged(models, "llm") as g:
         with meet(g, macAddress="02:00:00:00:00:01") as p:
             p.text("one")
-            caption(p, "Second: one.")
+            caption(p, "Hello.")
             p.say(type="abort")
             p.text("two")
-            caption(p, "Second: two.")
+            caption(p, "Hello.")
             roles = [(m["role"], m["content"]) for m in models.chats()[-1][1:]]
-            check(roles[0] == ("user", "one") and roles[1][0] == "assistant" and "Second: one." in roles[1][1] and
+            check(roles[0] == ("user", "one") and roles[1][0] == "assistant" and "Hello." in roles[1][1] and
                   roles[2] == ("user", "two"), "what was said before is known")
             with meet(g, macAddress="02:00:00:00:00:02") as q, meet(g) as r:
                 for other in (q, r):
                     other.text("three")
-                    caption(other, "Second: three.")
+                    caption(other, "Hello.")
                     check(len(models.chats()[-1]) == 2, "to nobody else")
             p.say(type="abort")
             p.text("Please forget everything!")
             check(caption(p, "I have forgotten everything"), "'forget everything' is answered")
             p.text("four")
-            caption(p, "Second: four.")
+            caption(p, "Hello.")
             check(len(models.chats()[-1]) == 2, "and done")
             p.say(type="abort")
         with meet(g, macAddress="02:00:00:00:00:01") as p:
             p.text("five")
-            caption(p, "Second: five.")
+            caption(p, "Hello.")
             check(len(models.chats()[-1]) == 4, "one who comes again is known again")
 
 
@@ -256,6 +256,31 @@ def test_stages_voice():
         check(p.until(is_sound), "and heard")
     at_once((("500", "has a fault of its own"), ("garbage", "sent something that I cannot read"), ("stall", "takes too long"),
              ("429", "wants to be asked less often"), ("hang up", "broke off")), voice_failure)
+
+
+def test_stages_tls_and_names():
+    folder = tempfile.mkdtemp(prefix="xz-")
+    cert = os.path.join(folder, "localhost")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-keyout", cert + ".key", "-out", cert + ".pem", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    with MockModels(cert) as models:
+        with plugged(models, "llm", more=("--backend-ca", cert + ".pem")) as g, meet(g) as p:
+            p.text("hello")
+            check(caption(p, "Second: hello."), "https by name, with a certificate that is trusted")
+        n = len(models.asked)
+        with plugged(models, "llm") as g, meet(g) as p:
+            p.text("hello")
+            check(caption(p, "cannot be reached") and len(models.asked) == n, "with one that is not: nothing is sent")
+    with MockModels() as models:
+        models.url = f"http://localhost:{models.port}/v1/chat/completions"
+        with plugged(models, "llm") as g, meet(g) as p:
+            p.text("hello")
+            check(caption(p, "Second: hello."), "of two addresses of a name the one that answers")
+        models.url = "http://no-such-name.invalid"
+        with plugged(models, "llm", seconds="20") as g, meet(g) as p:
+            p.text("who are you")
+            check(caption(p, "cannot be reached") and caption(p, "I am the built-in"), "a name that nobody has: said so")
 
 
 def test_stages_usage():
