@@ -87,16 +87,19 @@ static void connect_to(as_ask *ask, const char *address) {
 
 /* One address after the other, until one can be connected to. A failure may be told inside of the call. */
 static void try_addresses(as_ask *ask) {
+  bool left = ask->i_address < ask->addresses.n, failed = !left;
   ask->connecting = true;
-  do {
+  while (left) {
     ask->again = false;
-    if (ask->i_address >= ask->addresses.n)
-      end(ask, AS_WHY_UNREACHABLE);
-    else
-      connect_to(ask, ask->addresses.text[ask->i_address++]);
-  } while (ask->again && !ask->ended);
+    connect_to(ask, ask->addresses.text[ask->i_address++]);
+    failed = ask->again && !ask->ended;
+    left = failed && ask->i_address < ask->addresses.n;
+  }
   ask->connecting = false;
-  if (ask->ended) release(ask);
+  if (ask->ended)
+    release(ask);
+  else if (failed)
+    end(ask, AS_WHY_UNREACHABLE);
 }
 
 static void find_address(as_ask *ask) {

@@ -145,7 +145,7 @@ static void free_request(request *q) {
 void as_remote_close(as_remote *r) {
   if (!r) return;
   for (request *q; (q = r->requests);) {
-    unlist(q);
+    r->requests = q->next;
     as_ask_cancel(q->ask);
     as_job_free(q->job);
     free_request(q);
