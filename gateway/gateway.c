@@ -65,6 +65,10 @@ static void take(gw_http *http, gw_message *m) {
       gw_photo_upload(http, m->owned);
       m->owned = NULL;
       break;
+    case GW_TOOL_ASK:
+      gw_tool_perform(http, m->owned);
+      m->owned = NULL;
+      break;
     case GW_ASK:
       gw_ask_server(http, m->owned);
       m->owned = NULL;
@@ -189,8 +193,8 @@ static bool open_lws(gw_http *http, const wr_addr *addr) {
   /* TLS costs megabytes to set up: only where it is used. Photos to https addresses count on it with wss. */
   bool asks =
       strcmp(gw_config_provider(config), "none") != 0 && strncmp(config->turn_provider_url, "http:", 5) != 0;
-  bool tls =
-      config->tls_cert[0] || strncmp(backend, "wss:", 4) == 0 || strncmp(config->backend, "ota:", 4) == 0 || asks;
+  bool tls = config->tls_cert[0] || strncmp(backend, "wss:", 4) == 0 || strncmp(config->backend, "ota:", 4) == 0 ||
+             asks || strncmp(config->music, "https:", 6) == 0 || gw_tools_need_tls(&http->tools);
   if (tls) info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
   http->lws = lws_create_context(&info);
   if (!http->lws) return false;
@@ -248,6 +252,7 @@ static bool open_workers(gw_http *http, const wr_crypto *crypto, const wr_addr *
                                    .locals = locals,
                                    .reach = reach,
                                    .identity_secret = http->identity_secret,
+                                   .tools = &http->tools,
                                    .http = &http->inbox,
                                    .workers = http->workers};
     http->sockets[i] = calloc(n_slots, sizeof(gw_socket *));
@@ -307,6 +312,8 @@ static void close_all(gw_http *http) {
   gw_map_close(&http->sessions);
   gw_map_close(&http->callers);
   free(http->roles);
+  gw_tools_wipe(&http->tools);
+  gw_music_wipe(&http->music);
 }
 
 static const char *backend_url_of(const gw_config *config, const char *embedded_url) {
@@ -358,7 +365,11 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   set_descriptor_limit(http->n_workers * n_slots, config->tcp[0] ? http->n_workers : 0);
   if (!gw_host_port(config->listen, listen) || !gw_config_udp(config, &udp)) return false;
   http->roles = gw_roles_load(config->roles, config->avatars, error);
-  if (!http->roles) return false;
+  if (!http->roles || !gw_tools_load(&http->tools, config->tools, config->music[0] != 0, error)) return false;
+  if (!gw_music_is_source(config->music)) {
+    snprintf(error, GW_CONFIG_ERROR_MAX, "music: cannot open '%.300s': %s", config->music, strerror(errno));
+    return false;
+  }
   if (config->web_dir[0] && !has_page(config->web_dir, error)) return false;
   if (!can_listen(listen, error)) return false;
   if (!gw_mailbox_open(&http->inbox, MAILBOX_CELLS, wake_lws, http)) return false;
@@ -368,6 +379,8 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
     snprintf(error, GW_CONFIG_ERROR_MAX, "cryptography is not available");
     return false;
   }
+  wr_rng rng = wr_crypto_openssl_rng();
+  gw_music_init(&http->music, config->music, *crypto, &rng);
   if (!load_identity(http, error)) return false;
   gw_ice_service_init(&http->ice, config, *crypto, wr_crypto_openssl_rng(), gw_now());
   gw_reach_find(&reach, config);

@@ -42,6 +42,14 @@ void gw_respond_file(gw_exchange *x, const char *type, int fd, size_t len) {
   gw_respond(x, 200, type, NULL, len);
 }
 
+void gw_respond_piece(gw_exchange *x, const char *type, int fd, size_t len, size_t first, size_t last) {
+  x->file = fd;
+  x->is_file = x->is_piecewise = true;
+  x->skip = first;
+  snprintf(x->range, sizeof(x->range), "bytes %zu-%zu/%zu", first, last, len);
+  gw_respond(x, 206, type, NULL, last - first + 1);
+}
+
 void gw_respond_error(gw_exchange *x, gw_http_error error, const char *why, unsigned line) {
   const gw_http_error_row *row = gw_http_error_get(error);
   json_t *detail = line ? json_pack("{s:i}", "line", (int)line) : NULL;
@@ -111,6 +119,8 @@ static bool write_header(gw_exchange *x) {
   add(&h, "cache-control:", x->cache ? x->cache : "no-store");
   add(&h, "etag:", x->etag);
   add(&h, "vary:", x->vary);
+  add(&h, "accept-ranges:", x->is_piecewise ? "bytes" : NULL);
+  add(&h, "content-range:", x->range[0] ? x->range : NULL);
   add(&h, "content-encoding:", x->coding);
   if (!x->is_part) {
     add(&h, "referrer-policy:", "no-referrer");
@@ -161,7 +171,7 @@ static int on_writable(connection *c) {
   bool last = x->at + n == x->len;
   if (!x->is_file)
     memcpy(piece + LWS_PRE, x->data + x->at, n);
-  else if (pread(x->file, piece + LWS_PRE, n, (off_t)x->at) != (ssize_t)n)
+  else if (pread(x->file, piece + LWS_PRE, n, (off_t)(x->skip + x->at)) != (ssize_t)n)
     return -1; /* it became shorter: the length that was promised does not come */
   if (lws_write(x->wsi, piece + LWS_PRE, n, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < (int)n) return -1;
   x->at += n;

@@ -9,8 +9,10 @@
 #include "gateway/http_turn.h"
 #include "gateway/ice_service.h"
 #include "gateway/map.h"
+#include "gateway/music.h"
 #include "gateway/rate.h"
 #include "gateway/sender.h"
+#include "gateway/tools.h"
 #include "gateway/worker.h"
 
 #define GW_BODY_MAX 65536u
@@ -54,9 +56,11 @@ struct gw_exchange {
   const char *type; /* static; NULL: no body */
   const uint8_t *data;
   size_t len, at;
-  char *owned; /* |data|, if it is ours */
-  int file;    /* instead of |data|, if |is_file| */
-  bool is_file;
+  char *owned;                               /* |data|, if it is ours */
+  int file;                                  /* instead of |data|, if |is_file| */
+  bool is_file, is_piecewise;                /* it may be asked for in pieces */
+  size_t skip;                               /* of the file, what stands before the piece */
+  char range[64];                            /* Content-Range */
   const char *etag, *cache, *policy, *allow; /* static or NULL */
   bool is_part;              /* of a page, and never one itself: what is said about documents is not said again */
   const char *coding, *vary; /* as those */
@@ -69,6 +73,8 @@ struct gw_http {
   const char *backend_url; /* ws://..; NULL: none, or each session asks for its own */
   const uint8_t *identity_secret;
   char *roles; /* the answer to GET /api/roles; owned */
+  gw_tools tools;
+  gw_music music;
   struct lws_context *lws;
   struct lws_vhost *vhost;
   gw_mailbox inbox;
@@ -104,6 +110,8 @@ void gw_respond(gw_exchange *x, int status, const char *type, const void *data, 
 void gw_respond_owned(gw_exchange *x, int status, const char *type, char *text, size_t len);
 /* 200 with |len| bytes of |fd|, which is closed afterwards; read piece by piece as the socket takes them. */
 void gw_respond_file(gw_exchange *x, const char *type, int fd, size_t len);
+/* The same file where a player wants bytes |first| to |last| of it: 206. */
+void gw_respond_piece(gw_exchange *x, const char *type, int fd, size_t len, size_t first, size_t last);
 /* |why|: static or short-lived; NULL: the code's own message. |line|: of a description; 0: none. */
 void gw_respond_error(gw_exchange *x, gw_http_error error, const char *why, unsigned line);
 /* A number under which a worker's reply finds |x| again; false: too many are waiting (answered 503). */
@@ -130,6 +138,10 @@ bool gw_api_holds_token(struct lws *wsi, const char *token);
 bool gw_files_get(gw_exchange *x); /* false: there is no such file; nothing was answered */
 bool gw_files_exist(const gw_exchange *x);
 void gw_files_avatar(gw_exchange *x);
+
+/* ---- gateway/http_tool.c: tools that the page does not perform ---- */
+void gw_tool_perform(gw_http *http, gw_tool_ask *ask); /* owned */
+void gw_files_music(gw_exchange *x);
 
 /* ---- gateway/http_caller.c: WebSockets of callers without WebRTC ---- */
 int gw_caller_upgrade(gw_http *http, struct lws *wsi); /* 0: may become one */

@@ -76,3 +76,25 @@ bool gw_accept_etag(const char *list, const char *etag) {
   }
   return false;
 }
+
+static bool take_number(const char **at, size_t *number) {
+  const char *digits = *at;
+  for (*number = 0; **at >= '0' && **at <= '9'; (*at)++) {
+    if (*number > SIZE_MAX / 10 - 10) return false;
+    *number = *number * 10 + (size_t)(**at - '0');
+  }
+  return *at > digits;
+}
+
+bool gw_accept_range(const char *range, size_t len, size_t *first, size_t *last) {
+  size_t n;
+  if (strncmp(range, "bytes=", 6) != 0 || !len) return false;
+  const char *at = range + 6;
+  bool has_first = take_number(&at, first);
+  if (*at++ != '-') return false;
+  bool has_last = take_number(&at, &n);
+  if (*at || (!has_first && (!has_last || !n))) return false;
+  *last = has_first && has_last && n < len - 1 ? n : len - 1;
+  if (!has_first) *first = n < len ? len - n : 0;
+  return *first <= *last;
+}

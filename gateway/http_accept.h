@@ -12,4 +12,8 @@ web_coding gw_accept_coding(const char *accept, unsigned offered);
 /* Whether |list|, an `If-None-Match`, has |etag|, which is quoted. A proxy may have made the client's one weak. */
 bool gw_accept_etag(const char *list, const char *etag);
 
+/* The piece of |len| bytes that |range|, a `Range`, asks for (RFC 9110 section 14.2): |*first| to |*last|. false:
+ * all of them, for it asks for none, for several, or for what is not there. */
+bool gw_accept_range(const char *range, size_t len, size_t *first, size_t *last);
+
 #endif

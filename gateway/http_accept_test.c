@@ -55,3 +55,23 @@ TEST(http_accept_finds_an_etag_in_a_list) {
                                        "W/", "W/a", "\"",    "x \"a\"", ","};
   for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) CHECK(!gw_accept_etag(others[i], "\"a\""));
 }
+
+TEST(http_accept_finds_the_piece_that_is_asked_for) {
+  static const struct {
+    const char *range;
+    size_t first, last;
+  } pieces[] = {{"bytes=0-9", 0, 9},   {"bytes=0-", 0, 99},    {"bytes=10-19", 10, 19}, {"bytes=90-200", 90, 99},
+                {"bytes=-10", 90, 99}, {"bytes=-1000", 0, 99}, {"bytes=99-99", 99, 99}};
+  static const char *const all[] = {"",           "bytes=",     "bytes=-",       "bytes=-0",
+                                    "bytes=100-", "bytes=5-4",  "bytes=0-9,20-", "lines=0-9",
+                                    "bytes=x-9",  "bytes=0-9x", "bytes=0 -9",    "bytes=99999999999999999999999-",
+                                    "bytes=0"};
+  size_t first, last;
+  for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+    CHECK(gw_accept_range(pieces[i].range, 100, &first, &last));
+    CHECK_EQ(first, pieces[i].first);
+    CHECK_EQ(last, pieces[i].last);
+  }
+  for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) CHECK(!gw_accept_range(all[i], 100, &first, &last));
+  CHECK(!gw_accept_range("bytes=0-", 0, &first, &last));
+}

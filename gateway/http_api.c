@@ -365,6 +365,7 @@ static const route routes[] = {
     {"/avatar/*/*", GW_GET, OPEN, NULL, gw_files_avatar},
     {"/avatar/*/*/*", GW_GET, OPEN, NULL, gw_files_avatar},
     {"/avatar/*/*/*/*", GW_GET, OPEN, NULL, gw_files_avatar},
+    {"/music/*", GW_GET, OPEN, NULL, gw_files_music},
     {"/healthz", GW_GET, OPEN, NULL, get_health},
     {"/readyz", GW_GET, OPEN, NULL, get_ready},
     {"/metrics", GW_GET, OPEN, NULL, get_metrics},

@@ -14,8 +14,7 @@ typedef struct upload {
 
 static void on_done(gw_post *post, unsigned status, const char *text, size_t len) {
   upload *u = post->owner;
-  gw_message m = {
-      .kind = GW_PHOTO_DONE, .number = u->photo->call, .ref = u->photo->ref, .owned_len = status == 200};
+  gw_message m = {.kind = GW_TOOL_DONE, .number = u->photo->call, .ref = u->photo->ref, .owned_len = status == 200};
   (void)len;
   if (status == 200)
     m.owned = strdup(text);

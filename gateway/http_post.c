@@ -15,6 +15,11 @@ static size_t total(const gw_post *p) {
   return len;
 }
 
+static void free_post(gw_post *p) {
+  free(p->result);
+  free(p);
+}
+
 static void end(gw_post *p, unsigned status) {
   if (p->ended) return;
   p->ended = true;
@@ -22,7 +27,7 @@ static void end(gw_post *p, unsigned status) {
   if (p->wsi) lws_set_wsi_user(p->wsi, NULL);
   p->result[p->len] = 0;
   p->done(p, status, p->result, p->len);
-  if (!p->connecting) free(p);
+  if (!p->connecting) free_post(p);
 }
 
 static void on_late(lws_sorted_usec_list_t *timer) {
@@ -51,7 +56,7 @@ static void connect_post(gw_post *p) {
       .host = authority,
       .port = port,
       .path = path,
-      .method = "POST",
+      .method = p->is_get ? "GET" : "POST",
       .local_protocol_name = "xz-post",
       .userdata = p,
       .pwsi = &p->wsi,
@@ -60,11 +65,15 @@ static void connect_post(gw_post *p) {
   p->connecting = true;
   (void)lws_client_connect_via_info(&info);
   p->connecting = false;
-  if (p->ended) free(p);
+  if (p->ended) free_post(p);
 }
 
 void gw_post_start(gw_post *p) {
-  lws_sul_schedule(p->http->lws, 0, &p->timer, on_late, POST_US);
+  if (!p->most) p->most = GW_POST_RESULT_MAX;
+  p->result = malloc(p->most + 1);
+  if (!p->result) abort();
+  lws_sul_schedule(p->http->lws, 0, &p->timer, on_late,
+                   p->seconds ? (lws_usec_t)p->seconds * LWS_US_PER_SEC : POST_US);
   connect_post(p);
 }
 
@@ -78,14 +87,20 @@ static int append_header(gw_post *p, struct lws *wsi, uint8_t **at, size_t len) 
   char length[24], bearer[1100];
   snprintf(length, sizeof(length), "%zu", total(p));
   snprintf(bearer, sizeof(bearer), "%s%.1024s", strchr(p->token, ' ') ? "" : "Bearer ", p->token);
-  bool ok = add(wsi, "Content-Type:", p->content_type, at, limit) &&
-            add(wsi, "Content-Length:", length, at, limit) && add(wsi, "Device-Id:", p->identity->mac, at, limit) &&
-            add(wsi, "Client-Id:", p->identity->client_id, at, limit) &&
-            add(wsi, "User-Agent:", "xiaozhi-rtc/" GW_VERSION, at, limit) &&
+  bool ok = add(wsi, "User-Agent:", "xiaozhi-rtc/" GW_VERSION, at, limit) &&
             (!p->token[0] || add(wsi, "Authorization:", bearer, at, limit));
+  if (!p->is_get)
+    ok = ok && add(wsi, "Content-Type:", p->content_type, at, limit) &&
+         add(wsi, "Content-Length:", length, at, limit);
+  if (p->identity)
+    ok = ok && add(wsi, "Device-Id:", p->identity->mac, at, limit) &&
+         add(wsi, "Client-Id:", p->identity->client_id, at, limit);
+  for (size_t i = 0; p->tool && i < p->tool->n_headers; i++)
+    ok = ok && add(wsi, p->tool->header[i].name, p->tool->header[i].value, at, limit);
   if (p->is_device)
     ok = ok && add(wsi, "Activation-Version:", "1", at, limit) && add(wsi, "Accept-Language:", "en-US", at, limit);
   p->at = 0;
+  if (p->is_get) return ok ? 0 : -1;
   lws_client_http_body_pending(wsi, 1);
   lws_callback_on_writable(wsi);
   return ok ? 0 : -1;
@@ -148,7 +163,7 @@ static bool is_redirect(unsigned status) {
 
 static int on_answer(gw_post *p, struct lws *wsi) {
   p->status = lws_http_client_http_response(wsi);
-  if (!is_redirect(p->status) || p->redirected) return 0;
+  if (!is_redirect(p->status) || p->redirected || p->stays) return 0;
   if (lws_hdr_copy(wsi, p->location, sizeof(p->location), WSI_TOKEN_HTTP_LOCATION) <= 0) return 0;
   if (!resolve(p, p->location)) return 0;
   p->redirected = true;
@@ -167,7 +182,8 @@ int gw_post_callback(struct lws *wsi, enum lws_callback_reasons reason, void *us
     case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP: return on_answer(p, wsi);
     case LWS_CALLBACK_RECEIVE_CLIENT_HTTP: return read_piece(wsi);
     case LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ:
-      if (len > GW_POST_RESULT_MAX - p->len) len = GW_POST_RESULT_MAX - p->len;
+      p->cut = p->cut || len > p->most - p->len;
+      if (len > p->most - p->len) len = p->most - p->len;
       memcpy(p->result + p->len, in, len);
       p->len += len;
       return 0;

@@ -1,20 +1,28 @@
-/* gateway/http_post.h - one POST of ours to a server of the assistant's: a photo, or a question of the OTA kind.
+/* gateway/http_post.h - one request of ours: a photo, a question of the OTA kind, an operator's tool, a list of
+ * music.
  *
  * Certificates of https addresses are checked. A redirect is followed once, with the same body, and never from
- * https to http. After 12 s it has failed, whatever is still under way: nobody waits longer for a photo's
- * description. */
+ * https to http, or not at all. After 12 s, or |seconds|, it has failed, whatever is still under way: nobody waits
+ * longer for a photo's description. */
 #ifndef GATEWAY_HTTP_POST_H
 #define GATEWAY_HTTP_POST_H
 
 #include "gateway/http.h"
+#include "gateway/tools.h"
 
 #define GW_POST_PARTS 3
-#define GW_POST_RESULT_MAX 16384 /* what is longer is cut */
+#define GW_POST_RESULT_MAX 16384 /* what is longer is cut, and |cut| says so */
 
 typedef struct gw_post {
   gw_http *http;
   char url[GW_TEXT_MAX + 16];
-  const gw_identity *identity; /* headers Device-Id and Client-Id; borrowed like all below until |done| */
+  bool is_get;         /* then there is no body */
+  bool stays;          /* no redirect is followed */
+  unsigned seconds;    /* 0: 12 */
+  size_t most;         /* of the answer; 0: GW_POST_RESULT_MAX */
+  const gw_tool *tool; /* its headers come with it; NULL: none */
+  const gw_identity
+      *identity; /* headers Device-Id and Client-Id; NULL: none. Borrowed like all below until |done| */
   const char *content_type;
   const char *token;            /* "" none */
   bool is_device;               /* with the further headers of a device that asks for its server */
@@ -25,11 +33,11 @@ typedef struct gw_post {
   /* ours */
   struct lws *wsi;
   lws_sorted_usec_list_t timer;
-  bool ended, redirected, connecting;
+  bool ended, redirected, connecting, cut;
   unsigned status;
   size_t at, len;
   char location[GW_TEXT_MAX + 16];
-  char result[GW_POST_RESULT_MAX + 1];
+  char *result; /* |most| + 1 */
 } gw_post;
 
 /* Takes |post|, from calloc. */

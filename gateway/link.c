@@ -15,6 +15,7 @@
 
 #include "gateway/log.h"
 #include "gateway/session.h"
+#include "gateway/tools.h"
 #include "gateway/worker.h"
 
 #define BACKOFF_MAX_S 30
@@ -65,6 +66,12 @@ static void open_socket(gw_session *s, wr_time now) {
   if (!link->client_ready) {
     xz_client_settings settings;
     xz_client_settings_default(&settings);
+    const gw_tools *tools = s->worker->settings.tools;
+    if (tools) {
+      settings.mcp.tools = tools->rows;
+      settings.mcp.n_tools = tools->n;
+      settings.mcp.hidden = gw_tools_hidden(tools, s->identity.mac);
+    }
     settings.mcp.firmware_names = strcmp(s->worker->settings.config->tool_names, "firmware") == 0;
     xz_client_init(link->client, &settings);
     gw_ota_init(s);
@@ -272,7 +279,27 @@ static void on_tts_start(gw_session *s, wr_time now) {
   link->page_hears = true;
 }
 
+/* Performed by the HTTP thread; its answer finds this session or nobody. */
+static void ask_http(gw_session *s, const gw_tool *how, const xz_tool_call *call) {
+  char *args = call->args ? json_dumps(call->args, JSON_COMPACT) : strdup("{}");
+  size_t len = args ? strlen(args) : 0;
+  gw_tool_ask *ask = calloc(1, sizeof(*ask) + len + 1);
+  if (!ask || !args) abort();
+  *ask =
+      (gw_tool_ask){.ref = gw_session_ref(s), .call = call->call, .tool = how, .identity = s->identity, .len = len};
+  memcpy(ask->args, args, len + 1);
+  free(args);
+  count(s, GW_TOOL_CALLS);
+  gw_tell(&s->worker->http, &(gw_message){.kind = GW_TOOL_ASK, .owned = ask, .ref = ask->ref}, NULL, 0);
+}
+
 static void on_tool_call(gw_session *s, const xz_tool_call *call, wr_time now) {
+  const gw_tools *tools = s->worker->settings.tools;
+  const gw_tool *how = tools ? gw_tools_how(tools, call->tool) : NULL;
+  if (how && how->kind == GW_TOOL_HTTP) {
+    ask_http(s, how, call);
+    return;
+  }
   if (!s->has_chat) {
     gw_link_tool_result(s, call->call, false, "the page is not connected", now);
     return;
@@ -283,7 +310,13 @@ static void on_tool_call(gw_session *s, const xz_tool_call *call, wr_time now) {
     s->photo_is_wanted = true;
     snprintf(s->photo_question, sizeof(s->photo_question), "%s", question ? question : "");
   }
-  gw_page_tool(s, call, now);
+  if (how && (how->kind == GW_TOOL_SEARCH_MUSIC || how->kind == GW_TOOL_PLAY_MUSIC)) {
+    ask_http(s, how, call);
+    return;
+  }
+  bool waits = !how || how->kind != GW_TOOL_NOTE;
+  gw_page_tool(s, call, waits, now);
+  if (!waits) gw_link_tool_result(s, call->call, true, "done", now);
 }
 
 static void on_client_event(gw_session *s, const xz_client_event *e, wr_time now) {
@@ -405,7 +438,7 @@ static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time 
   gw_link_say_retrying(s, wait, now);
 }
 
-static void on_photo_done(gw_session *s, const gw_message *m, wr_time now) {
+static void on_tool_done(gw_session *s, const gw_message *m, wr_time now) {
   gw_link_tool_result(s, m->number, m->owned_len == 1, m->owned ? m->owned : "", now);
 }
 
@@ -444,7 +477,8 @@ void gw_link_message(gw_session *s, const gw_message *m, wr_time now) {
     case GW_ASKED:
       if (link->state == GW_LINK_ASKING && gw_ota_answer(s, m->number, bytes, now)) connect_socket(s);
       break;
-    case GW_PHOTO_DONE: on_photo_done(s, m, now); break;
+    case GW_TOOL_SAY: gw_page_say_or_keep(s, m->owned, now); break;
+    case GW_TOOL_DONE: on_tool_done(s, m, now); break;
     case GW_LINK_CLOSED:
       snprintf(reason, sizeof(reason), "%.*s", (int)(m->len < 120 ? m->len : 120), (const char *)m->bytes);
       on_closed(s, m->number, reason, now);

@@ -148,9 +148,9 @@ void gw_page_tts(gw_session *s, const char *state, wr_time now) {
 }
 
 /* The page's form of a call: one parameter is its value, several are an object, none is none. */
-void gw_page_tool(gw_session *s, const xz_tool_call *call, wr_time now) {
-  json_t *object =
-      json_pack("{s:s,s:I,s:s}", "type", "tool", "id", (json_int_t)call->call, "text", call->tool->name);
+void gw_page_tool(gw_session *s, const xz_tool_call *call, bool waits, wr_time now) {
+  json_t *object = json_pack("{s:s,s:s}", "type", waits ? "tool" : "note", "text", call->tool->name);
+  if (waits) json_object_set_new(object, "id", json_integer((json_int_t)call->call));
   const json_t *value = call->args;
   if (call->tool->n_params == 1) value = json_object_get(call->args, call->tool->params[0].name);
   if (call->tool->n_params && value) json_object_set_new(object, "value", json_deep_copy(value));

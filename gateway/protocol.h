@@ -33,7 +33,8 @@ typedef enum gw_kind {
   GW_LINK_SENT,    /* |number| bytes left our queue: credit */
   GW_LINK_CLOSED,  /* |number|: close code, HTTP status of a refusal, or 0; bytes: reason */
   GW_ASKED,        /* |number|: HTTP status, 0: no answer; bytes or owned: the body */
-  GW_PHOTO_DONE,   /* |number|: the tool call; owned text; |owned_len| 1: success */
+  GW_TOOL_DONE,    /* |number|: the tool call; owned text; |owned_len| 1: success */
+  GW_TOOL_SAY,     /* owned text: a message for the page, before the result */
   GW_CALLER_TEXT,  /* |number|: the caller's WebSocket; bytes or owned */
   GW_CALLER_BYTES, /* the same: a piece of sound, or of a photo */
   GW_CALLER_GONE,  /* the same; bytes: gw_farewell */
@@ -54,6 +55,7 @@ typedef enum gw_kind {
   GW_CALLER_HUSH,      /* the same: samples not yet sent are thrown away; then the text in bytes */
   GW_CALLER_CLOSE,     /* the same; bytes: gw_farewell, then the reason */
   GW_PHOTO,            /* owned gw_photo */
+  GW_TOOL_ASK,         /* owned gw_tool_ask */
   GW_SNAPSHOT_TAKEN,   /* owned gw_snapshot; |number|: request */
   GW_ERRAND_DONE,      /* owned gw_errand, from a thread that lived for it (gateway/http_mqtt.c) */
   GW_DRAINED,          /* the worker has no session left, or time is up */
@@ -125,6 +127,16 @@ typedef struct gw_photo {
   size_t size, len; /* promised, and there */
   uint8_t data[];
 } gw_photo;
+
+/* A call that this thread does not perform: an HTTP request, or something about music. */
+typedef struct gw_tool_ask {
+  gw_ref ref;
+  uint32_t call;
+  const struct gw_tool *tool; /* gateway/tools.h; lives as long as the program serves */
+  gw_identity identity;
+  size_t len;
+  char args[]; /* JSON, an object, and a NUL */
+} gw_tool_ask;
 
 typedef struct gw_session_row {
   char id[GW_ID_HEX + 1];

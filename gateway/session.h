@@ -184,7 +184,7 @@ void gw_page_say_ready(gw_session *session, wr_time now); /* once, when both sid
 void gw_page_say_draining(gw_session *session, wr_time now);
 void gw_page_say_quality(gw_session *session, const wr_conn_stats *stats, wr_time now);
 void gw_page_tts(gw_session *session, const char *state, wr_time now);
-void gw_page_tool(gw_session *session, const xz_tool_call *call, wr_time now);
+void gw_page_tool(gw_session *session, const xz_tool_call *call, bool waits, wr_time now); /* for its answer */
 
 /* ---- gateway/photo.c ---- */
 void gw_photo_begin(gw_session *session, const gw_page_message *message, wr_time now);

@@ -24,6 +24,8 @@
 #define GW_MAX_SLOTS (1u << 18)
 #define GW_TCP_TAG (1ull << 32) /* in epoll's data: of gateway/tcp.h */
 
+struct gw_tools;
+
 typedef struct gw_worker_settings {
   uint16_t index, n_workers;
   uint32_t n_slots;
@@ -36,6 +38,7 @@ typedef struct gw_worker_settings {
   const gw_locals *locals;
   const gw_reach_servers *reach;  /* NULL: --reach direct */
   const uint8_t *identity_secret; /* of gateway/identity.h; NULL: devices are made up each time */
+  const struct gw_tools *tools;   /* NULL: the page's alone */
   gw_mailbox *http;               /* to the HTTP thread */
   struct gw_worker *workers;      /* all of them, by index */
 } gw_worker_settings;

@@ -22,7 +22,7 @@ void xz_client_settings_default(xz_client_settings *settings) {
   *settings = (xz_client_settings){
       .version = 1,
       .audio = {16000, 1, 60},
-      .mcp = {xz_page_tools, xz_n_page_tools, false, "xiaozhi-rtc", "0.1.0"},
+      .mcp = {.tools = xz_page_tools, .n_tools = xz_n_page_tools, .name = "xiaozhi-rtc", .version = "0.1.0"},
   };
 }
 

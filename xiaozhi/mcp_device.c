@@ -18,7 +18,21 @@ typedef struct reply {
   int64_t id;
 } reply;
 
+static bool has_tool(const xz_mcp_settings *s, size_t i) { return !(s->hidden >> i & 1); }
+
+static const xz_tool *find_tool(const xz_mcp_settings *s, const char *name) {
+  const xz_tool *tool = xz_tool_find(s->tools, s->n_tools, name);
+  return tool && has_tool(s, (size_t)(tool - s->tools)) ? tool : NULL;
+}
+
+/* The first tool at or after |i| that this device has; n_tools: none. */
+static size_t next_tool(const xz_mcp_settings *s, size_t i) {
+  while (i < s->n_tools && !has_tool(s, i)) i++;
+  return i;
+}
+
 void xz_mcp_device_init(xz_mcp_device *device, const xz_mcp_settings *settings) {
+  WR_ASSERT(settings->n_tools <= XZ_TOOLS_MAX);
   *device = (xz_mcp_device){.settings = *settings};
 }
 
@@ -84,8 +98,8 @@ static void initialize(const reply *to, const json_t *params) {
 
 /* Index of the first tool of the page, n_tools if the cursor names none. */
 static size_t page_start(const xz_mcp_settings *s, const char *cursor) {
-  if (!cursor || !*cursor) return 0;
-  const xz_tool *tool = xz_tool_find(s->tools, s->n_tools, cursor);
+  if (!cursor || !*cursor) return next_tool(s, 0);
+  const xz_tool *tool = find_tool(s, cursor);
   return tool ? (size_t)(tool - s->tools) : s->n_tools;
 }
 
@@ -93,11 +107,12 @@ static size_t page_start(const xz_mcp_settings *s, const char *cursor) {
 static size_t write_page(wr_writer *w, const xz_mcp_settings *s, size_t i) {
   wr_writer page = wr_writer_of(w->at, wr_writer_left(w) < XZ_MCP_PAGE_MAX ? wr_writer_left(w) : XZ_MCP_PAGE_MAX);
   wr_write_text(&page, "{\"tools\":[");
-  for (size_t first = i; i < s->n_tools; i++) {
+  for (size_t first = i, next; i < s->n_tools; i = next) {
     wr_writer entry = page;
+    next = next_tool(s, i + 1);
     if (i > first) wr_write_u8(&entry, ',');
     xz_tool_write(&entry, &s->tools[i], s->firmware_names);
-    size_t cursor = i + 1 < s->n_tools ? 6 * strlen(xz_tool_name(&s->tools[i + 1], s->firmware_names)) : 0;
+    size_t cursor = next < s->n_tools ? 6 * strlen(xz_tool_name(&s->tools[next], s->firmware_names)) : 0;
     if (!wr_writer_ok(&entry) || wr_writer_left(&entry) < cursor + 24) break;
     page = entry;
   }
@@ -116,14 +131,14 @@ static void list_tools(const reply *to, const json_t *params) {
   const xz_mcp_settings *s = &to->device->settings;
   const char *cursor = json_string_value(json_object_get(params, "cursor"));
   size_t first = page_start(s, cursor);
-  if (first == s->n_tools && s->n_tools) {
+  if (first == s->n_tools && cursor && *cursor) {
     (void)reply_error(to, INVALID_PARAMS, "Unknown cursor: ", cursor);
     return;
   }
   wr_writer w = reply_begin(to, XZ_MCP_PAGE_MAX + 32);
   wr_write_text(&w, ",\"result\":");
   size_t next = write_page(&w, s, first);
-  if (next == first && s->n_tools) {
+  if (next == first && first < s->n_tools) {
     (void)reply_error(to, INTERNAL_ERROR, "No room for tool ", s->tools[first].name);
     return;
   }
@@ -136,7 +151,7 @@ static bool call_tool(const reply *to, const json_t *params, xz_tool_call *call,
   char error[XZ_TOOL_ERROR_MAX];
   size_t slot = 0;
   while (slot < XZ_MCP_CALLS_MAX && d->pending[slot].call) slot++;
-  const xz_tool *tool = name ? xz_tool_find(d->settings.tools, d->settings.n_tools, name) : NULL;
+  const xz_tool *tool = name ? find_tool(&d->settings, name) : NULL;
   const json_t *args = json_object_get(params, "arguments");
   if (json_is_null(args)) args = NULL;
   if (!params || !name)

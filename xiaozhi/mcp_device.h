@@ -15,8 +15,9 @@
 #define XZ_VISION_TOKEN_MAX 1024
 
 typedef struct xz_mcp_settings {
-  const xz_tool *tools; /* borrowed for the life of the device */
+  const xz_tool *tools; /* borrowed for the life of the device; at most XZ_TOOLS_MAX */
   size_t n_tools;
+  uint64_t hidden;            /* bit i: this device has not got tools[i], and does not name it */
   bool firmware_names;        /* list tools by firmware_name; calls by either name are understood */
   const char *name, *version; /* serverInfo; borrowed */
 } xz_mcp_settings;

@@ -2,6 +2,7 @@
 #include "xiaozhi/mcp_device.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "check.h"
 
@@ -12,7 +13,7 @@ static xz_tool_call call;
 
 static void init(const xz_tool *tools, size_t n, bool firmware_names) {
   xz_outbox_init(&out, memory, sizeof memory);
-  xz_mcp_device_init(&device, &(xz_mcp_settings){tools, n, firmware_names, "page", "1.0"});
+  xz_mcp_device_init(&device, &(xz_mcp_settings){tools, n, 0, firmware_names, "page", "1.0"});
 }
 
 static bool ask_at(const char *payload, wr_time now) {
@@ -177,4 +178,49 @@ TEST(xz_mcp_device_bounds_its_outstanding_calls) {
   CHECK_EQ(device.n_timed_out, 3);
   CHECK_EQ(xz_mcp_device_deadline(&device), WR_S(11));
   CHECK(ask_at(CALL("stop_music", "{}"), WR_S(10)));
+}
+
+TEST(xz_mcp_device_hides_what_is_not_for_this_person) {
+  init(xz_page_tools, xz_n_page_tools, false);
+  device.settings.hidden = 1u << 0 | 1u << 3; /* set_volume, open_tab */
+  CHECK(!ask_at("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}", 0));
+  json_t *payload = reply();
+  char *text = json_dumps(payload, 0);
+  CHECK_EQ(json_array_size(json_object_get(json_object_get(payload, "result"), "tools")), xz_n_page_tools - 2);
+  CHECK(!strstr(text, "set_volume\"") && !strstr(text, "open_tab\"") && strstr(text, "stop_music\""));
+  free(text);
+  json_decref(payload);
+  check_error(CALL("set_volume", "{\"volume\":5}"), -32602, "Unknown tool: set_volume");
+  check_error("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\",\"params\":{\"cursor\":\"open_tab\"}}",
+              -32602, "Unknown cursor: open_tab");
+  CHECK(ask_at(CALL("stop_music", "{}"), 0));
+}
+
+TEST(xz_mcp_device_checks_numbers_and_texts) {
+  static const char *const colours[] = {"red", "green", NULL};
+  static const xz_tool tool = {
+      .name = "lamp",
+      .firmware_name = "self.lamp",
+      .description = "d",
+      .n_params = 3,
+      .params = {
+          {.name = "x", .type = XZ_PARAM_NUMBER, .ranged = true, .min = 0, .max = 1, .description = "bright"},
+          {.name = "colour", .type = XZ_PARAM_STRING, .choices = colours, .optional = true},
+          {.name = "room", .type = XZ_PARAM_STRING, .ranged = true, .max = 4, .optional = true}}};
+  init(&tool, 1, false);
+  CHECK(!ask_at("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}", 0));
+  json_t *payload = reply();
+  char *text = json_dumps(payload, JSON_COMPACT);
+  CHECK(strstr(text, "\"x\":{\"type\":\"number\",\"description\":\"bright\",\"minimum\":0,\"maximum\":1}") != NULL);
+  CHECK(strstr(text, "\"colour\":{\"type\":\"string\",\"enum\":[\"red\",\"green\"]}") != NULL);
+  CHECK(strstr(text, "\"room\":{\"type\":\"string\",\"maxLength\":4}") != NULL);
+  free(text);
+  json_decref(payload);
+  check_error(CALL("lamp", "{\"x\":1.5}"), -32602, "Value exceeds maximum allowed: 1");
+  check_error(CALL("lamp", "{\"x\":\"1\"}"), -32602, "Missing valid argument: x");
+  check_error(CALL("lamp", "{\"x\":1,\"colour\":\"blue\"}"), -32602, "Value is not allowed for: colour");
+  check_error(CALL("lamp", "{\"x\":1,\"room\":\"abcde\"}"), -32602, "Value exceeds maximum length allowed: 4");
+  CHECK(ask_at(CALL("lamp", "{\"x\":0.5,\"colour\":\"red\",\"room\":\"b\u00e4der\"}"), 0) == false);
+  json_decref(reply());
+  CHECK(ask_at(CALL("lamp", "{\"x\":0.5,\"colour\":\"red\",\"room\":\"b\u00e4d\"}"), 0));
 }

@@ -1,7 +1,7 @@
 /* xiaozhi/tools.c - MCP tool tables (Model Context Protocol 2024-11-05, "Tools").
  *
  * Parameters are C values, not schema text: the schema is written from them, so what is announced and what is
- * checked cannot differ. Left out: nested objects, arrays and defaults, which no tool of ours needs. */
+ * checked cannot differ. Left out: nested objects, arrays and defaults. */
 #include "xiaozhi/tools.h"
 
 #include "base/io.h"
@@ -58,6 +58,7 @@ static bool is_whole(const json_t *value) {
 static bool has_type(const xz_param *param, const json_t *value) {
   switch (param->type) {
     case XZ_PARAM_INTEGER: return is_whole(value);
+    case XZ_PARAM_NUMBER: return json_is_number(value);
     case XZ_PARAM_STRING: return json_is_string(value);
     case XZ_PARAM_BOOLEAN: return json_is_boolean(value);
     case XZ_PARAM_URL: return json_is_string(value) && is_web_url(json_string_value(value));
@@ -80,13 +81,37 @@ static void say_limit(char error[XZ_TOOL_ERROR_MAX], const char *what, int32_t l
   error[wr_writer_len(&w)] = 0;
 }
 
+static bool is_choice(const xz_param *param, const char *text) {
+  const char *const *choice = param->choices;
+  while (*choice && strcmp(*choice, text)) choice++;
+  return *choice != NULL;
+}
+
+/* Characters of UTF-8. */
+static size_t text_length(const char *text) {
+  size_t n = 0;
+  for (; *text; text++) n += ((unsigned char)*text & 0xc0) != 0x80;
+  return n;
+}
+
+static bool check_text(const xz_param *param, const char *text, char error[XZ_TOOL_ERROR_MAX]) {
+  if (param->choices && !is_choice(param, text)) {
+    say(error, "Value is not allowed for: ", param->name);
+    return false;
+  }
+  if (!param->ranged || text_length(text) <= (size_t)param->max) return true;
+  say_limit(error, "Value exceeds maximum length allowed: ", param->max);
+  return false;
+}
+
 static bool check_param(const xz_param *param, const json_t *value, char error[XZ_TOOL_ERROR_MAX]) {
   if (!value && param->optional) return true;
   if (!value || !has_type(param, value)) {
     say(error, "Missing valid argument: ", param->name);
     return false;
   }
-  if (param->type != XZ_PARAM_INTEGER || !param->ranged) return true;
+  if (param->type == XZ_PARAM_STRING) return check_text(param, json_string_value(value), error);
+  if ((param->type != XZ_PARAM_INTEGER && param->type != XZ_PARAM_NUMBER) || !param->ranged) return true;
   double v = json_number_value(value);
   if (v < param->min) say_limit(error, "Value is below minimum allowed: ", param->min);
   if (v > param->max) say_limit(error, "Value exceeds maximum allowed: ", param->max);
@@ -106,15 +131,25 @@ bool xz_tool_check(const xz_tool *tool, const json_t *args, char error[XZ_TOOL_E
 
 static void write_param(wr_writer *w, const xz_param *param) {
   static const char *const types[] = {
-      [XZ_PARAM_INTEGER] = "integer",
-      [XZ_PARAM_STRING] = "string",
-      [XZ_PARAM_BOOLEAN] = "boolean",
-      [XZ_PARAM_URL] = "string",
+      [XZ_PARAM_INTEGER] = "integer", [XZ_PARAM_NUMBER] = "number", [XZ_PARAM_STRING] = "string",
+      [XZ_PARAM_BOOLEAN] = "boolean", [XZ_PARAM_URL] = "string",
   };
   xz_write_json_text(w, param->name);
   wr_write_text(w, ":{\"type\":");
   xz_write_json_text(w, types[param->type]);
-  if (param->ranged) {
+  if (param->description) {
+    wr_write_text(w, ",\"description\":");
+    xz_write_json_text(w, param->description);
+  }
+  for (size_t i = 0; param->choices && param->choices[i]; i++) {
+    wr_write_text(w, i ? "," : ",\"enum\":[");
+    xz_write_json_text(w, param->choices[i]);
+    if (!param->choices[i + 1]) wr_write_u8(w, ']');
+  }
+  if (param->ranged && param->type == XZ_PARAM_STRING) {
+    wr_write_text(w, ",\"maxLength\":");
+    xz_write_json_int(w, param->max);
+  } else if (param->ranged) {
     wr_write_text(w, ",\"minimum\":");
     xz_write_json_int(w, param->min);
     wr_write_text(w, ",\"maximum\":");

@@ -8,12 +8,14 @@
 
 struct wr_writer; /* base/io.h */
 
-#define XZ_TOOL_PARAMS_MAX 4
+#define XZ_TOOL_PARAMS_MAX 8
+#define XZ_TOOLS_MAX 64 /* in one table */
 #define XZ_TOOL_ERROR_MAX 160
 
 typedef enum xz_param_type {
   XZ_PARAM_INTEGER, /* read it with json_number_value: 50.0 is let pass as 50 */
-  XZ_PARAM_STRING,
+  XZ_PARAM_NUMBER,
+  XZ_PARAM_STRING, /* ranged: |max| characters at most */
   XZ_PARAM_BOOLEAN,
   XZ_PARAM_URL, /* a string that begins http:// or https:// and has a host, no blanks or control characters */
 } xz_param_type;
@@ -22,8 +24,10 @@ typedef struct xz_param {
   const char *name;
   xz_param_type type;
   bool optional;
-  bool ranged; /* integer: within [min, max] */
+  bool ranged; /* integer, number: within [min, max] */
   int32_t min, max;
+  const char *description;    /* NULL: none */
+  const char *const *choices; /* string: one of these, up to a NULL; NULL: any */
 } xz_param;
 
 /* All texts borrowed for the life of whoever uses the table; usually static. */

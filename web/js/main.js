@@ -275,7 +275,8 @@ function playMusic(message) {
   if (message["state"] === "stop") music.stop();
   if (message["state"] !== "start") return;
   try {
-    music.add({ url: webAddress(message["url"]), title: String(message["text"] ?? "") });
+    const url = webAddress(new URL(String(message["url"]), location.href)); // a song of the gateway's has no host
+    music.add({ url, title: String(message["text"] ?? "") });
   } catch {
     // No address that a browser may open: nothing to play.
   }
