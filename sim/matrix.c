@@ -27,6 +27,7 @@ typedef struct world {
   sim_host_id host[2], host6[2]; /* -1: none */
   sim_nat_id nat[2];
   sim_pipe pipe[2];
+  sim_tcp tcp;
   wr_gather_server server[2][4];
   wr_gather_settings gather[2];
   unsigned piped[2];
@@ -95,6 +96,7 @@ static bool open_peer(world *w, int i) {
   p.gather = &w->gather[i];
   p.pipe = &w->pipe[i];
   p.piped_server = w->piped[i];
+  p.tcp = w->s->ice_tcp ? &w->tcp : NULL;
   p.has_other_host = w->host[i] >= 0 && w->host6[i] >= 0;
   p.other_host = w->host6[i];
   return sim_peer_open(&w->peer[i], w->net, any_host(w, i), &p);
@@ -116,6 +118,11 @@ static bool open_world(world *w) {
   w->began = sim_net_now(w->net);
   wr_time to_server = w->one_way / 2 + w->one_way * RELAY_TENTHS / 10;
   w->pipe_up_at = w->s->turn_tcp ? w->began + 2 * to_server : WR_NEVER;
+  if (w->s->ice_tcp) {
+    wr_addr callee = sim_net_addr(w->net, w->host[1], 0), caller = sim_net_addr(w->net, w->host[0], 0);
+    caller.ip[0] = 198; /* its NAT shows another */
+    sim_tcp_init(&w->tcp, &callee, &caller, w->one_way);
+  }
   for (int i = 0; i < 2; i++) {
     add_servers(w, i, server, server6);
     sim_pipe_init(&w->pipe[i], to_server);
@@ -184,6 +191,7 @@ static wr_time next_event(const world *w) {
     at = wr_time_min(at, sim_peer_deadline(&w->peer[i]));
     at = wr_time_min(at, sim_pipe_deadline(&w->pipe[i]));
   }
+  if (w->s->ice_tcp) at = wr_time_min(at, sim_pipe_deadline(&w->tcp.pipe));
   return at;
 }
 
@@ -195,7 +203,10 @@ static void run_pipes(world *w, wr_time now) {
     for (int i = 0; i < 2; i++) sim_peer_pipe_up(&w->peer[i]);
   }
   sim_relay_recv_pipes(w->relay);
-  for (int i = 0; i < 2; i++) sim_peer_recv_pipe(&w->peer[i]);
+  for (int i = 0; i < 2; i++) {
+    sim_peer_recv_pipe(&w->peer[i]);
+    sim_peer_recv_tcp(&w->peer[i]);
+  }
 }
 
 /* Who heard something in this step, and after how long. */
@@ -261,6 +272,10 @@ static void talk(world *w) {
     run_until(w, from + w->s->rebind_us);
     sim_net_forget_mappings(w->net, w->nat[0]);
   }
+  if (w->s->opens_us) {
+    run_until(w, from + w->s->opens_us);
+    sim_net_block_udp(w->net, w->host[0], false);
+  }
   if (w->s->silent_us) {
     run_until(w, from + w->s->silent_us);
     go_silent(w);
@@ -277,6 +292,7 @@ static void run(world *w) {
   w->result.connected = both_heard(w);
   w->result.n_datagrams = sim_net_stats_of(w->net).n_sent;
   w->result.first = way_of(&w->peer[0].path);
+  w->result.began_tcp = w->peer[0].path.remote.transport == WR_TCP;
   if (w->result.connected) talk(w);
 }
 
@@ -304,6 +320,7 @@ sim_matrix_result sim_matrix_run(const sim_matrix_settings *settings) {
   }
   if (w.peer[0].sent_at) w.result.last_sent_us = w.peer[0].sent_at - w.began;
   w.result.last = way_of(&w.peer[0].path);
+  w.result.ends_tcp = w.peer[0].path.remote.transport == WR_TCP;
   w.result.relay = *sim_relay_stats_of(w.relay);
   close_world(&w);
   return w.result;

@@ -25,10 +25,12 @@ typedef struct sim_matrix_settings {
   wr_time rtt_us; /* between the two without a relay; each of them is 0.7 of it from the server */
   sim_matrix_end end[2];
   bool stun, turn, turn_tcp;
+  bool ice_tcp;        /* the caller connects by TCP too, the callee (without NAT) listens */
   bool old_nonces;     /* the server's are good for 50 s */
   wr_time talk_us;     /* after the first sound */
   wr_time rebind_us;   /* so long after the first sound the caller's NAT forgets; 0: never */
   wr_time silent_us;   /* likewise the callee's network goes silent for ever; 0: never */
+  wr_time opens_us;    /* so long after the first sound the caller has UDP after all; 0: never */
   wr_time late_us;     /* server-reflexive candidates are carried so much later */
   wr_time patience_us; /* for the first sound */
   FILE *trace;         /* NULL: silent */
@@ -45,6 +47,7 @@ typedef struct sim_matrix_result {
   wr_time longest_gap_us[2];          /* between two sounds */
   wr_time silent_at_us, last_sent_us; /* of the callee's network; by the caller */
   sim_matrix_way first, last;         /* of the caller's */
+  bool began_tcp, ends_tcp;           /* the same ways are TCP connections between the two */
   uint64_t n_datagrams;               /* sent by anybody until both heard each other */
   sim_relay_stats relay;
 } sim_matrix_result;

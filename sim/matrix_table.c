@@ -163,6 +163,12 @@ static const other others[] = {
     {"blocked-both", "nobody has UDP: TURN over TCP twice", SIM_WAY_RELAYED,
      .is = {.turn = true, .turn_tcp = true, .end = {BLOCKED, BLOCKED}}},
     {"blocked-alone", "no UDP, and no TURN over TCP", SIM_WAY_NONE, .is = {.turn = true, .end = {BLOCKED, V4}}},
+    {"tcp", "the caller has no UDP and no relay; the callee takes TCP", SIM_WAY_DIRECT,
+     .is = {.ice_tcp = true, .talk_us = WR_S(40), .end = {BLOCKED, V4}}},
+    {"tcp-upgrade", "the same, and after 3 s UDP gets through", SIM_WAY_DIRECT,
+     .is = {.ice_tcp = true, .opens_us = WR_S(3), .talk_us = WR_S(20), .end = {BLOCKED, V4}}},
+    {"udp-tcp", "the callee takes TCP as well, and it is not needed", SIM_WAY_DIRECT,
+     .is = {.ice_tcp = true, .end = {V4, V4}}},
     {"v6", "IPv6 on both sides", SIM_WAY_DIRECT, .is = {.turn = true, .end = {V6, V6}}},
     {"dual", "both families on both sides, IPv4 behind symmetric NATs", SIM_WAY_DIRECT,
      .is = {.end = {{.has_nat = true,
@@ -195,6 +201,8 @@ static sim_matrix_result run_other(const run *r, const other *o, const char **wr
   s.turn = is.turn;
   s.turn_tcp = is.turn_tcp;
   s.old_nonces = is.old_nonces;
+  s.ice_tcp = is.ice_tcp;
+  s.opens_us = is.opens_us;
   s.late_us = is.late_us;
   s.rebind_us = is.rebind_us;
   if (is.talk_us) s.talk_us = is.talk_us;
@@ -205,6 +213,9 @@ static sim_matrix_result run_other(const run *r, const other *o, const char **wr
   wr_time most = o->most_gap_us ? o->most_gap_us : SIM_MATRIX_MOST_GAP_US;
   if (!*wrong && m.connected && longest_gap(&m) > most) *wrong = "a gap in the sound";
   if (!*wrong && o->begins_relayed && m.first != SIM_WAY_RELAYED) *wrong = "not relayed at first";
+  bool must_begin = s.ice_tcp && s.end[0].udp_blocked, must_end = must_begin && !s.opens_us;
+  if (!*wrong && m.ends_tcp != must_end) *wrong = must_end ? "not over TCP" : "over TCP in the end";
+  if (!*wrong && must_begin && !m.began_tcp) *wrong = "not over TCP at first";
   if (!*wrong && s.old_nonces && (!m.relay.n_stale || m.relay.n_refreshes < 2)) *wrong = "nothing was refreshed";
   return m;
 }

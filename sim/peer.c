@@ -59,6 +59,48 @@ static bool use_gather(sim_peer *peer, const sim_peer_settings *settings) {
   return true;
 }
 
+#define TCP_PORT 443
+#define CALLER_TCP_PORT 40000
+
+void sim_tcp_init(sim_tcp *tcp, const wr_addr *callee, const wr_addr *caller_seen, wr_time one_way) {
+  sim_pipe_init(&tcp->pipe, one_way);
+  tcp->path = (wr_path){*callee, *caller_seen};
+  tcp->path.local.port = TCP_PORT;
+  tcp->path.remote.port = CALLER_TCP_PORT;
+  tcp->path.local.transport = tcp->path.remote.transport = WR_TCP;
+  tcp->up_at = WR_NEVER;
+}
+
+/* The path as this end names it. */
+static wr_path tcp_path(const sim_peer *peer) {
+  wr_path path = peer->tcp->path;
+  if (!peer->is_caller) return path;
+  path = (wr_path){sim_net_addr(peer->net, peer->host, 0), path.local};
+  path.local.transport = WR_TCP;
+  return path;
+}
+
+static void use_tcp(sim_peer *peer, sim_tcp *tcp) {
+  peer->tcp = tcp;
+  wr_frames_init(&peer->frames);
+  wr_addr local = tcp_path(peer).local;
+  if (wr_conn_add_local(peer->conn, &local, &local, peer->started_at)) fail(peer, "add_local of TCP");
+}
+
+static void send_tcp(sim_peer *peer, const wr_path *path, wr_bytes bytes) {
+  uint8_t frame[WR_FRAME_HEAD + WR_FRAME_MAX];
+  wr_time now = sim_net_now(peer->net), one_way = peer->tcp->pipe.one_way;
+  wr_path ours = tcp_path(peer);
+  if (!wr_path_equal(path, &ours)) fail(peer, "a TCP connection that cannot be");
+  if (peer->tcp->up_at == WR_NEVER && !peer->is_caller) fail(peer, "who listens has opened a connection");
+  if (peer->tcp->up_at == WR_NEVER) peer->tcp->up_at = now + 2 * one_way; /* SYN, SYN ACK */
+  trace(peer, "=> %zu bytes by TCP", bytes.len);
+  wr_frame_head(frame, bytes.len);
+  memcpy(frame + WR_FRAME_HEAD, bytes.data, bytes.len);
+  wr_time at = now < peer->tcp->up_at ? peer->tcp->up_at : now;
+  sim_pipe_send(&peer->tcp->pipe, peer->is_caller, wr_bytes_of(frame, WR_FRAME_HEAD + bytes.len), at);
+}
+
 static void add_host(sim_peer *peer, sim_host_id host) {
   wr_addr local = sim_net_addr(peer->net, host, SIM_PEER_PORT);
   if (wr_conn_add_local(peer->conn, &local, &local, peer->started_at)) fail(peer, "add_local");
@@ -87,6 +129,7 @@ bool sim_peer_open(sim_peer *peer, sim_net *net, sim_host_id host, const sim_pee
   peer->conn = wr_conn_init(peer->memory, &s, peer->started_at);
   if (settings->gather && !use_gather(peer, settings)) return false;
   add_host(peer, host);
+  if (settings->tcp) use_tcp(peer, settings->tcp);
   if (settings->has_other_host) add_host(peer, peer->other_host = settings->other_host);
   return true;
 }
@@ -232,6 +275,10 @@ static void send_out(sim_peer *peer, wr_out *out, wr_bytes bytes) {
     sim_pipe_send(peer->pipe, 1, bytes, sim_net_now(peer->net));
     return;
   }
+  if (out->path.remote.transport == WR_TCP) {
+    send_tcp(peer, &out->path, bytes);
+    return;
+  }
   sim_host_id host = peer->host;
   if (!out->path.local.family) out->path.local = sim_net_addr(peer->net, host, SIM_PEER_PORT);
   if (sim_net_addr(peer->net, host, 0).family != out->path.local.family) host = peer->other_host;
@@ -322,6 +369,23 @@ void sim_peer_recv_pipe(sim_peer *peer) {
     if (!bytes.len) return;
     wr_conn_recv_stream(peer->conn, peer->piped_server, bytes, sim_net_now(peer->net));
     drain(peer);
+    check_conservation(peer);
+  }
+}
+
+void sim_peer_recv_tcp(sim_peer *peer) {
+  if (!peer->tcp) return;
+  wr_path path = tcp_path(peer);
+  for (;;) {
+    wr_span piece = sim_pipe_recv(&peer->tcp->pipe, !peer->is_caller, sim_net_now(peer->net)), datagram;
+    if (!piece.len) return;
+    uint8_t bytes[SIM_PIPE_PIECE_MAX]; /* what answers takes the ring's next place */
+    memcpy(bytes, piece.data, piece.len);
+    piece.data = bytes;
+    while (wr_frames_next(&peer->frames, &piece, &datagram) == WR_FRAME_DATAGRAM) {
+      (void)wr_conn_recv(peer->conn, &path, datagram, sim_net_now(peer->net));
+      drain(peer);
+    }
     check_conservation(peer);
   }
 }

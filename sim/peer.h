@@ -11,11 +11,21 @@
 #include "sim/net.h"
 #include "sim/pipe.h"
 #include "wr/conn.h"
+#include "wr/frame.h"
 
 #define SIM_PEER_PORT 50000
 #define SIM_AUDIO_FRAMES 50 /* at least */
 #define SIM_LARGE_BYTES 65536
 #define SIM_PEER_TRICKLE 16
+
+/* The one TCP connection between caller and callee there may be, opened by the first datagram that wants to go over
+ * it. Nothing blocks it and no NAT stands before the callee. */
+typedef struct sim_tcp {
+  sim_pipe pipe; /* 0: the caller, 1: the callee */
+  wr_path path;  /* as the callee sees it, local with its port, remote once it is connected */
+  wr_time up_at; /* WR_NEVER: nobody has connected */
+} sim_tcp;
+void sim_tcp_init(sim_tcp *tcp, const wr_addr *callee, const wr_addr *caller_seen, wr_time one_way);
 
 typedef struct sim_peer {
   const char *name; /* for the trace */
@@ -31,6 +41,8 @@ typedef struct sim_peer {
   void *gather_memory;
   sim_pipe *pipe;
   unsigned piped_server;
+  sim_tcp *tcp; /* NULL: none */
+  wr_frames frames;
   wr_candidate trickle[SIM_PEER_TRICKLE]; /* to be carried to the other end, by whoever carries the descriptions */
   unsigned n_trickle;
   bool trickle_ended;
@@ -60,6 +72,7 @@ typedef struct sim_peer_settings {
   const wr_gather_settings *gather; /* NULL: no servers */
   sim_pipe *pipe;                   /* to server |piped_server|, over which it is reached; NULL: none */
   unsigned piped_server;
+  sim_tcp *tcp; /* the caller connects, the callee listens; NULL: neither */
   FILE *trace;
 } sim_peer_settings;
 
@@ -71,6 +84,8 @@ void sim_peer_close(sim_peer *peer);
 void sim_peer_pipe_up(sim_peer *peer);
 /* Takes what has arrived by the pipe. */
 void sim_peer_recv_pipe(sim_peer *peer);
+/* Takes what has arrived by the TCP connection. */
+void sim_peer_recv_tcp(sim_peer *peer);
 /* A candidate of the other end; NULL: there are no more. */
 void sim_peer_add_candidate(sim_peer *peer, const wr_candidate *candidate);
 
