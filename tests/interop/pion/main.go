@@ -1,4 +1,5 @@
-// Pion as a peer: `serve PORT` echoes audio and messages for POST /offer; `call URL` expects such an echo.
+// Pion as a peer: `serve PORT` echoes audio and messages for POST /offer; `serve PORT tcp` over ICE-TCP alone, passive;
+// `call URL` expects such an echo.
 package main
 
 import (
@@ -7,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"sync/atomic"
@@ -18,6 +20,9 @@ import (
 
 var opus = webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
 
+// tcp takes what comes by TCP; nil: UDP is used.
+var tcp net.Listener
+
 // newPeer uses loopback: the tests send nothing elsewhere.
 func newPeer() (*webrtc.PeerConnection, error) {
 	m := &webrtc.MediaEngine{}
@@ -26,6 +31,10 @@ func newPeer() (*webrtc.PeerConnection, error) {
 	}
 	s := webrtc.SettingEngine{}
 	s.SetIncludeLoopbackCandidate(true)
+	if tcp != nil {
+		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+		s.SetICETCPMux(webrtc.NewICETCPMux(nil, tcp, 64))
+	}
 	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{})
 }
 
@@ -186,6 +195,9 @@ func call(url string) error {
 
 func main() {
 	if os.Args[1] == "serve" {
+		if len(os.Args) > 3 {
+			tcp, _ = net.Listen("tcp", "127.0.0.1:0")
+		}
 		http.HandleFunc("/offer", answer)
 		fmt.Println("listening")
 		fmt.Fprintln(os.Stderr, http.ListenAndServe("127.0.0.1:"+os.Args[2], nil))
