@@ -76,6 +76,7 @@ static void connect_to(as_ask *ask, const char *address) {
       .port = ask->to->port,
       .path = ask->to->path,
       .method = "POST",
+      .alpn = "http/1.1",
       .local_protocol_name = "ask",
       .userdata = ask,
       .pwsi = &ask->wsi,

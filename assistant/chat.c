@@ -162,7 +162,7 @@ static void on_object(as_chat *c, const char *text, size_t len, bool whole) {
   say(c, json_object_get(delta, "content"));
   for (size_t i = 0; i < json_array_size(calls) && !c->why; i++)
     if (!add_call(c, json_array_get(calls, i), i, whole)) fail(c, AS_WHY_GARBLED, "tool calls beyond the bounds");
-  if (json_is_string(json_object_get(choice, "finish_reason")) || (whole && choice)) c->finished = true;
+  if (json_string_length(json_object_get(choice, "finish_reason")) || (whole && choice)) c->finished = true;
   json_decref(json);
 }
 

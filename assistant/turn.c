@@ -408,7 +408,7 @@ void as_turn_words(as_turn *t, uint32_t number, const char *text, size_t len) {
 }
 
 void as_turn_photo(as_turn *t, wr_bytes jpeg) {
-  if (!t->talk.calls || !jpeg.len) return; /* nobody asked for it on behalf of a dialogue */
+  if (!t->talk.calls || !jpeg.len || jpeg.len > AS_SHOWN_MAX) return; /* calls: it was asked for by a dialogue */
   uint8_t *copy = malloc(jpeg.len);
   if (!copy) return;
   memcpy(copy, jpeg.data, jpeg.len);

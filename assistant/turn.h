@@ -22,8 +22,9 @@
 #define AS_IDLE_LIMIT WR_S(120) /* without voice or text: farewell and close 1000 */
 enum {
   AS_SPEECH_BYTES = 64 * 1024,
-  AS_TALK_MAX = 4000, /* bytes of one answer of a plugged-in dialogue; what is longer is not said */
-  AS_ROUNDS_MAX = 5,  /* times that it may call tools before it has to answer */
+  AS_TALK_MAX = 4000,     /* bytes of one answer of a plugged-in dialogue; what is longer is not said */
+  AS_SHOWN_MAX = 1 << 20, /* bytes of a photo it is shown; of a larger one it hears what can be measured */
+  AS_ROUNDS_MAX = 5,      /* times that it may call tools before it has to answer */
 };
 
 typedef enum as_phase {

@@ -55,6 +55,13 @@ def speak(p, ms=800):
     p.say(type="listen", state="stop")
 
 
+def at_once(*calls):
+    """Such tests wait, mostly."""
+    with concurrent.futures.ThreadPoolExecutor(14) as pool:
+        for done in [pool.submit(*call) for call in calls]:
+            done.result()
+
+
 def test_stages_dialogue_streams():
     folder = tempfile.mkdtemp(prefix="xz-")
     with open(os.path.join(folder, "key"), "w", encoding="utf-8") as file:
@@ -153,13 +160,6 @@ def test_stages_memory_is_the_operators_to_erase():
         check(len(models.chats()[-1]) == 2, "so that it is gone")
 
 
-def at_once(rows, test):
-    """Such tests wait, mostly."""
-    with concurrent.futures.ThreadPoolExecutor(12) as pool:
-        for done in [pool.submit(test, *row) for row in rows]:
-            done.result()
-
-
 def dialogue_failure(how, words):
     with MockModels() as models, plugged(models, "llm", seconds="1") as g, meet(g) as p:
         p.text(how)
@@ -173,24 +173,28 @@ def dialogue_failure(how, words):
         check(any("llm of 127.0.0.1" in line for line in g.log), f"{how}: the log says which server")
 
 
-def test_stages_dialogue_failures_are_explained():
-    """The first drips: it sends comments for ever, and is over after eight times the limit."""
-    at_once((("drip", "takes too long"), ("401", "does not accept my key"), ("404", "does not know my model"),
-             ("400", "did not accept my request"), ("429", "wants to be asked less often"), ("500", "has a fault of its own"),
-             ("302", "sent something that I cannot read"), ("stall", "takes too long"), ("garbage", "broke off"),
-             ("half", "sent something that I cannot read"), ("hang up", "broke off")), dialogue_failure)
-
-
-def test_stages_that_break_off_or_are_not_there():
+def breaks_off():
     with MockModels() as models, plugged(models, "llm", seconds="1") as g, meet(g) as p:
         p.text("break off")
         check(caption(p, "Hello.") and caption(p, "broke off in the middle"), "in mid-answer: what there is, then why")
+
+
+def is_not_there():
     models = MockModels()
     models.__exit__()
     with plugged(models, "llm", "stt", "tts") as g, meet(g) as p:
         p.text("tell me a joke")
         check(caption(p, "My language service cannot be reached"), "nobody there: said so")
         check(caption(p, "My voice service cannot be reached"), "of the voice as well, which is the built-in one now")
+
+
+def test_stages_dialogue_failures_are_explained():
+    """The first drips: it sends comments for ever, and is over after eight times the limit."""
+    rows = (("drip", "takes too long"), ("401", "does not accept my key"), ("404", "does not know my model"),
+            ("400", "did not accept my request"), ("429", "wants to be asked less often"), ("500", "has a fault of its own"),
+            ("302", "sent something that I cannot read"), ("stall", "takes too long"), ("garbage", "broke off"),
+            ("half", "sent something that I cannot read"), ("hang up", "broke off"))
+    at_once((breaks_off,), (is_not_there,), *((dialogue_failure, *row) for row in rows))
 
 
 def test_stages_barge_in_and_others():
@@ -226,7 +230,7 @@ def recogniser_failure(how, words):
         check(p.message("stt", text="what time is it"), f"{how}: and is asked again")
 
 
-def test_stages_recogniser():
+def hears():
     with MockModels() as models, plugged(models, "stt") as g, meet(g) as p:
         speak(p)
         check(p.message("stt", text="what time is it"), "what the server heard is shown")
@@ -234,8 +238,11 @@ def test_stages_recogniser():
         path, headers, body = models.asked[0]
         check(headers["content-type"].startswith("multipart/form-data") and b"RIFF" in body and b"whisper-1" in body,
               "it was sent a WAV")
-    at_once((("500", "has a fault of its own"), ("half", "sent something that I cannot read"),
-             ("stall", "takes too long")), recogniser_failure)
+
+
+def test_stages_recogniser():
+    rows = (("500", "has a fault of its own"), ("half", "sent something that I cannot read"), ("stall", "takes too long"))
+    at_once((hears,), *((recogniser_failure, *row) for row in rows))
 
 
 def voice_failure(how, words):
@@ -246,7 +253,7 @@ def voice_failure(how, words):
         check(caption(p, "You hear my built-in voice") and len(models.asked) == 1, f"{how}: which goes on to the end")
 
 
-def test_stages_voice():
+def speaks():
     with MockModels() as models, plugged(models, "tts") as g, meet(g) as p:
         p.text("who are you")
         check(caption(p, "I am the built-in") and caption(p, "I run right here"), "both sentences are shown")
@@ -254,33 +261,48 @@ def test_stages_voice():
         check(len(bodies) == 2 and bodies[0]["response_format"] == "wav" and bodies[0]["voice"] == "alloy" and
               "I run" not in bodies[0]["input"], "each was asked for on its own")
         check(p.until(is_sound), "and heard")
-    at_once((("500", "has a fault of its own"), ("garbage", "sent something that I cannot read"), ("stall", "takes too long"),
-             ("429", "wants to be asked less often"), ("hang up", "broke off")), voice_failure)
+
+
+def test_stages_voice():
+    rows = (("500", "has a fault of its own"), ("garbage", "sent something that I cannot read"), ("stall", "takes too long"),
+            ("429", "wants to be asked less often"), ("hang up", "broke off"))
+    at_once((speaks,), *((voice_failure, *row) for row in rows))
 
 
 def test_stages_tls_and_names():
     folder = tempfile.mkdtemp(prefix="xz-")
     cert = os.path.join(folder, "localhost")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                    "-keyout", cert + ".key", "-out", cert + ".pem", "-subj", "/CN=localhost", "-addext",
-                    "subjectAltName=DNS:localhost"], check=True, capture_output=True)
-    with MockModels(cert) as models:
-        with plugged(models, "llm", more=("--backend-ca", cert + ".pem")) as g, meet(g) as p:
+    other = os.path.join(folder, "other")
+    for name in ("localhost", "other"):
+        path = os.path.join(folder, name)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                        "2", "-keyout", path + ".key", "-out", path + ".pem", "-subj", f"/CN={name}", "-addext",
+                        f"subjectAltName=DNS:{name}"], check=True, capture_output=True)
+
+    def trusted():
+        with MockModels(cert) as models, plugged(models, "llm", more=("--backend-ca", cert + ".pem")) as g, meet(g) as p:
             p.text("hello")
             check(caption(p, "Second: hello."), "https by name, with a certificate that is trusted")
-        n = len(models.asked)
-        with plugged(models, "llm") as g, meet(g) as p:
+
+    def distrusted(key, *more):
+        with MockModels(key) as models, plugged(models, "llm", more=more) as g, meet(g) as p:
             p.text("hello")
-            check(caption(p, "cannot be reached") and len(models.asked) == n, "with one that is not: nothing is sent")
-    with MockModels() as models:
-        models.url = f"http://localhost:{models.port}/v1/chat/completions"
-        with plugged(models, "llm") as g, meet(g) as p:
-            p.text("hello")
-            check(caption(p, "Second: hello."), "of two addresses of a name the one that answers")
-        models.url = "http://no-such-name.invalid"
-        with plugged(models, "llm", seconds="20") as g, meet(g) as p:
-            p.text("who are you")
-            check(caption(p, "cannot be reached") and caption(p, "I am the built-in"), "a name that nobody has: said so")
+            check(caption(p, "cannot be reached") and not models.asked, "with one that is not, or another's: nothing is sent")
+
+    def named():
+        with MockModels() as models:
+            models.url = f"http://localhost:{models.port}/v1/chat/completions"
+            with plugged(models, "llm") as g, meet(g) as p:
+                p.text("hello")
+                check(caption(p, "Second: hello."), "of two addresses of a name the one that answers")
+
+    def nameless():
+        with MockModels() as models:
+            models.url = "http://no-such-name.invalid"
+            with plugged(models, "llm", seconds="20") as g, meet(g) as p:
+                p.text("who are you")
+                check(caption(p, "cannot be reached") and caption(p, "I am the built-in"), "a name that nobody has: said so")
+    at_once((trusted,), (distrusted, cert), (distrusted, other, "--backend-ca", other + ".pem"), (named,), (nameless,))
 
 
 def test_stages_usage():
