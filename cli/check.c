@@ -11,6 +11,7 @@
 
 #include "gateway/avatars.h"
 #include "gateway/roles.h"
+#include "gateway/tcp.h"
 #include "gateway/udp.h"
 
 static int n_broken;
@@ -32,6 +33,21 @@ static void check_udp(const gw_config *config) {
     close(fd);
   }
   finding(fd >= 0, "udp", text);
+}
+
+/* Nothing is said of what was not asked for. */
+static void check_tcp(const gw_config *config) {
+  char text[GW_CONFIG_ERROR_MAX];
+  wr_addr addr, bound;
+  if (!config->tcp[0]) return;
+  int fd = gw_host_port(config->tcp, &addr) ? gw_tcp_bind(&addr, false, &bound, text) : -1;
+  if (fd >= 0) {
+    bool is_low = bound.port<1024, is_public = config->public_ip.n> 0;
+    snprintf(text, sizeof(text), "port %u is free%s", bound.port,
+             is_low && !is_public ? "; Chromium connects to it only where the address is a public one" : "");
+    close(fd);
+  }
+  finding(fd >= 0, "tcp", text);
 }
 
 static void check_listen(const gw_config *config) {
@@ -145,6 +161,7 @@ int check_run(const gw_config *config) {
   finding(true, "config", "readable and complete");
   check_listen(config);
   check_udp(config);
+  check_tcp(config);
   check_faces(config);
   check_backend(config);
   check_ice(config, finding);
