@@ -259,7 +259,7 @@ class MockAssistant:
         elif word in ("go", "garble"):
             self.hold, self.garbles = None, word == "garble"
             self.gate.set()
-            for link in self.links if self.garbles else []:
+            for link in list(self.links) if self.garbles else []:
                 link.garble()
         elif word == "bye":
             for link in self.links:
