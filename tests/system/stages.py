@@ -150,13 +150,14 @@ def test_stages_memory_is_the_operators_to_erase():
     more = ("--devices", f"127.0.0.1:{port}", "--admin-token", "adm1n")
     with MockModels() as models, plugged(models, "llm", more=more) as g, meet(g, macAddress="02:00:00:00:00:01") as p:
         p.text("one")
-        p.message("tts", state="stop")
+        caption(p, "Hello.")
+        p.say(type="abort")
         check(wait_for(lambda: memory()["people"] == 1) and memory()["bytes"] > 10, "the operator sees how much there is")
         check(memory({"erase": "all"}, "wrong") == 401 and memory({"erase": "x"}) == 400, "with the token, and in form")
         check(memory({"erase": "02:00:00:00:00:09"}) == {"erased": 0}, "of nobody: nothing")
         check(memory({"erase": "02:00:00:00:00:01"}) == {"erased": 1} and memory()["people"] == 0, "and erases it")
         p.text("two")
-        caption(p, "Second: two.")
+        caption(p, "Hello.")
         check(len(models.chats()[-1]) == 2, "so that it is gone")
 
 
@@ -186,15 +187,6 @@ def is_not_there():
         p.text("tell me a joke")
         check(caption(p, "My language service cannot be reached"), "nobody there: said so")
         check(caption(p, "My voice service cannot be reached"), "of the voice as well, which is the built-in one now")
-
-
-def test_stages_dialogue_failures_are_explained():
-    """The first drips: it sends comments for ever, and is over after eight times the limit."""
-    rows = (("drip", "takes too long"), ("401", "does not accept my key"), ("404", "does not know my model"),
-            ("400", "did not accept my request"), ("429", "wants to be asked less often"), ("500", "has a fault of its own"),
-            ("302", "sent something that I cannot read"), ("stall", "takes too long"), ("garbage", "broke off"),
-            ("half", "sent something that I cannot read"), ("hang up", "broke off"))
-    at_once((breaks_off,), (is_not_there,), *((dialogue_failure, *row) for row in rows))
 
 
 def test_stages_barge_in_and_others():
@@ -240,11 +232,6 @@ def hears():
               "it was sent a WAV")
 
 
-def test_stages_recogniser():
-    rows = (("500", "has a fault of its own"), ("half", "sent something that I cannot read"), ("stall", "takes too long"))
-    at_once((hears,), *((recogniser_failure, *row) for row in rows))
-
-
 def voice_failure(how, words):
     with MockModels() as models, plugged(models, "tts", seconds="1") as g, meet(g) as p:
         models.speak = how
@@ -263,10 +250,19 @@ def speaks():
         check(p.until(is_sound), "and heard")
 
 
-def test_stages_voice():
-    rows = (("500", "has a fault of its own"), ("garbage", "sent something that I cannot read"), ("stall", "takes too long"),
-            ("429", "wants to be asked less often"), ("hang up", "broke off"))
-    at_once((speaks,), *((voice_failure, *row) for row in rows))
+def test_stages_failures_are_explained():
+    """The first drips: it sends comments for ever, and is over after eight times the limit."""
+    unreadable = "sent something that I cannot read"
+    dialogue = (("drip", "takes too long"), ("401", "does not accept my key"), ("404", "does not know my model"),
+                ("400", "did not accept my request"), ("429", "wants to be asked less often"), ("500", "has a fault of its own"),
+                ("302", unreadable), ("stall", "takes too long"), ("garbage", "broke off"), ("half", unreadable),
+                ("hang up", "broke off"))
+    recogniser = (("500", "has a fault of its own"), ("half", unreadable), ("stall", "takes too long"))
+    voice = (("500", "has a fault of its own"), ("garbage", unreadable), ("stall", "takes too long"),
+             ("429", "wants to be asked less often"), ("hang up", "broke off"))
+    rows = [(test, *row) for test, those in ((dialogue_failure, dialogue), (recogniser_failure, recogniser),
+                                             (voice_failure, voice)) for row in those]
+    at_once(*rows, (breaks_off,), (is_not_there,), (hears,), (speaks,))
 
 
 def test_stages_tls_and_names():
