@@ -87,7 +87,7 @@ static void fly(int to, unsigned line, const wr_path *path, const uint8_t *bytes
     memcpy(f->bytes, bytes, len);
     return;
   }
-  CHECK(!"room for what flies");
+  CHECK(false); /* there is no room for what flies */
 }
 
 static void send_tcp(int from, const wr_path *path, const uint8_t *bytes, size_t len) {
