@@ -222,6 +222,46 @@ def test_bursts_are_paced_pitfalls_13_14_23():
         check(times and times[-1] - times[0] >= 2000, f"14: and paced ({times[-1] - times[0]} ms for 2400)")
 
 
+def test_downlink_goes_by_its_own_bytes_pitfall_23():
+    """The hello says 24 kHz and 60 ms; the packets say what they are."""
+    kinds = [("f8", 1, 20), ("48", 1, 20), ("f0", 1, 10), ("f9", 2, 20), ("fb03", 3, 20), ("fb06", 6, 20), ("18", 1, 60)]
+    with Device() as (mock, _, p):
+        p.message("ready")
+        link = mock.links[0]
+        link.say(type="tts", state="start")
+        for toc, n, _ in kinds:  # configuration and count of RFC 6716 3.1, and frames of two bytes
+            for i in range(5):
+                link.send_frame(bytes.fromhex(toc) + bytes([0x21, i]) * n)
+        link.say(type="tts", state="stop")
+        check(p.message("tts", state="stop"), "packets of 10 to 120 ms, of other rates and modes")
+        heard = [line.split() for line in p.seen if line.startswith("audio") and " " in line and "21" in line.split()[2][2:4]]
+        wanted = sum(5 * n for _, n, _ in kinds)
+        check(wait_for(lambda: sum(line.startswith("audio") and line.split()[2][2:4] == "21" for line in drained(p)) == wanted),
+              f"each frame of them is handed on as it is ({wanted})")
+        tocs = {line.split()[2][:2] for line in p.seen if line.startswith("audio") and line.split()[2][2:4] == "21"}
+        check(tocs == {"f8", "48", "f0", "18"}, "with its own configuration")
+        times = [int(at) for _, at, data in heard]
+        check(times and times[-1] - times[0] >= 900, "in the time they last, not that of the hello")
+
+
+def drained(p):
+    p.heard(0)
+    return p.seen
+
+
+def test_silence_ends_a_turn_pitfall_15():
+    """A caller whose packets stop, as one who is muted: the server's voice detection hears silence all the same."""
+    with Gateway("--speech", "scripted", backend="embedded") as g, Peer(g, macAddress=MAC) as p:
+        p.message("ready")
+        p.say(type="listen", state="start", mode="auto")
+        time.sleep(1)  # the room is quiet
+        p.do("opus f8" + bytes((i * 73 + 29) % 251 for i in range(80)).hex())  # loud, whatever it is
+        time.sleep(1.5)
+        p.do("opus ")
+        check(p.message("stt", text="hello"), "15: the turn ends")
+        check(p.message("tts", state="start"), "and is answered")
+
+
 def test_server_pings_are_answered():
     with Device() as (mock, _, p):
         p.message("ready")
