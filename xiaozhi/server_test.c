@@ -2,6 +2,7 @@
 #include "xiaozhi/server.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "check.h"
 #include "xiaozhi/client.h"
@@ -353,6 +354,39 @@ TEST(xz_server_finds_and_calls_tools) {
   CHECK_EQ(e.result.call, 4);
   CHECK(e.result.ok);
   CHECK_TEXT(e.result.text, "true");
+}
+
+TEST(xz_server_keeps_descriptions_of_tools_within_bounds) {
+  static char page[20 * 1024];
+  start();
+  server.mcp.describes = true;
+  say(mcp_hello, 0);
+  ignore_events();
+  reply(1, "\"result\":{}");
+  reply(2,
+        "\"result\":{\"tools\":[{\"name\":\"a\",\"description\":\"what it "
+        "does\",\"inputSchema\":{\"type\":\"object\"}},"
+        "{\"name\":\"b\",\"inputSchema\":5}],\"nextCursor\":\"n\"}");
+  char *text = json_dumps(server.mcp.descriptions, JSON_COMPACT);
+  CHECK_TEXT(text,
+             "[{\"name\":\"a\",\"description\":\"what it does\",\"inputSchema\":{\"type\":\"object\"}},"
+             "{\"name\":\"b\",\"description\":\"\"}]");
+  free(text);
+  for (int id = 3; id < 7; id++) { /* 15 KB each */
+    int n = snprintf(
+        page, sizeof page,
+        "{\"type\":\"mcp\",\"payload\":{\"jsonrpc\":\"2.0\",\"id\":%d,\"result\":{\"nextCursor\":\"n\",\"tools\":["
+        "{\"name\":\"c%d\",\"description\":\"",
+        id, id);
+    memset(page + n, 'x', 15000);
+    memcpy(page + n + 15000, "\"}]}}}", sizeof "\"}]}}}");
+    say(page, WR_S(1));
+    forget_sent();
+  }
+  CHECK_EQ(server.mcp.n_tools, 6);
+  CHECK_EQ(json_array_size(server.mcp.descriptions), 4);
+  CHECK(server.mcp.n_described <= XZ_HOST_TOOLS_BYTES);
+  start(); /* wipes */
 }
 
 TEST(xz_server_bears_errors_without_code_and_no_reply) {
