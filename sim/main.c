@@ -247,7 +247,7 @@ static int usage(FILE *to, int status) {
           "                             [--crypto null|openssl] [--trace]\n"
           "       wr_sim faults [NAME] [--seed N] [--seeds N] [--trace]\n"
           "       wr_sim bitrate [--check] [--seed N] [--seeds N], or bitrate help\n"
-          "       wr_sim matrix [NAME] [--seed N] [--trace]\n\n"
+          "       wr_sim matrix [NAME] [--seed N] [--loss PERCENT] [--trace]\n\n"
           "check runs every scenario at 0, 5, 10 and 25 %% loss: `call` with all seeds, the others with a tenth,\n"
           "with OpenSSL a twentieth; and every fault with a fiftieth; and bitrate, and matrix.\n"
           "matrix calls through every pair of NATs, with and without a relay, and through stranger networks: who\n"

@@ -43,9 +43,9 @@ typedef struct world {
 
 /* ---- building ---- */
 
-static sim_host_id add_host(world *w, const char *ip, wr_time delay) {
+static sim_host_id add_host(world *w, const char *ip, wr_time delay, uint32_t loss_ppm) {
   sim_host_id host = sim_net_add_host(w->net, ip);
-  const sim_link_profile link = {.delay_us = delay};
+  const sim_link_profile link = {.delay_us = delay, .loss_ppm = loss_ppm};
   sim_net_set_link(w->net, host, &link, &link);
   return host;
 }
@@ -56,8 +56,8 @@ static void add_end(world *w, int i) {
   static const char *const v6[2] = {"2001:db8:1::2", "2001:db8:2::2"};
   const sim_matrix_end *e = &w->s->end[i];
   w->host[i] = w->host6[i] = w->nat[i] = -1;
-  if (!e->no_v4) w->host[i] = add_host(w, e->has_nat ? inside[i] : outside[i], w->one_way / 2);
-  if (e->has_v6) w->host6[i] = add_host(w, v6[i], w->one_way / 2);
+  if (!e->no_v4) w->host[i] = add_host(w, e->has_nat ? inside[i] : outside[i], w->one_way / 2, w->s->loss_ppm);
+  if (e->has_v6) w->host6[i] = add_host(w, v6[i], w->one_way / 2, w->s->loss_ppm);
   if (!e->no_v4 && e->has_nat) {
     w->nat[i] = sim_net_add_nat(w->net, outside[i], e->nat);
     sim_net_put_behind_nat(w->net, w->host[i], w->nat[i]);
@@ -107,8 +107,8 @@ static bool open_world(world *w) {
   if (!w->net) return false;
   w->one_way = w->s->rtt_us / 2;
   for (int i = 0; i < 2; i++) add_end(w, i);
-  sim_host_id server = add_host(w, "192.0.2.1", w->one_way * RELAY_TENTHS / 10);
-  sim_host_id server6 = add_host(w, "2001:db8::1", w->one_way * RELAY_TENTHS / 10);
+  sim_host_id server = add_host(w, "192.0.2.1", w->one_way * RELAY_TENTHS / 10, 0);
+  sim_host_id server6 = add_host(w, "2001:db8::1", w->one_way * RELAY_TENTHS / 10, 0);
   const sim_relay_settings relay = {
       .crypto = w->s->crypto, .v4 = server, .v6 = server6, .nonce_us = w->s->old_nonces ? WR_S(50) : 0};
   w->relay = sim_relay_open(w->net, &relay);

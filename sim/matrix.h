@@ -22,7 +22,8 @@ typedef struct sim_matrix_end {
 typedef struct sim_matrix_settings {
   const wr_crypto *crypto;
   uint64_t seed;
-  wr_time rtt_us; /* between the two without a relay; each of them is 0.7 of it from the server */
+  wr_time rtt_us;    /* between the two without a relay; each of them is 0.7 of it from the server */
+  uint32_t loss_ppm; /* on each of their links, each way */
   sim_matrix_end end[2];
   bool stun, turn, turn_tcp;
   bool ice_tcp;        /* the caller connects by TCP too, the callee (without NAT) listens */

@@ -31,7 +31,8 @@ typedef struct relay_peer {
 
 typedef struct allocation {
   client client;
-  wr_addr relayed; /* family 0: free */
+  uint8_t id[WR_STUN_ID_BYTES]; /* of the request that made it: it may come again (RFC 8656 7.2) */
+  wr_addr relayed;              /* family 0: free */
   wr_time until;
   relay_peer peer[PEERS];
 } allocation;
@@ -163,13 +164,15 @@ static void refuse(sim_relay *r, const client *c, const wr_stun *request, uint16
 static uint16_t allocate(sim_relay *r, const client *c, const wr_stun *request, allocation **made) {
   wr_bytes wanted = wr_stun_find(request, WR_STUN_REQUESTED_ADDRESS_FAMILY);
   sim_host_id host = host_of(r, wanted.len == 4 && wanted.data[0] == 2 ? 6 : 4);
-  if (find_allocation(r, c)) return 437;
+  allocation *old = find_allocation(r, c);
+  if (old) return memcmp(old->id, request->id, sizeof old->id) == 0 ? 0 : 437;
   if (host < 0) return 440;
   for (size_t i = 0; i < SIM_RELAY_ALLOCATIONS; i++) {
     allocation *a = &r->allocation[i];
     if (is_live(r, a)) continue;
     *a = (allocation){.client = *c,
                       .relayed = sim_net_addr(r->net, host, (uint16_t)(FIRST_PORT + r->stats.n_allocations++))};
+    memcpy(a->id, request->id, sizeof a->id);
     *made = a;
     return 0;
   }

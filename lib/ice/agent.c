@@ -164,6 +164,22 @@ wr_err wr_ice_add_local(wr_ice *ice, const wr_addr *base, const wr_addr *shown, 
   return WR_OK;
 }
 
+/* Gives up the remote candidate unheard for longest, but for the one in use; what only appeared before what
+ * was signalled: a peer whose NAT shows a new port to each of ours would crowd out the way that works. */
+static bool make_room(wr_ice *ice, bool appeared_only) {
+  int oldest = -1, kept = ice->selected >= 0 ? ice->pairs.slot[ice->selected].remote : -1;
+  for (int i = 0; i < WR_ICE_MAX_REMOTE; i++) {
+    const wr_ice_remote *r = &ice->remotes.slot[i];
+    if (i == kept || (appeared_only && r->type != WR_CANDIDATE_PRFLX)) continue;
+    if (oldest < 0 || r->heard_at < ice->remotes.slot[oldest].heard_at) oldest = i;
+  }
+  if (oldest < 0) return false;
+  for (size_t i = 0; i < WR_ICE_MAX_PAIRS; i++)
+    if (ice->pairs.slot[i].used && ice->pairs.slot[i].remote == oldest) drop_pair(ice, i);
+  ice->remotes.slot[oldest].used = false;
+  return true;
+}
+
 /* A TCP candidate is of use to somebody who can connect to it; whoever connects to us is learnt when it does. */
 static bool connects_out(const wr_ice *ice, const wr_candidate *candidate) {
   if (candidate->tcp != WR_TCP_PASSIVE || candidate->addr.transport != WR_TCP) return false;
@@ -179,6 +195,8 @@ wr_err wr_ice_add_remote(wr_ice *ice, const wr_candidate *candidate, wr_time now
   int i = wr_ice_remotes_find(&ice->remotes, &candidate->addr);
   if (i < 0) {
     i = wr_ice_remotes_add(&ice->remotes, &candidate->addr, candidate->type, candidate->priority, now);
+    if (i < 0 && make_room(ice, true))
+      i = wr_ice_remotes_add(&ice->remotes, &candidate->addr, candidate->type, candidate->priority, now);
     if (i < 0) return WR_ERR_LIMIT;
   } else { /* known as peer-reflexive, or from before the restart: what is signalled is right (RFC 8838 11.4) */
     ice->remotes.slot[i].type = candidate->type;
@@ -200,20 +218,12 @@ void wr_ice_end_of_remote(wr_ice *ice, wr_time now) {
 int wr_ice_add_reflexive(wr_ice *ice, const wr_addr *addr, uint32_t priority, wr_time now) {
   int i = wr_ice_remotes_find(&ice->remotes, addr);
   if (i < 0) i = wr_ice_remotes_add(&ice->remotes, addr, WR_CANDIDATE_PRFLX, priority, now);
-  if (i >= 0) {
-    ice->remotes.slot[i].current = true;
-    ice->remotes.slot[i].heard_at = now;
-    return i;
-  }
-  int kept = ice->selected >= 0 ? ice->pairs.slot[ice->selected].remote : -1;
-  for (int j = 0; j < WR_ICE_MAX_REMOTE; j++) {
-    if (j != kept && (i < 0 || ice->remotes.slot[j].heard_at < ice->remotes.slot[i].heard_at)) i = j;
-  }
-  for (size_t j = 0; j < WR_ICE_MAX_PAIRS; j++) {
-    if (ice->pairs.slot[j].used && ice->pairs.slot[j].remote == i) drop_pair(ice, j);
-  }
-  ice->remotes.slot[i].used = false;
-  return wr_ice_remotes_add(&ice->remotes, addr, WR_CANDIDATE_PRFLX, priority, now);
+  if (i < 0 && (make_room(ice, true) || make_room(ice, false)))
+    i = wr_ice_remotes_add(&ice->remotes, addr, WR_CANDIDATE_PRFLX, priority, now);
+  if (i < 0) return -1;
+  ice->remotes.slot[i].current = true;
+  ice->remotes.slot[i].heard_at = now;
+  return i;
 }
 
 /* ---- sessions ---- */
@@ -382,12 +392,15 @@ static void expire_check(wr_ice *ice, wr_ice_check *check) {
 }
 
 /* What streams carry waits for what was lost: as long as one is selected, datagrams that did not get through are
- * tried again. */
-static void try_datagrams(wr_ice *ice, wr_time now) {
+ * tried again. As long as a relay is, so is a way around it that worked before (and may have been given up for a
+ * moment of loss). */
+static void try_better(wr_ice *ice, wr_time now) {
   ice->upgrade_at = now + WR_ICE_UPGRADE_US;
   for (size_t i = 0; i < WR_ICE_MAX_PAIRS; i++) {
     wr_ice_pair *p = &ice->pairs.slot[i];
-    if (p->used && !p->previous && p->state == WR_ICE_PAIR_FAILED && !ice->remotes.slot[p->remote].tcp)
+    if (!p->used || p->previous || (int)i == ice->selected || ice->remotes.slot[p->remote].tcp) continue;
+    bool worked = p->valid && p->state == WR_ICE_PAIR_SUCCEEDED && !wr_ice_is_relayed(ice, p);
+    if (worked || (p->state == WR_ICE_PAIR_FAILED && ice->remotes.slot[ice->pairs.slot[ice->selected].remote].tcp))
       p->state = WR_ICE_PAIR_WAITING;
   }
 }
@@ -404,7 +417,7 @@ void wr_ice_tick(wr_ice *ice, wr_time now) {
     ice->has_previous = false;
     ice->linger_until = WR_NEVER;
   }
-  if (now >= ice->upgrade_at) try_datagrams(ice, now);
+  if (ice->selected >= 0 && now >= ice->upgrade_at) try_better(ice, now);
   if (ice->selected < 0 || !wr_ice_consent_is_shaky(&ice->consent, now))
     ice->recheck_at = WR_NEVER;
   else

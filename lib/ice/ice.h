@@ -10,7 +10,7 @@
 #include "wr/sdp.h"
 
 #define WR_ICE_MAX_LOCAL 8   /* local candidates */
-#define WR_ICE_MAX_REMOTE 24 /* remote candidates, signalled and peer-reflexive; further ones are ignored */
+#define WR_ICE_MAX_REMOTE 24 /* remote candidates; when full, a peer-reflexive one gives way */
 #define WR_ICE_MAX_PAIRS 48  /* when full the lowest-priority pair not yet valid gives way */
 #define WR_ICE_MAX_UNVERIFIED                                                              \
   100 /* checks sent to one connection's candidates before any of them answered: a hostile \
@@ -28,7 +28,7 @@
               remote ended its candidates */
 #define WR_ICE_CONNECT_TIMEOUT_US 30000000 /* FAILED if nothing worked until then, counted from set_remote */
 #define WR_ICE_STREAM_RETRY_US 1000000     /* until a connection that could not be made, or ended, is tried again */
-#define WR_ICE_UPGRADE_US 15000000         /* while TCP is selected UDP is tried so often */
+#define WR_ICE_UPGRADE_US 15000000         /* while TCP or a relay is selected others are tried so often */
 #define WR_ICE_UFRAG_BYTES 8               /* characters we generate */
 #define WR_ICE_PWD_BYTES 24
 

@@ -71,10 +71,10 @@ struct wr_ice {
   wr_time began_at;                     /* when the remote description was known; WR_NEVER: not yet */
   wr_time next_new_at;                  /* pacing of new checks */
   wr_time recheck_at;                   /* of all other pairs while the selected one is shaky */
-  wr_time upgrade_at;                   /* of UDP pairs while the selected one is TCP; WR_NEVER otherwise */
-  uint32_t n_unverified;                /* see WR_ICE_MAX_UNVERIFIED */
-  bool is_granted;                      /* see wr_ice_grant */
-  uint64_t granted_bytes, spent_bytes;  /* from the peer; to addresses that have not answered */
+  wr_time upgrade_at;    /* of better pairs while the selected one is TCP or relayed; WR_NEVER otherwise */
+  uint32_t n_unverified; /* see WR_ICE_MAX_UNVERIFIED */
+  bool is_granted;       /* see wr_ice_grant */
+  uint64_t granted_bytes, spent_bytes; /* from the peer; to addresses that have not answered */
 
   wr_ice_early early[WR_ICE_MAX_EARLY];
   wr_ice_answer answer[WR_ICE_MAX_ANSWERS];
@@ -101,6 +101,7 @@ int wr_ice_add_reflexive(wr_ice *ice, const wr_addr *addr, uint32_t priority, wr
 void wr_ice_take_early(wr_ice *ice, wr_time now);
 
 /* select.c */
+bool wr_ice_is_relayed(const wr_ice *ice, const wr_ice_pair *pair); /* by our server or by the peer's */
 void wr_ice_consider_answer(wr_ice *ice, size_t pair, bool used_candidate, wr_time now);
 /* A check of the peer came over |pair|, made for it if |is_new|; |priority|: what the check says, 0 nothing. */
 void wr_ice_consider_request(wr_ice *ice, size_t pair, bool use_candidate, bool is_new, uint32_t priority,

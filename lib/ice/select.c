@@ -27,13 +27,19 @@ static wr_ice_pair *selected_of_this_session(wr_ice *ice) {
   return &ice->pairs.slot[ice->selected];
 }
 
+bool wr_ice_is_relayed(const wr_ice *ice, const wr_ice_pair *p) {
+  return ice->locals.shown[p->local].type == WR_CANDIDATE_RELAY ||
+         ice->remotes.slot[p->remote].type == WR_CANDIDATE_RELAY;
+}
+
 static void select_pair(wr_ice *ice, size_t i, wr_time now) {
   wr_ice_pair *p = &ice->pairs.slot[i];
   WR_ASSERT(p->used && p->valid && !p->previous);
   ice->selected = (int)i;
   ice->selected_changed = true;
   ice->recheck_at = WR_NEVER;
-  ice->upgrade_at = ice->remotes.slot[p->remote].tcp && !ice->lite ? now + WR_ICE_UPGRADE_US : WR_NEVER;
+  bool is_detour = ice->remotes.slot[p->remote].tcp || wr_ice_is_relayed(ice, p);
+  ice->upgrade_at = is_detour && !ice->lite ? now + WR_ICE_UPGRADE_US : WR_NEVER;
   wr_ice_consent_begin(&ice->consent, ice->lite, &ice->rng, now);
   /* Consent is as old as its last proof, not as the choice: else falling back again and again would outlive it. */
   ice->consent.alive_at = p->answered_at > p->heard_at ? p->answered_at : p->heard_at;

@@ -217,6 +217,31 @@ TEST(ice_controlling_falls_back_within_a_second_to_a_pair_that_answers) {
   CHECK_EQ(wr_ice_get_state(p.ice), WR_ICE_CONNECTED);
 }
 
+/* Loss made it fall back to a relay; the direct path is tried again, and taken when it answers. */
+TEST(ice_controlling_returns_from_a_relay) {
+  peer_init(&p, true, false, 1, true);
+  peer_offer_candidate(&p, 1, WR_CANDIDATE_HOST);
+  peer_offer_candidate(&p, 2, WR_CANDIDATE_RELAY);
+  peer_drain(&p);
+  p.now += WR_MS(10);
+  peer_approve(&p, 1);
+  peer_approve(&p, 2);
+  CHECK_EQ(peer_selected(&p), 1);
+  wr_time fell_back_at = 0;
+  bool tried = false;
+  while (!tried && p.now < WR_S(60)) {
+    p.n_sent = 0;
+    peer_run(&p, WR_MS(1));
+    if (peer_check_to(&p, 2)) peer_approve(&p, 2);
+    if (!fell_back_at && peer_selected(&p) == 2) fell_back_at = p.now;
+    tried = fell_back_at && p.now > fell_back_at + WR_S(10) && peer_check_to(&p, 1);
+  }
+  REQUIRE(tried && peer_selected(&p) == 2);
+  CHECK(p.now - fell_back_at <= WR_ICE_UPGRADE_US + WR_MS(10));
+  peer_approve(&p, 1);
+  CHECK_EQ(peer_selected(&p), 1); /* it was nominated before */
+}
+
 TEST(ice_unanswered_nomination_leaves_the_verdict_to_consent) {
   peer_init(&p, true, false, 1, false);
   CHECK_EQ(wr_ice_set_remote(p.ice, PEER_UFRAG, PEER_PWD, true, p.now), WR_OK);
