@@ -60,6 +60,7 @@ typedef struct as_assistant_stats {
   uint32_t n_sessions; /* now */
   uint64_t n_sessions_total, n_refused, n_replaced;
   uint64_t n_heard, n_unrecognised, n_clicks, n_typed, n_barge_ins, n_failed_jobs; /* of ended and live sessions */
+  uint64_t n_fallbacks; /* jobs of plugged-in stages that the built-in ones had to do */
   uint64_t n_photos;
   uint64_t n_frames_in, n_frames_out; /* of sound */
   uint64_t n_frames_late;             /* xz_server_stats.frames_late */

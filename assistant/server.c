@@ -238,6 +238,7 @@ static void add_stats(as_assistant_stats *sum, const as_turn_stats *one, const x
   sum->n_typed += one->n_typed;
   sum->n_barge_ins += one->n_barge_ins;
   sum->n_failed_jobs += one->n_failed_jobs;
+  sum->n_fallbacks += one->n_fallbacks;
   sum->n_frames_in += link->frames_in;
   sum->n_frames_out += link->frames_out;
   sum->n_frames_late += link->frames_late;
@@ -556,12 +557,13 @@ static char *stats_text(void *ctx) {
   as_assistant_stats s;
   as_assistant_stats_read(ctx, &s);
   json_t *json = json_pack(
-      "{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "sessions", (json_int_t)s.n_sessions,
+      "{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "sessions", (json_int_t)s.n_sessions,
       "sessionsTotal", (json_int_t)s.n_sessions_total, "refused", (json_int_t)s.n_refused, "replaced",
       (json_int_t)s.n_replaced, "heard", (json_int_t)s.n_heard, "unrecognised", (json_int_t)s.n_unrecognised,
       "clicks", (json_int_t)s.n_clicks, "typed", (json_int_t)s.n_typed, "bargeIns", (json_int_t)s.n_barge_ins,
-      "failedJobs", (json_int_t)s.n_failed_jobs, "framesIn", (json_int_t)s.n_frames_in, "framesOut",
-      (json_int_t)s.n_frames_out, "framesLate", (json_int_t)s.n_frames_late, "latestUs", (json_int_t)s.latest_us);
+      "failedJobs", (json_int_t)s.n_failed_jobs, "fallbacks", (json_int_t)s.n_fallbacks, "framesIn",
+      (json_int_t)s.n_frames_in, "framesOut", (json_int_t)s.n_frames_out, "framesLate", (json_int_t)s.n_frames_late,
+      "latestUs", (json_int_t)s.latest_us);
   char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
   json_decref(json);
   return text;

@@ -59,6 +59,7 @@ static bool submit(as_turn *t, as_job *job) {
 
 /* Once per turn, and once per time of trouble where it was not even tried. It is said before what comes next. */
 static void explain(as_turn *t, as_job_kind kind, as_why why, uint32_t outage, bool rests) {
+  t->stats.n_fallbacks++;
   bool told = t->told_in[kind] == t->turn || (rests && t->told[kind] == outage);
   size_t n = t->unprefaced ? strlen(t->preface) : 0;
   t->told[kind] = outage;

@@ -64,6 +64,7 @@ typedef struct as_talk {
 
 typedef struct as_turn_stats {
   uint64_t n_heard, n_unrecognised, n_clicks, n_typed, n_barge_ins, n_failed_jobs;
+  uint64_t n_fallbacks; /* jobs of plugged-in stages that the built-in ones had to do */
 } as_turn_stats;
 
 typedef struct as_turn {

@@ -449,6 +449,7 @@ TEST(as_turn_explains_and_answers_by_itself) {
   type("what");
   over(thought(), AS_WHY_NONE, NULL);
   CHECK(asked && strstr(asked->text, "had nothing to say"));
+  CHECK_EQ(turn.stats.n_fallbacks, 3); /* the broken-off answer was its own */
   end_plugged();
 }
 

@@ -153,6 +153,8 @@ def test_stages_memory_is_the_operators_to_erase():
         caption(p, "Hello.")
         p.say(type="abort")
         check(wait_for(lambda: memory()["people"] == 1) and memory()["bytes"] > 10, "the operator sees how much there is")
+        stats = urllib.request.Request(f"http://127.0.0.1:{port}/xiaozhi/stats", None, {"Authorization": "Bearer adm1n"})
+        check(json.load(urllib.request.urlopen(stats, timeout=10))["fallbacks"] == 0, "and how often a server failed: never")
         check(memory({"erase": "all"}, "wrong") == 401 and memory({"erase": "x"}) == 400, "with the token, and in form")
         check(memory({"erase": "02:00:00:00:00:09"}) == {"erased": 0}, "of nobody: nothing")
         check(memory({"erase": "02:00:00:00:00:01"}) == {"erased": 1} and memory()["people"] == 0, "and erases it")
