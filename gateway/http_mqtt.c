@@ -221,6 +221,10 @@ void gw_mqtt_free(gw_mqtt *q) {
   free(q);
 }
 
+static void end_orderly(gw_socket *s) {
+  gw_socket_end(s, s->code, s->reason[0] ? s->reason : "the assistant ended the conversation");
+}
+
 static void refuse(gw_socket *s, int code) {
   switch (code) {
     case 2: gw_socket_end(s, 401, "the assistant's MQTT broker did not accept the client id"); return;
@@ -234,7 +238,9 @@ static void fail(gw_socket *s, int result) {
   gw_mqtt *q = s->mqtt;
   char why[100];
   const char *words = result == MOSQ_ERR_ERRNO ? strerror(errno) : lib_of(s)->strerror(result);
-  if (q->connected)
+  if (result == MOSQ_ERR_INVAL || result == MOSQ_ERR_MALFORMED_UTF8)
+    snprintf(why, sizeof(why), "the assistant's MQTT settings cannot be used");
+  else if (q->connected)
     snprintf(why, sizeof(why), "the assistant's MQTT broker closed the connection");
   else
     snprintf(why, sizeof(why), "no MQTT broker answers: %s", words);
@@ -280,7 +286,7 @@ static bool settle(gw_socket *s, int result, bool was_connected) {
   if (!result) result = push_texts(s);
   if (!result && s->closing && (!q->connected || !s->first)) {
     if (q->connected) (void)lib->disconnect(q->client);
-    gw_socket_end(s, s->code, s->reason);
+    end_orderly(s);
     return false;
   }
   if (result) {
@@ -311,7 +317,7 @@ static void on_second(lws_sorted_usec_list_t *sul) {
     return;
   }
   if (s->closing && q->n_closing++ == CLOSE_SECONDS) { /* it takes nothing any more */
-    gw_socket_end(s, s->code, s->reason);
+    end_orderly(s);
     return;
   }
   lws_sul_schedule(s->http->lws, 0, &q->due, on_second, LWS_US_PER_SEC);
@@ -368,7 +374,7 @@ void gw_mqtt_open(gw_socket *s) {
 
 void gw_mqtt_pump(gw_socket *s) {
   if (s->mqtt->is_away && s->closing)
-    gw_socket_end(s, s->code, s->reason);
+    end_orderly(s);
   else if (!s->mqtt->is_away)
     (void)settle(s, MOSQ_ERR_SUCCESS, s->mqtt->connected);
 }
@@ -469,8 +475,11 @@ void gw_mqtt_errand_done(gw_http *http, gw_errand *e) {
     connected(s, e);
   } else if (e->client) {
     http->mqtt->lib.destroy(e->client);
-  } else if (q && q->channel == e->channel && e->result == 0) {
-    open_udp(q, e);
+  } else if (q && q->channel == e->channel) {
+    if (e->result == 0)
+      open_udp(q, e);
+    else
+      gw_socket_end(s, 0, "the assistant's UDP server cannot be found");
   }
   free(e);
 }

@@ -119,6 +119,18 @@ def test_mqtt_topic_and_names():
         check(p.message("tts", state="stop") and p.heard(5) == 9, "and the answer is heard")
 
 
+def test_mqtt_names_that_nobody_has():
+    with Device(endpoint="nowhere.invalid:1883") as (_, g, p):
+        lost = p.message("backend", state="lost")
+        check(lost and "no MQTT broker answers" in lost["reason"], "a broker's name that nobody has: the page is told")
+    with Device(publish_topic="device/#") as (_, _, p):
+        lost = p.message("backend", state="lost")
+        check(lost and "settings" in lost["reason"], "a topic that cannot be published to: said so")
+    with Device(broker=MockBroker(udp_name="nowhere.invalid")) as (_, g, p):
+        lost = p.message("backend", state="lost")
+        check(lost and "UDP" in lost["reason"] and g.alive(), "the same of its UDP server")
+
+
 def test_mqtt_datagrams_astray():
     with Device() as (broker, g, p):
         p.message("ready")
@@ -180,7 +192,9 @@ def test_mqtt_goodbye():
     with Device() as (broker, _, p):
         p.message("ready")
         broker.clients[0].goodbye()
-        check(p.message("websocket", state="close"), "the server's goodbye ends the conversation, it is no fault")
+        lost = p.message("backend", state="lost")
+        check(lost and lost["reason"] == "the assistant ended the conversation" and p.message("websocket", state="close"),
+              "the server's goodbye ends the conversation, it is no fault")
         check(broker.clients[0].ended.wait(10) and not any(t["type"] == "goodbye" for t in broker.clients[0].texts),
               "it is not answered")
         time.sleep(1)
