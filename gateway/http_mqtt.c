@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
@@ -238,6 +239,7 @@ static void fail(gw_socket *s, int result) {
   gw_mqtt *q = s->mqtt;
   char why[100];
   const char *words = result == MOSQ_ERR_ERRNO ? strerror(errno) : lib_of(s)->strerror(result);
+  ERR_clear_error(); /* of this thread: what is left of a failed handshake is not another connection's */
   if (result == MOSQ_ERR_INVAL || result == MOSQ_ERR_MALFORMED_UTF8)
     snprintf(why, sizeof(why), "the assistant's MQTT settings cannot be used");
   else if (q->connected)
