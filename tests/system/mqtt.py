@@ -173,6 +173,23 @@ def test_mqtt_datagrams_astray():
         check(g.metric('speech_packets_total{direction="down"}') == 5, "another address is not even counted")
 
 
+def test_mqtt_two_people():
+    with Device() as (broker, g, p), Peer(g, macAddress="02:00:00:00:00:08") as q:
+        check(p.message("ready") and q.message("ready") and wait_for(lambda: all(c.peer for c in broker.clients)),
+              "two callers, two connections")
+        one, other = broker.clients
+        check(one.peer != other.peer, "each with a socket of its own")
+        p.text("speak 50 3")
+        check(p.message("tts", state="stop") and hears(p, 50, 9), "an answer is heard by the one it is for")
+        speaker, listener = (one, other) if any(t.get("state") == "detect" for t in one.texts) else (other, one)
+        speaker.say(type="tts", state="start")
+        listener.say(type="tts", state="start")
+        before = dropped(g, "foreign")
+        listener.throw(speaker.sealed(speaker.opus(51)))
+        check(wait_for(lambda: dropped(g, "foreign") == before + 1), "the sound of one, sent to the other: dropped")
+        check(q.heard(50) == q.heard(51) == 0, "the other hears nothing of it")
+
+
 def test_mqtt_another_key():
     with Device() as (broker, _, p):
         p.message("ready")
