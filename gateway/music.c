@@ -160,7 +160,10 @@ bool gw_music_read_list(gw_music *m, const char *text, size_t len, wr_time now) 
   json_t *json = json_loadb(text, len, 0, NULL), *song;
   const json_t *list = json_is_object(json) ? json_object_get(json, "songs") : json;
   size_t i;
-  bool is_list = json_is_array(list);
+  if (!json_is_array(list)) {
+    json_decref(json);
+    return false;
+  }
   json_array_foreach((json_t *)(uintptr_t)list, i, song) {
     const char *title = json_string_value(json_object_get(song, "title"));
     const char *author = json_string_value(json_object_get(song, "author"));
@@ -170,8 +173,8 @@ bool gw_music_read_list(gw_music *m, const char *text, size_t len, wr_time now) 
     if (title && *title && is_web) add_song(&r, title, author ? author : "", url);
   }
   json_decref(json);
-  if (is_list) take(m, &r, now);
-  return is_list;
+  take(m, &r, now);
+  return true;
 }
 
 static bool holds(const char *text, const char *word, size_t len) {

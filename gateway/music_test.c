@@ -12,6 +12,7 @@
 #include "wr/crypto_openssl.h"
 
 static gw_music music;
+static const wr_crypto *crypto;
 static char root[] = "/tmp/music-test-XXXXXX";
 
 static void put(const char *path, const char *content) {
@@ -30,10 +31,14 @@ static void make_folder(const char *path) {
 }
 
 static void begin(const char *source) {
-  const wr_crypto *crypto;
   REQUIRE(wr_crypto_openssl_open(&crypto) == WR_OK);
   wr_rng rng = wr_crypto_openssl_rng();
   gw_music_init(&music, source, crypto, &rng);
+}
+
+static void end(void) {
+  gw_music_wipe(&music);
+  wr_crypto_openssl_close(crypto);
 }
 
 static const gw_song *first(const char *words) {
@@ -88,7 +93,7 @@ TEST(music_of_a_folder_is_found_and_opened) {
   gw_music_read_folder(&music, WR_S(2));
   CHECK_EQ(music.n, 3);
   CHECK_TEXT(first("encore")->id, before);
-  gw_music_wipe(&music);
+  end();
   CHECK(gw_music_is_source(root) && gw_music_is_source("https://h/list.json") && gw_music_is_source(""));
   CHECK(!gw_music_is_source("/nonexistent") && !gw_music_is_source("/etc/passwd"));
   static const char *const made[] = {"Jane Doe - Morning Song.ogg",
@@ -126,5 +131,5 @@ TEST(music_of_a_list_is_what_has_a_title_and_an_address) {
   CHECK_EQ(music.n, 2);
   CHECK(gw_music_read_list(&music, "[]", 2, WR_S(3)));
   CHECK_EQ(music.n, 0);
-  gw_music_wipe(&music);
+  end();
 }
