@@ -2,8 +2,9 @@
 that the test fills.
 
 As a program (mock_assistant.py PORT) it is a process that can be stopped and killed, for outages.py. It obeys lines of
-its standard input: "hold ota|upgrade|hello|vision" (who comes there waits, and "held WHERE" is said), "go" (they go on),
-"garble" (they, and all open links, get rubbish), "bye" (links are closed in order). It says "got JSON" of every message.
+its standard input: "hold ota|upgrade|hello|vision" (it says "holds WHERE", and "held WHERE" when somebody waits there), "go"
+(they go on), "garble" (they, and all open links, get rubbish), "bye" (links are closed in order). It says "got JSON" of every
+message.
 """
 import base64
 import hashlib
@@ -256,6 +257,7 @@ class MockAssistant:
         if word == "hold":
             self.gate.clear()
             self.hold, self.garbles = rest, False
+            self.note(f"holds {rest}")
         elif word in ("go", "garble"):
             self.hold, self.garbles = None, word == "garble"
             self.gate.set()

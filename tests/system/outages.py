@@ -52,6 +52,10 @@ class Server:
                 continue
         return False
 
+    def hold(self, where):
+        self.do(f"hold {where}")
+        self.until(f"holds {where}")  # before anybody can come there
+
     def kill(self):
         self.process.kill()
         self.process.wait()
@@ -69,7 +73,7 @@ class Cell:
 
     def call(self, hold=None):
         if hold:
-            self.server.do(f"hold {hold}")
+            self.server.hold(hold)
         self.peer = Peer(self.gateway, macAddress="02:00:00:00:00:07")
         return self.server.until(f"held {hold}") if hold else self.peer.message("ready", PATIENCE)
 
@@ -146,7 +150,7 @@ def tool(c):
 
 def photo(c):
     c.call()
-    c.server.do("hold vision")
+    c.server.hold("vision")
     c.peer.text('tool {"name":"take_photo","arguments":{"question":"What is it?"}}')
     call = c.peer.message("tool", PATIENCE)
     if not call:
@@ -169,7 +173,7 @@ def waiting(c):
     c.server.kill()
     told = c.peer.message("backend", PATIENCE, state="retrying")
     c.again()
-    c.server.do("hold upgrade")
+    c.server.hold("upgrade")
     return told
 
 
@@ -234,7 +238,7 @@ def stop(c):
 
 def garble(c):
     if c.point in (over, waiting):  # nobody is there to hear it; who comes gets it
-        c.server.do("hold upgrade")
+        c.server.hold("upgrade")
         c.peer.text("speak 4 1")
         c.server.until("held upgrade")
     c.server.do("garble")
