@@ -201,6 +201,10 @@ void wr_conn_close(wr_conn *conn, wr_time now);
  * WR_ERR_STATE: not connected, or the peer does not receive audio: the frame is dropped. WR_ERR_LIMIT: larger than
  * WR_CONN_AUDIO_MAX, or outputs were not drained. */
 wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool marker, wr_time now);
+/* From now on each frame travels with copies of earlier ones (RFC 2198): bit i asks for the one i + 1 frames
+ * before, i < 3. 0, as at first: none. Each copy costs its frame and 4 bytes; a receiver waits for it as long as it
+ * is back. No effect on a peer that did not agree to RED, nor on frames over 240 bytes. */
+void wr_conn_set_audio_copies(wr_conn *conn, uint8_t copies);
 typedef struct wr_channel_settings {
   const char *label;    /* copied, at most 64 bytes */
   const char *protocol; /* copied, may be NULL, at most 64 bytes */
@@ -250,6 +254,7 @@ const char *wr_drop_text(wr_drop drop);
 
 typedef struct wr_conn_stats {
   uint64_t datagrams_in, consumed, drop[WR_DROP_COUNT], datagrams_out, bytes_in, bytes_out;
+  uint64_t rtp_frames_repaired; /* of lost packets, from copies in others */
   uint64_t rtp_packets_in, rtp_bytes_in, rtp_packets_out, rtp_bytes_out;
   uint64_t rtp_lost, rtp_late, rtp_duplicate, rtp_reordered;
   uint32_t jitter_us;           /* of the audio we receive (RFC 3550 A.8) */

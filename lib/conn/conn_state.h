@@ -12,6 +12,7 @@
 #include "dtls/dtls.h"
 #include "ice/ice.h"
 #include "jitter/reorder.h"
+#include "rtp/red.h"
 #include "rtp/rtcp.h"
 #include "rtp/rtp.h"
 #include "sctp/sctp.h"
@@ -30,6 +31,8 @@ typedef struct media_sender {
   uint32_t ssrc, timestamp_offset, last_timestamp, packets, bytes;
   wr_time last_at;
   uint16_t seq;
+  uint8_t copies; /* see wr_conn_set_audio_copies */
+  wr_red_history history;
 } media_sender;
 
 /* One datagram of media made and not yet polled. */

@@ -264,6 +264,59 @@ TEST(conn_tells_of_lost_audio) {
   free(w);
 }
 
+/* 100 frames through a wire that drops every fifth packet; what the other side made of it. */
+static wr_conn_stats lossy(uint8_t copies, unsigned *n_audio) {
+  wire *w = calloc(1, sizeof *w);
+  wr_conn_stats stats;
+  connect(w, NULL, NULL);
+  w->lets_pass = drop_every_fifth_rtp;
+  wr_conn_set_audio_copies(w->a.conn, copies);
+  for (unsigned i = 0; i < 100; i++) {
+    uint8_t frame[80] = {0x78, (uint8_t)i};
+    unsigned heard = w->b.n_audio;
+    CHECK_EQ(wr_conn_send_audio(w->a.conn, wr_bytes_of(frame, sizeof frame), i * 960, i == 0, w->now), WR_OK);
+    run_until(w, w->now + WR_MS(20));
+    uint32_t at = w->a.conn->media.sender.timestamp_offset + w->b.audio_bytes[1] * 960u;
+    if (w->b.n_audio > heard) CHECK_EQ(w->b.audio.timestamp, at);
+  }
+  wr_conn_get_stats(w->b.conn, &stats);
+  *n_audio = w->b.n_audio;
+  finish(w);
+  free(w);
+  return stats;
+}
+
+TEST(conn_repairs_lost_audio_from_copies) {
+  unsigned n_audio;
+  wr_conn_stats plain = lossy(0, &n_audio);
+  CHECK(plain.rtp_frames_repaired == 0 && plain.rtp_lost >= 18 && n_audio <= 82);
+  static const uint8_t copies[] = {1, 2, 5, 7};
+  for (size_t i = 0; i < sizeof copies; i++) {
+    wr_conn_stats stats = lossy(copies[i], &n_audio);
+    CHECK(n_audio >= 97); /* the last ones have nobody to carry their copy */
+    CHECK(stats.rtp_frames_repaired >= 17 && stats.rtp_lost <= 1);
+    CHECK_EQ(stats.rtp_packets_in + stats.rtp_frames_repaired, n_audio);
+    CHECK_EQ(stats.drop[WR_DROP_RTP_MALFORMED] + stats.drop[WR_DROP_RTP_PAYLOAD_TYPE], 0);
+    CHECK(stats.rtp_bytes_in > plain.rtp_bytes_in * 19 / 10);
+  }
+}
+
+TEST(conn_sends_no_copies_to_who_does_not_know_them) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  w->a.conn->agreement.red_payload_type = 0;
+  wr_conn_set_audio_copies(w->a.conn, 1);
+  for (unsigned i = 0; i < 3; i++) {
+    CHECK_EQ(wr_conn_send_audio(w->a.conn, WR_BYTES_LITERAL("\x78opus"), i * 960, i == 0, w->now), WR_OK);
+    run_until(w, w->now + WR_MS(20));
+  }
+  wr_conn_stats stats;
+  wr_conn_get_stats(w->b.conn, &stats);
+  CHECK_EQ(stats.rtp_bytes_in, 15);
+  finish(w);
+  free(w);
+}
+
 TEST(conn_carries_messages_up_to_its_limit) {
   wire *w = calloc(1, sizeof *w);
   connect(w, NULL, NULL);

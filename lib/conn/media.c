@@ -1,8 +1,9 @@
 /* conn/media.c - the audio stream of a connection: SRTP in and out, reports (RFC 3550, 3711, 7587).
  *
  * Incoming packets are decrypted in place, counted, put in order and handed out as events. Outgoing packets are
- * built and encrypted at once and wait in one slot for the next poll. Left out here: repair (NACK, RED) and
- * feedback for congestion control. */
+ * built and encrypted at once and wait in one slot for the next poll. Copies of lost frames
+ * that others carry (RED) fill holes. Left out here: repair on request (NACK) and feedback for congestion control.
+ */
 #include <string.h>
 
 #include "conn/conn_state.h"
@@ -49,6 +50,34 @@ static void follow_source(wr_conn *conn, uint32_t ssrc) {
   m->ended = false;
 }
 
+/* The copies of |red|, whose packet is |packet|, where they fill a hole. A copy tells its time, not its number: it
+ * is as many packets earlier as its own length goes into its distance. */
+static void repair(wr_conn *conn, const wr_rtp_packet *packet, const wr_red *red, wr_time now) {
+  for (unsigned i = 0; i + 1 < red->n; i++) {
+    const wr_red_block *copy = &red->block[i];
+    uint32_t samples = wr_opus_samples(copy->data);
+    if (copy->payload_type != conn->agreement.opus_payload_type || !samples || copy->offset % samples) continue;
+    uint16_t seq = (uint16_t)(packet->seq - copy->offset / samples);
+    if (wr_reorder_repair(&conn->media.reorder, seq, packet->timestamp - copy->offset, copy->data, now))
+      conn->stats.rtp_frames_repaired++;
+  }
+}
+
+/* false: no Opus of the agreement's. |red|: what it brings; one block for a plain packet. */
+static bool open_audio(const wr_conn *conn, const wr_rtp_packet *packet, wr_red *red, wr_drop *why) {
+  const wr_agreement *agreement = &conn->agreement;
+  *why = WR_DROP_RTP_PAYLOAD_TYPE;
+  *red = (wr_red){.n = 1, .block[0] = {.payload_type = packet->payload_type, .data = packet->payload}};
+  if (!agreement->audio) return false;
+  if (packet->payload_type == agreement->red_payload_type && agreement->red_payload_type) {
+    *why = WR_DROP_RTP_MALFORMED;
+    if (packet->payload.len && wr_red_read(red, packet->payload) != WR_OK) return false;
+    *why = WR_DROP_RTP_PAYLOAD_TYPE;
+    if (!packet->payload.len) return true; /* padding only */
+  }
+  return red->block[red->n - 1].payload_type == agreement->opus_payload_type;
+}
+
 static bool recv_rtp(wr_conn *conn, wr_span datagram, wr_time now) {
   media *m = &conn->media;
   size_t len = datagram.len;
@@ -59,8 +88,10 @@ static bool recv_rtp(wr_conn *conn, wr_span datagram, wr_time now) {
     conn_drop(conn, WR_DROP_RTP_MALFORMED);
     return true; /* authenticated all the same */
   }
-  if (!conn->agreement.audio || packet.payload_type != conn->agreement.opus_payload_type) {
-    conn_drop(conn, WR_DROP_RTP_PAYLOAD_TYPE);
+  wr_red red;
+  wr_drop why;
+  if (!open_audio(conn, &packet, &red, &why)) {
+    conn_drop(conn, why);
     return true;
   }
   conn->stats.consumed++;
@@ -71,7 +102,8 @@ static bool recv_rtp(wr_conn *conn, wr_span datagram, wr_time now) {
   wr_rtp_source_received(&m->source, packet.seq, packet.timestamp, packet.payload.len, now);
   bool voice;
   if (!wr_rtp_audio_level(&packet, conn->agreement.level_extension, &m->level_dbov, &voice)) m->level_dbov = 127;
-  wr_reorder_insert(&m->reorder, packet.seq, packet.timestamp, packet.payload, now);
+  repair(conn, &packet, &red, now);
+  wr_reorder_insert(&m->reorder, packet.seq, packet.timestamp, red.block[red.n - 1].data, now);
   return true;
 }
 
@@ -141,6 +173,28 @@ bool wr_media_poll_event(wr_conn *conn, wr_event *event, wr_time now) {
 
 /* ---- out ---- */
 
+void wr_conn_set_audio_copies(wr_conn *conn, uint8_t copies) { conn->media.sender.copies = copies; }
+
+/* Header and payload, with copies of earlier frames if they are wanted; the length, and that of the payload alone.
+ */
+static size_t write_audio(wr_conn *conn, wr_rtp_outgoing *header, wr_bytes opus, size_t *payload_len) {
+  media_sender *sender = &conn->media.sender;
+  uint8_t *out = conn->media.pending.bytes;
+  size_t cap = sizeof conn->media.pending.bytes, header_len = wr_rtp_write_header(header, out, cap);
+  uint8_t *payload = out + header_len;
+  *payload_len = 0;
+  if (sender->copies && conn->agreement.red_payload_type)
+    *payload_len = wr_red_write(&sender->history, sender->copies, header->payload_type, opus, header->timestamp,
+                                payload, cap - header_len - WR_SRTP_MAX_EXPANSION);
+  if (*payload_len) {
+    header->payload_type = conn->agreement.red_payload_type;
+    return wr_rtp_write_header(header, out, cap) + *payload_len;
+  }
+  if (opus.len) memcpy(payload, opus.data, opus.len);
+  *payload_len = opus.len;
+  return header_len + opus.len;
+}
+
 wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool marker, wr_time now) {
   media_sender *sender = &conn->media.sender;
   media_pending *pending = &conn->media.pending;
@@ -154,18 +208,18 @@ wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool
                             .ssrc = sender->ssrc,
                             .mid_id = sender->packets < 50 ? conn->agreement.mid_extension : 0,
                             .mid = conn->agreement.audio_mid};
-  size_t header_len = wr_rtp_write_header(&header, pending->bytes, sizeof pending->bytes);
-  if (opus.len) memcpy(pending->bytes + header_len, opus.data, opus.len);
-  size_t len = wr_srtp_protect_rtp(&conn->srtp, pending->bytes, header_len + opus.len, sizeof pending->bytes);
+  size_t payload_len, whole = write_audio(conn, &header, opus, &payload_len);
+  size_t len = wr_srtp_protect_rtp(&conn->srtp, pending->bytes, whole, sizeof pending->bytes);
   if (!len) return WR_ERR_CRYPTO;
+  wr_red_remember(&sender->history, opus, header.timestamp);
   pending->len = (uint16_t)len;
   sender->seq++;
   sender->packets++;
-  sender->bytes += (uint32_t)opus.len;
+  sender->bytes += (uint32_t)payload_len;
   sender->last_timestamp = header.timestamp;
   sender->last_at = now;
   conn->stats.rtp_packets_out++;
-  conn->stats.rtp_bytes_out += opus.len;
+  conn->stats.rtp_bytes_out += payload_len;
   return WR_OK;
 }
 

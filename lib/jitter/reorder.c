@@ -108,6 +108,18 @@ void wr_reorder_insert(wr_reorder *reorder, uint16_t seq, uint32_t timestamp, wr
   reorder->direct_timestamp = timestamp;
 }
 
+bool wr_reorder_repair(wr_reorder *reorder, uint16_t seq, uint32_t timestamp, wr_bytes payload, wr_time now) {
+  WR_ASSERT(!reorder->has_direct);
+  int ahead = wr_seq16_diff(seq, reorder->next_seq);
+  bool fits =
+      payload.len <= WR_REORDER_FRAME_BYTES && reorder->n_held + 1 < WR_REORDER_SLOTS; /* the packet itself */
+  if (!reorder->started || ahead < 0 || ahead > RESTART_DISTANCE || !fits) return false;
+  for (size_t i = 0; i < WR_REORDER_SLOTS; i++)
+    if (is_used(reorder, i) && reorder->slot[i].seq == seq) return false;
+  hold(reorder, seq, timestamp, payload, now);
+  return true;
+}
+
 /* Moves behind |seq|; the numbers jumped over are lost. */
 static void deliver(wr_reorder *reorder, wr_reorder_frame *frame, uint16_t seq, uint32_t timestamp,
                     wr_bytes payload) {

@@ -48,6 +48,9 @@ void wr_reorder_restart(wr_reorder *reorder);
 void wr_reorder_wipe(wr_reorder *reorder);
 /* |payload| is borrowed until the following wr_reorder_next calls returned false. */
 void wr_reorder_insert(wr_reorder *reorder, uint16_t seq, uint32_t timestamp, wr_bytes payload, wr_time now);
+/* A copy of packet |seq|, which came inside another that is inserted next: kept, if |seq| is missing and not given
+ * up yet. true: it was. Not counted as a packet, whatever becomes of it. */
+bool wr_reorder_repair(wr_reorder *reorder, uint16_t seq, uint32_t timestamp, wr_bytes payload, wr_time now);
 /* Next frame in order, if it is due. Call until false after each insert and at the deadline. */
 bool wr_reorder_next(wr_reorder *reorder, wr_reorder_frame *frame, wr_time now);
 wr_time wr_reorder_deadline(const wr_reorder *reorder);

@@ -1,5 +1,7 @@
 #include "jitter/reorder.h"
 
+#include <string.h>
+
 #include "base/seq.h"
 #include "check.h"
 
@@ -280,4 +282,45 @@ TEST(reorder_touches_slots_only_while_packets_are_missing) {
   CHECK(memcmp(&slots[0], &zero, sizeof zero) != 0);
   wr_reorder_wipe(&reorder);
   CHECK(memcmp(&slots[0], &zero, sizeof zero) == 0);
+}
+
+static bool repair(uint16_t seq, wr_time now) {
+  static uint8_t payload[2];
+  payload[0] = (uint8_t)(seq >> 8);
+  payload[1] = (uint8_t)seq;
+  bool kept = wr_reorder_repair(&reorder, seq, seq * 960u, wr_bytes_of(payload, 2), now);
+  memset(payload, 0xee, sizeof payload); /* it was copied, if it was kept */
+  return kept;
+}
+
+TEST(reorder_fills_holes_from_copies) {
+  wr_reorder_init(&reorder, slots, WAIT);
+  CHECK(!repair(9, 0)); /* of what came before the first packet nobody knows */
+  insert(10, 0);
+  expect(10, 0, 0);
+  CHECK(!repair(10, 1) && !repair(9, 1));
+  CHECK(repair(11, 20000) && !repair(11, 20000) && repair(12, 20000));
+  insert(13, 20000);
+  expect(11, 0, 20000);
+  expect(12, 0, 20000);
+  expect(13, 0, 20000);
+  expect_nothing(20000);
+  CHECK(repair(15, 40000)); /* 14 is missing all the same */
+  insert(16, 40000);
+  expect_nothing(40000);
+  expect(15, 1, 40000 + WAIT);
+  expect(16, 0, 40000 + WAIT);
+  CHECK(!repair(14, 40000 + WAIT)); /* given up */
+  CHECK_EQ(reorder.n_late + reorder.n_duplicate, 0);
+  CHECK_EQ(reorder.n_lost, 1);
+}
+
+TEST(reorder_leaves_room_for_the_packet_itself) {
+  wr_reorder_init(&reorder, slots, WAIT);
+  insert(0, 0);
+  expect(0, 0, 0);
+  for (uint16_t i = 0; i + 1 < WR_REORDER_SLOTS; i++) CHECK(repair((uint16_t)(2 + i), 0));
+  CHECK(!repair(100, 0));
+  insert(101, 0);
+  for (uint16_t i = 0; i + 1 < WR_REORDER_SLOTS; i++) expect((uint16_t)(2 + i), i == 0, 0);
 }

@@ -9,7 +9,12 @@
 #include "sdp/text.h"
 #include "wr/sdp.h"
 
-enum { OFFERED_OPUS = 111, OFFERED_LEVEL_ID = 1, OFFERED_MID_ID = 4 }; /* the numbers browsers use */
+enum {
+  OFFERED_OPUS = 111,
+  OFFERED_RED = 63,
+  OFFERED_LEVEL_ID = 1,
+  OFFERED_MID_ID = 4
+}; /* the numbers browsers use */
 
 static void write_line(wr_writer *w, const char *attribute, const char *value) {
   wr_write_text(w, attribute);
@@ -91,8 +96,8 @@ static void write_direction(wr_writer *w, wr_direction direction) {
 /* What an audio section says, whichever side began. */
 typedef struct audio_terms {
   wr_direction direction;
-  uint8_t payload_type, mid_id, level_id, twcc_id;
-  wr_direction mid_direction, level_direction; /* a=extmap without a direction: SENDRECV */
+  uint8_t payload_type, red_payload_type, mid_id, level_id, twcc_id; /* 0: none */
+  wr_direction mid_direction, level_direction;                       /* a=extmap without a direction: SENDRECV */
   bool mixed, rsize, nack, transport_cc;
 } audio_terms;
 
@@ -122,6 +127,19 @@ static void write_feedback(wr_writer *w, uint8_t payload_type, const char *what)
   wr_write_text(w, what);
 }
 
+/* RFC 2198 5: blocks of Opus. */
+static void write_red(wr_writer *w, const audio_terms *terms) {
+  wr_write_text(w, "a=rtpmap:");
+  wr_write_decimal(w, terms->red_payload_type);
+  wr_write_text(w, " red/48000/2\r\na=fmtp:");
+  wr_write_decimal(w, terms->red_payload_type);
+  wr_write_u8(w, ' ');
+  wr_write_decimal(w, terms->payload_type);
+  wr_write_u8(w, '/');
+  wr_write_decimal(w, terms->payload_type);
+  wr_write_text(w, "\r\n");
+}
+
 static void write_audio(wr_writer *w, const wr_sdp_local *local, const audio_terms *terms) {
   bool sends = terms->direction & WR_SENDONLY;
   write_extension(w, terms->level_id, terms->level_direction, WR_URI_LEVEL);
@@ -143,6 +161,7 @@ static void write_audio(wr_writer *w, const wr_sdp_local *local, const audio_ter
   wr_write_text(w, "a=fmtp:");
   wr_write_decimal(w, terms->payload_type);
   wr_write_text(w, " minptime=10;useinbandfec=1\r\n");
+  if (terms->red_payload_type) write_red(w, terms);
   if (sends) write_source(w, local);
 }
 
@@ -188,6 +207,7 @@ static void write_answered_audio(wr_writer *w, const wr_sdp_media *offered, cons
                                  const wr_sdp_local *local) {
   audio_terms terms = {.direction = agreement->audio_direction,
                        .payload_type = agreement->opus_payload_type,
+                       .red_payload_type = agreement->red_payload_type,
                        .mid_id = agreement->mid_extension,
                        .level_id = agreement->level_extension,
                        .twcc_id = agreement->twcc_extension,
@@ -216,14 +236,20 @@ static void write_answered_data(wr_writer *w, const wr_sdp_media *offered, const
 static void write_format(wr_writer *w, const wr_sdp_media *offered, const wr_agreement *agreement, size_t index,
                          const wr_sdp_codec *codec) {
   wr_bytes formats = offered->formats;
-  if (agreement->audio && index == agreement->audio_index)
-    write_line_number(w, "", agreement->opus_payload_type);
-  else if (codec)
+  if (agreement->audio && index == agreement->audio_index) {
+    wr_write_decimal(w, agreement->opus_payload_type); /* first: what is sent unless somebody needs copies */
+    if (agreement->red_payload_type) {
+      wr_write_u8(w, ' ');
+      wr_write_decimal(w, agreement->red_payload_type);
+    }
+    wr_write_text(w, "\r\n");
+  } else if (codec) {
     write_line_number(w, "", codec->payload_type);
-  else if (wr_sdp_is_accepted(agreement, index) && is_old_data(offered))
+  } else if (wr_sdp_is_accepted(agreement, index) && is_old_data(offered)) {
     write_line(w, "", "5000"); /* our port, not theirs */
-  else
+  } else {
     write_line_bytes(w, "", wr_text_word(&formats));
+  }
 }
 
 /* A refused or merely kept section. The codec is described because aiortc looks for one even there. */
@@ -307,13 +333,14 @@ size_t wr_sdp_write_offer(const wr_sdp_local *local, char *out, size_t cap) {
   if (local->offer_audio) {
     audio_terms terms = {.direction = local->audio_direction,
                          .payload_type = OFFERED_OPUS,
+                         .red_payload_type = OFFERED_RED,
                          .mid_id = OFFERED_MID_ID,
                          .level_id = OFFERED_LEVEL_ID,
                          .mid_direction = WR_SENDRECV,
                          .level_direction = WR_SENDRECV,
                          .mixed = true,
                          .rsize = true};
-    write_offered_section(&w, "audio 9 UDP/TLS/RTP/SAVPF 111", mid++, local);
+    write_offered_section(&w, "audio 9 UDP/TLS/RTP/SAVPF 111 63", mid++, local);
     write_audio(&w, local, &terms);
   }
   if (local->offer_data) {

@@ -216,8 +216,9 @@ TEST(sdp_answer_of_safari_form) {
   CHECK(agreement.opus_fec && agreement.opus_stereo_allowed && !agreement.opus_nack && !agreement.transport_cc);
   CHECK_EQ(agreement.remote_audio_ssrc, 55);
   CHECK(strstr(written, "a=group:BUNDLE audio data\r\n") != NULL);
-  CHECK(says(0, "m=audio 9 UDP/TLS/RTP/SAVPF 96\r\n"));
+  CHECK(says(0, "m=audio 9 UDP/TLS/RTP/SAVPF 96 63\r\n"));
   CHECK(says(0, "a=rtpmap:96 opus/48000/2\r\na=fmtp:96 minptime=10;useinbandfec=1\r\n"));
+  CHECK(says(0, "a=rtpmap:63 red/48000/2\r\na=fmtp:63 96/96\r\n"));
   CHECK(says(0, "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n"));
   CHECK(says(0, "a=extmap:5 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"));
   CHECK(says(0, "a=extmap-allow-mixed\r\n") && says(0, "a=rtcp-rsize\r\n"));
@@ -404,7 +405,8 @@ TEST(sdp_offer_is_what_the_other_side_expects) {
   CHECK_TEXT(agreement.data_mid, "1");
   CHECK(strstr(offered, "a=msid:xz audio\r\n") != NULL &&
         strstr(offered, "a=ssrc:3735928559 cname:xz\r\n") != NULL);
-  CHECK(strstr(offered, "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n") != NULL);
+  CHECK(strstr(offered, "m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\n") != NULL);
+  CHECK_EQ(agreement.red_payload_type, 63);
 }
 
 TEST(sdp_message_size_without_limit_is_written_as_zero) {
