@@ -214,6 +214,7 @@ void gw_link_say(gw_session *s, const char *text, wr_time now) {
 }
 
 void gw_link_audio(gw_session *s, const wr_audio *audio, wr_time now) {
+  gw_uplink_lost(&s->up, audio->n_lost, now);
   gw_uplink_push(&s->up, audio->payload, now);
 }
 

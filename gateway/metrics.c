@@ -37,6 +37,7 @@ void gw_conn_sums_add(gw_conn_sums *sums, const wr_conn_stats *stats) {
   sums->rtp_packets_out += stats->rtp_packets_out;
   sums->rtp_bytes_out += stats->rtp_bytes_out;
   sums->rtp_lost += stats->rtp_lost;
+  sums->rtp_repaired += stats->rtp_frames_repaired;
   sums->rtp_late += stats->rtp_late;
   sums->rtp_duplicate += stats->rtp_duplicate;
   sums->rtp_reordered += stats->rtp_reordered;
@@ -152,7 +153,9 @@ static void write_conns(gw_text *out, const gw_conn_sums *c) {
   head(out, "rtp_bytes_total", "counter", "RTP payload bytes by direction");
   value(out, "rtp_bytes_total", "direction=\"in\"", c->rtp_bytes_in);
   value(out, "rtp_bytes_total", "direction=\"out\"", c->rtp_bytes_out);
-  figure(out, "rtp_lost_total", "counter", "RTP packets that never came", c->rtp_lost);
+  figure(out, "rtp_lost_total", "counter", "RTP packets that never came, nor a copy", c->rtp_lost);
+  figure(out, "rtp_repaired_total", "counter", "RTP packets that never came, whose speech came as a copy in others",
+         c->rtp_repaired);
   figure(out, "rtp_late_total", "counter", "RTP packets that came after their turn", c->rtp_late);
   figure(out, "rtp_duplicate_total", "counter", "RTP packets that came twice", c->rtp_duplicate);
   figure(out, "rtp_reordered_total", "counter", "RTP packets that were put back in order", c->rtp_reordered);

@@ -34,7 +34,7 @@ typedef enum gw_phase {
 typedef struct gw_conn_sums {
   uint64_t datagrams_in, consumed, drop[WR_DROP_COUNT], bytes_in, bytes_out;
   uint64_t rtp_packets_in, rtp_bytes_in, rtp_packets_out, rtp_bytes_out;
-  uint64_t rtp_lost, rtp_late, rtp_duplicate, rtp_reordered;
+  uint64_t rtp_lost, rtp_repaired, rtp_late, rtp_duplicate, rtp_reordered;
 } gw_conn_sums;
 
 #define GW_N_STATES 5 /* of a session; names in metrics.c */

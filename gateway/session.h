@@ -12,6 +12,7 @@
 #include "gateway/downlink.h"
 #include "gateway/pcm.h"
 #include "gateway/protocol.h"
+#include "gateway/repair.h"
 #include "gateway/uplink.h"
 #include "wr/conn.h"
 #include "xiaozhi/client.h"
@@ -119,6 +120,7 @@ typedef struct gw_session {
   bool photo_is_wanted; /* and it was not announced yet */
   gw_downlink down;
   gw_uplink up;
+  gw_repair repair;
   gw_link link;
   gw_cold *cold;
 } gw_session;

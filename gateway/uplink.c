@@ -56,6 +56,7 @@ static void flush(gw_uplink *up) {
 void gw_uplink_start(gw_uplink *up, bool fill, wr_time now) {
   up->active = true;
   up->fill = fill;
+  up->packet_samples = 0; /* what was lost before is not missed */
   up->n = 0;
   up->used = 0;
   up->samples = 0;
@@ -70,16 +71,7 @@ void gw_uplink_stop(gw_uplink *up, bool flush_held) {
   up->samples = 0;
 }
 
-void gw_uplink_push(gw_uplink *up, wr_bytes opus, wr_time now) {
-  if (!up->active) return;
-  int samples =
-      opus.len && opus.len <= 1500 ? opus_packet_get_nb_samples(opus.data, (opus_int32)opus.len, 48000) : 0;
-  if (samples <= 0) {
-    up->n_bad++;
-    return;
-  }
-  up->n_in++;
-  up->silence_at = now + GW_UPLINK_QUIET_US;
+static void hold(gw_uplink *up, wr_bytes opus, int samples) {
   /* RFC 6716 3.1: all but the frame count code must agree for frames to share a packet. */
   bool joins = (opus.data[0] & 0xFC) == up->toc && up->samples + samples <= PACKET_SAMPLES &&
                up->used + opus.len <= GW_UPLINK_BYTES && up->n < N_HELD_MAX;
@@ -90,6 +82,32 @@ void gw_uplink_push(gw_uplink *up, wr_bytes opus, wr_time now) {
   up->used = (uint16_t)(up->used + opus.len);
   up->samples = (uint16_t)(up->samples + samples);
   if (up->samples >= PACKET_SAMPLES) flush(up);
+}
+
+void gw_uplink_lost(gw_uplink *up, unsigned n, wr_time now) {
+  if (!up->active || !up->packet_samples || !n) return;
+  const uint8_t empty = up->toc; /* one frame of no bytes */
+  int frame = opus_packet_get_samples_per_frame(&empty, 48000);
+  unsigned most = GW_UPLINK_HOLE_MAX_MS * 48 / up->packet_samples;
+  for (int left = (int)((n < most ? n : most) * up->packet_samples); left > 0; left -= frame) {
+    hold(up, wr_bytes_of(&empty, 1), frame);
+    up->n_concealed++;
+  }
+  up->silence_at = now + GW_UPLINK_QUIET_US;
+}
+
+void gw_uplink_push(gw_uplink *up, wr_bytes opus, wr_time now) {
+  if (!up->active) return;
+  int samples =
+      opus.len && opus.len <= 1500 ? opus_packet_get_nb_samples(opus.data, (opus_int32)opus.len, 48000) : 0;
+  if (samples <= 0) {
+    up->n_bad++;
+    return;
+  }
+  up->n_in++;
+  up->silence_at = now + GW_UPLINK_QUIET_US;
+  up->packet_samples = (uint16_t)samples;
+  hold(up, opus, samples);
 }
 
 void gw_uplink_tick(gw_uplink *up, wr_time now) {

@@ -16,6 +16,7 @@
 #define GW_UPLINK_PACKET_MS 60
 #define GW_UPLINK_QUIET_US WR_MS(120) /* nothing heard so long: silence begins */
 #define GW_UPLINK_BYTES 4096
+#define GW_UPLINK_HOLE_MAX_MS 240 /* a longer hole is not hidden: nobody could tell what was in it */
 
 typedef struct gw_uplink {
   OpusRepacketizer *repacketizer; /* borrowed; may be shared by all uplinks of a thread */
@@ -23,12 +24,13 @@ typedef struct gw_uplink {
   void *ctx;
   bool active, fill;
   uint8_t n, toc;
-  uint16_t samples; /* at 48 kHz, in |held| */
+  uint16_t samples;        /* at 48 kHz, in |held| */
+  uint16_t packet_samples; /* of the last packet pushed */
   uint16_t len[8];
   uint16_t used;
   wr_time silence_at;
-  uint64_t n_in, n_out, n_silent, n_bad; /* bad: not an Opus packet; ignored */
-  uint8_t *held;                         /* GW_UPLINK_BYTES, lent */
+  uint64_t n_in, n_out, n_silent, n_concealed, n_bad; /* bad: not an Opus packet; ignored */
+  uint8_t *held;                                      /* GW_UPLINK_BYTES, lent */
 } gw_uplink;
 
 void gw_uplink_init(gw_uplink *up, uint8_t held[GW_UPLINK_BYTES], OpusRepacketizer *repacketizer,
@@ -38,6 +40,9 @@ void gw_uplink_start(gw_uplink *up, bool fill, wr_time now);
 /* No more; what is held goes out first if |flush|. */
 void gw_uplink_stop(gw_uplink *up, bool flush);
 void gw_uplink_push(gw_uplink *up, wr_bytes opus, wr_time now); /* ignored while stopped */
+/* |n| packets before the next one were lost for good: as many empty frames take their place, so that a recogniser
+ * hears continuous time and its decoder conceals the hole (RFC 6716 2.1.7). At most GW_UPLINK_HOLE_MAX_MS. */
+void gw_uplink_lost(gw_uplink *up, unsigned n, wr_time now);
 void gw_uplink_tick(gw_uplink *up, wr_time now);
 wr_time gw_uplink_deadline(const gw_uplink *up);
 

@@ -152,3 +152,23 @@ TEST(uplink_silence_decodes_to_silence) {
   CHECK(loudest <= 1);
   opus_decoder_destroy(decoder);
 }
+
+TEST(uplink_fills_the_place_of_lost_packets) {
+  rig *r = rig_open();
+  gw_uplink_start(&r->up, true, 0);
+  gw_uplink_lost(&r->up, 3, 0); /* before the first packet nothing is missed */
+  CHECK_EQ(r->log.n, 0);
+  gw_uplink_push(&r->up, encode(r, 20), 0);
+  gw_uplink_lost(&r->up, 1, WR_MS(40));
+  gw_uplink_push(&r->up, encode(r, 20), WR_MS(40));
+  REQUIRE(r->log.n == 1);
+  CHECK_EQ(r->log.ms[0], 60);
+  CHECK_EQ(r->up.n_concealed, 1);
+  gw_uplink_lost(&r->up, 1000, WR_MS(60)); /* 240 ms, and no more */
+  CHECK_EQ(r->log.n, 5);
+  CHECK_EQ(r->up.n_concealed, 13);
+  gw_uplink_stop(&r->up, false);
+  gw_uplink_lost(&r->up, 1, WR_MS(80));
+  CHECK_EQ(r->up.n_concealed, 13);
+  rig_close(r);
+}

@@ -18,12 +18,22 @@ const ANSWER = [
 
 test("hands: Opus is found by its name and told packet time, FEC and DTX; the rest stays as it was", () => {
   same([opusType(ANSWER), opusType("m=audio 9 X 0")], ["109", null], "type");
-  const tuned = tuneOpus(ANSWER, { ptime_ms: 40, fec: false, dtx: false });
+  const tuned = tuneOpus(ANSWER, { ptime_ms: 40, fec: false, dtx: false, red: false });
   check(tuned.includes("a=fmtp:109 minptime=10;useinbandfec=0\r\na=ptime:40\r\n"), tuned);
   same(tuned.match(/a=ptime/g)?.length, 1, "one packet time");
   const plain = (/** @type {string} */ sdp) => sdp.split("\r\n").filter((line) => !/^a=(fmtp|ptime)/.test(line));
   same(plain(tuned), plain(ANSWER), "the other lines");
-  same(tuneOpus(tuned, { ptime_ms: 40, fec: false, dtx: false }), tuned, "twice is once");
+  same(tuneOpus(tuned, { ptime_ms: 40, fec: false, dtx: false, red: false }), tuned, "twice is once");
+});
+
+test("hands: copies are sent where both sides know them, and no longer when they are not wanted", () => {
+  const wish = { ptime_ms: 20, fec: false, dtx: false };
+  const head = (/** @type {string} */ sdp) => /^m=audio.*$/m.exec(sdp)?.[0].split("SAVPF ")[1];
+  same(head(tuneOpus(ANSWER, { ...wish, red: true })), "109 0", "an answer without RED");
+  const red = "a=rtpmap:63 red/48000/2\r\na=fmtp:63 109/109\r\n";
+  const known = ANSWER.replace("SAVPF 109 0", "SAVPF 109 63 0").replace(/a=ptime/, `${red}a=ptime`);
+  const copied = tuneOpus(known, { ...wish, red: true });
+  same([head(copied), head(tuneOpus(copied, { ...wish, red: false }))], ["63 109 0", "109 63 0"], "order");
 });
 
 test("hands: an attempt over relays has relays only, over TCP where that is asked for", () => {

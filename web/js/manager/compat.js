@@ -18,9 +18,15 @@ export function opusType(sdp) {
   return /^a=rtpmap:(\d+) opus\/48000/im.exec(sdp)?.[1] ?? null;
 }
 
+/** Whether the browser can send copies of earlier frames (RFC 2198): Chromium and Safari can, Firefox cannot. */
+export const hasRed = () =>
+  Boolean(globalThis.RTCRtpSender?.getCapabilities?.("audio")?.codecs.some(({ mimeType }) => /^audio\/red$/i.test(mimeType)));
+
+/** @typedef {{ptime_ms:number, fec:boolean, dtx:boolean, red:boolean}} Wish  |red|: with copies, if both sides know them */
+
 /** What the browser's Opus encoder is to do is told by the *answer*: fmtp and ptime are the receiver's wishes
- * (RFC 7587 section 7). No browser has these in setParameters yet.
- * @param {string} sdp an answer @param {{ptime_ms:number, fec:boolean, dtx:boolean}} wish @returns {string} */
+ * (RFC 7587 section 7), and the first codec is the one that is sent. No browser has these in setParameters yet.
+ * @param {string} sdp an answer @param {Wish} wish @returns {string} */
 export function tuneOpus(sdp, wish) {
   const sections = sdp.split(/^(?=m=)/m);
   return sections
@@ -31,9 +37,19 @@ export function tuneOpus(sdp, wish) {
     .join("");
 }
 
-/** @param {string} section @param {string} type @param {{ptime_ms:number, fec:boolean, dtx:boolean}} wish */
+/** Opus first, or the RED that carries it.
+ * @param {string} line m= @param {string} section @param {string} type @param {Wish} wish */
+function codecFirst(line, section, type, wish) {
+  const red = wish.red ? new RegExp(`^a=fmtp:(\\d+) ${type}/${type}`, "m").exec(section)?.[1] : undefined;
+  const [kind, port, protocol, ...types] = line.split(" ");
+  const first = [red, type].find((one) => one && types.includes(one));
+  return [kind, port, protocol, first, ...types.filter((one) => one !== first)].join(" ");
+}
+
+/** @param {string} section @param {string} type @param {Wish} wish */
 function tuneSection(section, type, wish) {
   const lines = section.split("\r\n").filter((line) => !/^a=ptime:/.test(line));
+  lines[0] = codecFirst(lines[0] ?? "", section, type, wish);
   const head = `a=fmtp:${type} `;
   const parameters = (lines.find((line) => line.startsWith(head))?.slice(head.length) ?? "")
     .split(";")

@@ -8,7 +8,7 @@
  * world is reported to it. Types: manager.d.ts. Words: docs/manager.md. */
 
 import { ByHand } from "./by_hand.js";
-import { hasWebRtc, onNetworkChange, onPageLife } from "./compat.js";
+import { hasRed, hasWebRtc, onNetworkChange, onPageLife } from "./compat.js";
 import { Core, loadCore } from "./core.js";
 import { Http, Refused, relayOnly, serversOf } from "./http.js";
 import { Loudspeaker, Microphone, watchDevices } from "./media.js";
@@ -181,7 +181,7 @@ export class WebRTCManager extends EventTarget {
     const { core: source, policy = {}, fallback } = this.#settings;
     const defaults = this.#byHand ? { gather_wait_ms: 2000, answer_ms: 60_000 } : {};
     const module = source instanceof WebAssembly.Module ? source : await loadCore(source);
-    const core = await Core.create(module, { ...defaults, ...policy }, this.#settings.seed, performance.now());
+    const core = await Core.create(module, { may_red: hasRed(), ...defaults, ...policy }, this.#settings.seed, performance.now());
     const other = hasWebRtc() || !fallback ? null : await fallback();
     if (this.#closed) return false;
     this.#core = core;

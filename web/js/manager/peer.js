@@ -76,7 +76,7 @@ export class Peer {
   /** The last answer as it came; as it was applied. */
   #answer = "";
   #applied = "";
-  /** @type {{ptime_ms:number, fec:boolean, dtx:boolean}|null} */
+  /** @type {import("./compat.js").Wish|null} */
   #tuning = null;
   /** @type {Promise<unknown>} descriptions are set one after the other */
   #turn = Promise.resolve();
@@ -317,6 +317,7 @@ export class Peer {
       ptime_ms: targets.audio_ptime_ms,
       fec: targets.audio_fec !== 0,
       dtx: targets.audio_dtx !== 0,
+      red: targets.audio_red > 0,
     };
     await this.#retune().catch((error) => this.#owner.note("tuning refused", String(error)));
   }
