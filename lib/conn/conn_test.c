@@ -279,6 +279,7 @@ static wr_conn_stats lossy(uint8_t copies, unsigned *n_audio) {
     uint32_t at = w->a.conn->media.sender.timestamp_offset + w->b.audio_bytes[1] * 960u;
     if (w->b.n_audio > heard) CHECK_EQ(w->b.audio.timestamp, at);
   }
+  run_until(w, w->now + WR_MS(100)); /* what still waits behind a hole */
   wr_conn_get_stats(w->b.conn, &stats);
   *n_audio = w->b.n_audio;
   finish(w);
