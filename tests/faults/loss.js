@@ -169,7 +169,8 @@ async function main() {
   check(all.length === 2, "the measurement ended early");
   for (const { repair, right, phrases, concealed, received, wrong, repaired } of all) {
     const share = ((100 * concealed) / Math.max(1, received)).toFixed(2);
-    console.log(`  ${percent} % lost${burst > 1 ? ` in rows of ${burst}` : ""}, repair ${repair ? "on " : "off"}: ${right} of ${phrases} ` +
+    const rows = burst > 1 ? ` in rows of ${burst}` : "";
+    console.log(`  ${percent} % lost${rows}, repair ${repair ? "on " : "off"}: ${right} of ${phrases} ` +
       `phrases understood; ${share} % of the answers made up; ${repaired} frames repaired at the gateway`);
     for (const one of wrong) console.log(`       ${one}`);
   }
@@ -180,7 +181,9 @@ async function main() {
     [Boolean(on && on.repaired > 0), "the browser sends copies, and the gateway uses them"],
     [Boolean(on && off && share(on) < share(off) / 2), "the answers need less than half the concealment"],
   ];
-  if (burst === 1 && percent <= 20) verdicts.push([Boolean(on && on.right >= 0.95 * on.phrases), "95 % of the phrases are understood"]);
+  if (burst === 1 && percent <= 20) {
+    verdicts.push([Boolean(on && on.right >= 0.95 * on.phrases), "95 % of the phrases are understood"]);
+  }
   for (const [well, text] of verdicts) console.log(`  ${well ? "ok  " : "FAIL"} ${text}`);
   const failed = verdicts.filter(([well]) => !well).length;
   console.log(`${verdicts.length - failed} passed, ${failed} failed`);
