@@ -128,7 +128,8 @@ async function inside(name, percent, burst, count) {
       if (!repair) await page.evaluateOnNewDocument(withoutRed);
       await call(page, url, "auto");
       lab.lose(percent, burst);
-      const repaired = async () => Number(/rtp_repaired_total (\d+)/.exec(await (await fetch(`${gateway.url}/metrics`)).text())?.[1]);
+      const metrics = async () => (await fetch(`${gateway.url}/metrics`)).text();
+      const repaired = async () => Number(/rtp_repaired_total (\d+)/.exec(await metrics())?.[1]);
       const figures = await converse(page, card, folder, count, repaired);
       lab.heal();
       console.log(JSON.stringify({ repair, ...figures }));
