@@ -10,6 +10,7 @@ import sys
 ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "web")
 PAGE = os.path.join(ROOT, "chat.html")
 FIRST, LAST = "  <!-- preloads: tools/preload.py -->\n", "  <!-- end of preloads -->\n"
+LATER = ' fetchpriority="low"'
 CORE = '  <link rel="preload" as="fetch" type="application/wasm" crossorigin href="/js/manager/manager.wasm">\n'
 
 
@@ -38,9 +39,15 @@ def below(start):
     return known
 
 
+def link(path, first):
+    """What only the page needs lets the connection go first: a browser that is told nothing fetches all at once."""
+    return f'  <link rel="modulepreload"{"" if first else LATER} href="/{path}">\n'
+
+
 def main():
     modules = all_below("js/early.js", "js/main.js")
-    links = "".join(f'  <link rel="modulepreload" href="/{path}">\n' for path in modules)
+    first = all_below("js/early.js")
+    links = "".join(link(path, path in first) for path in modules)
     page = open(PAGE, encoding="utf-8").read()
     head, rest = page.split(FIRST)
     tail = rest.split(LAST)[1]

@@ -56,7 +56,8 @@ async function crawl(origin, starts) {
   for (const [url, from] of known) { // grows while it is walked through
     const answer = await fetch(url);
     const type = answer.headers.get("content-type") ?? "";
-    const wanted = TYPES[/\.(\w+)$/.exec(new URL(url).pathname)?.[1] ?? ""];
+    const { pathname } = new URL(url);
+    const wanted = pathname.startsWith("/api/") ? /^application\/json\b/ : TYPES[/\.(\w+)$/.exec(pathname)?.[1] ?? ""];
     if (answer.status !== 200 || !wanted?.test(type)) faults.push(`${url} (from ${from}): ${answer.status} ${type}`);
     for (const name of namesIn(await answer.text(), type)) {
       const { href, origin: place } = new URL(name, url);

@@ -94,7 +94,8 @@ export class Http {
 
   /** @param {string} method @param {string} path @param {object|undefined} body @param {AbortSignal} signal */
   async #json(method, path, body, signal) {
-    const response = await this.#send(method, path, body, { signal, cache: "no-store" });
+    // Not "no-store", which the gateway says itself: for that a browser passes over what the page preloads.
+    const response = await this.#send(method, path, body, { signal });
     try {
       return await response.json();
     } catch (error) {
