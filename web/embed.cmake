@@ -29,7 +29,7 @@ function(add_bytes name file)
   file(READ "${file}" hex HEX)
   string(REGEX REPLACE "(................................................................)" "\\1\n" hex "${hex}")
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
-  set(text "${text}static const uint8_t ${name}[] = {\n${bytes}0};\n\n" PARENT_SCOPE)
+  set(text "${text}static const uint8_t ${name}[] APART = {\n${bytes}0};\n\n" PARENT_SCOPE)
 endfunction()
 
 # What |command| makes of |file|, as |name| in |text| and as a body in |bodies|, if that is at least a tenth smaller.
