@@ -148,18 +148,23 @@ def test_turn_metered():
         check(s.asked[0][:2] == ("GET", f"/api/v1/turn/credentials?apiKey={TOKEN}"), "asked as it wants to be")
 
 
+def check_failure(s, what, reason, valid):
+    with asking("cloudflare", s, "--ice-server", "turn:own.example u p") as g:
+        check(wait_for(lambda: failures(g, reason) >= 1), f"{what}: counted as {reason}")
+        check(level(g) == "static" and get(g, "/api/ice")["source"] == "static", "callers get the configured relay")
+        check(get(g, "/api/ice/status")["validation"]["valid"] is valid, f"the status is {'' if valid else 'not '}valid")
+        if reason in ("refused", "limited"):
+            time.sleep(1.5)  # the second try of any other failure would be due after one second
+            check(len(s.asked) == 1, "and nobody asks again at once")
+
+
 def test_turn_failures():
     for what, status, body, reason, valid in (("a wrong key", 401, b"{}", "refused", False), ("an error", 500, b"", "status", True),
                                               ("a page of HTML", 200, b"<html>", "garbled", True),
                                               ("too many requests", 429, b"", "limited", True)):
-        with StandIn(body, status) as s, asking("cloudflare", s, "--ice-server", "turn:own.example u p") as g:
-            s.headers = {"Retry-After": "600"} if status == 429 else {}
-            check(wait_for(lambda: failures(g, reason) >= 1), f"{what}: counted as {reason}")
-            check(level(g) == "static" and get(g, "/api/ice")["source"] == "static", "callers get the configured relay")
-            check(get(g, "/api/ice/status")["validation"]["valid"] is valid, f"the status is {'' if valid else 'not '}valid")
-            if reason in ("refused", "limited"):
-                time.sleep(1.5)  # the second try of any other failure would be due after one second
-                check(len(s.asked) == 1, "and nobody asks again at once")
+        with StandIn(body, status) as s:
+            s.headers = {"Retry-After": "600"} if status == 429 else {}  # before a gateway starts: it asks at once
+            check_failure(s, what, reason, valid)
     with StandIn(CLOUDFLARE) as s:
         s.delay = 10
         with asking("cloudflare", s) as g:
