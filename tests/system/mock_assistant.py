@@ -191,6 +191,8 @@ class Link:
                     return
                 if opcode == 2:
                     self.packets.append((time.monotonic(), self.unframed(data)))
+                elif opcode == 9:
+                    self.send(data, 10)
                 elif opcode == 10:
                     self.pongs += 1
                 elif opcode == 1:
