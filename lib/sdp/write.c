@@ -121,23 +121,19 @@ static void write_source(wr_writer *w, const wr_sdp_local *local) {
   wr_write_text(w, " audio\r\n");
 }
 
-static void write_feedback(wr_writer *w, uint8_t payload_type, const char *what) {
-  wr_write_text(w, "a=rtcp-fb:");
+/* A line about one payload type: |attribute|, the type, |what| with the line's end. */
+static void write_about(wr_writer *w, const char *attribute, uint8_t payload_type, const char *what) {
+  wr_write_text(w, attribute);
   wr_write_decimal(w, payload_type);
   wr_write_text(w, what);
 }
 
 /* RFC 2198 5: blocks of Opus. */
 static void write_red(wr_writer *w, const audio_terms *terms) {
-  wr_write_text(w, "a=rtpmap:");
-  wr_write_decimal(w, terms->red_payload_type);
-  wr_write_text(w, " red/48000/2\r\na=fmtp:");
-  wr_write_decimal(w, terms->red_payload_type);
-  wr_write_u8(w, ' ');
-  wr_write_decimal(w, terms->payload_type);
-  wr_write_u8(w, '/');
-  wr_write_decimal(w, terms->payload_type);
-  wr_write_text(w, "\r\n");
+  write_about(w, "a=rtpmap:", terms->red_payload_type, " red/48000/2\r\n");
+  write_about(w, "a=fmtp:", terms->red_payload_type, "");
+  write_about(w, " ", terms->payload_type, "");
+  write_about(w, "/", terms->payload_type, "\r\n");
 }
 
 static void write_audio(wr_writer *w, const wr_sdp_local *local, const audio_terms *terms) {
@@ -153,14 +149,10 @@ static void write_audio(wr_writer *w, const wr_sdp_local *local, const audio_ter
   }
   wr_write_text(w, "a=rtcp-mux\r\n");
   if (terms->rsize) wr_write_text(w, "a=rtcp-rsize\r\n");
-  wr_write_text(w, "a=rtpmap:");
-  wr_write_decimal(w, terms->payload_type);
-  wr_write_text(w, " opus/48000/2\r\n");
-  if (terms->nack) write_feedback(w, terms->payload_type, " nack\r\n");
-  if (terms->transport_cc) write_feedback(w, terms->payload_type, " transport-cc\r\n");
-  wr_write_text(w, "a=fmtp:");
-  wr_write_decimal(w, terms->payload_type);
-  wr_write_text(w, " minptime=10;useinbandfec=1\r\n");
+  write_about(w, "a=rtpmap:", terms->payload_type, " opus/48000/2\r\n");
+  if (terms->nack) write_about(w, "a=rtcp-fb:", terms->payload_type, " nack\r\n");
+  if (terms->transport_cc) write_about(w, "a=rtcp-fb:", terms->payload_type, " transport-cc\r\n");
+  write_about(w, "a=fmtp:", terms->payload_type, " minptime=10;useinbandfec=1\r\n");
   if (terms->red_payload_type) write_red(w, terms);
   if (sends) write_source(w, local);
 }

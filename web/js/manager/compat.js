@@ -18,7 +18,7 @@ export function opusType(sdp) {
   return /^a=rtpmap:(\d+) opus\/48000/im.exec(sdp)?.[1] ?? null;
 }
 
-/** Whether the browser can send copies of earlier frames (RFC 2198): Chromium and Safari can, Firefox cannot. */
+/** Whether the browser can send copies of earlier frames (RFC 2198): Chromium can, Firefox cannot; Safari lists it, untried. */
 export const hasRed = () =>
   Boolean(globalThis.RTCRtpSender?.getCapabilities?.("audio")?.codecs.some(({ mimeType }) => /^audio\/red$/i.test(mimeType)));
 
