@@ -19,28 +19,13 @@ import subprocess
 import sys
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TICK = os.sysconf("SC_CLK_TCK")
-
-
-verdicts = []
-
-
-def judge(held, text):
-    verdicts.append(bool(held))
-    print(f"{'ok  ' if held else 'FAIL'} {text}", flush=True)
+from measure import ROOT, cpu_seconds, finish, judge
 
 
 def free_port(kind):
     with socket.socket(socket.AF_INET, kind) as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
 
 
 def resident_kb(pid):
@@ -180,9 +165,7 @@ def main():
         ours, least = capacity("gateway", 500, 4000, gateway_carries), capacity("floor", 500, 8000, floor_carries)
         judge(ours >= 1000, f"{ours} calls on one core (at least 1000), {100 * ours / max(1, least):.0f} % of the "
               "floor's")
-    failed = verdicts.count(False)
-    print(f"{len(verdicts) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return finish()
 
 
 if __name__ == "__main__":

@@ -22,26 +22,13 @@ import subprocess
 import sys
 import urllib.request
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TICK = os.sysconf("SC_CLK_TCK")
-verdicts = []
-
-
-def judge(held, text):
-    verdicts.append(bool(held))
-    print(f"{'ok  ' if held else 'FAIL'} {text}", flush=True)
+from measure import ROOT, cpu_seconds, finish, judge
 
 
 def memory_kb(pid):
     """What is this process's alone."""
     with open(f"/proc/{pid}/smaps_rollup") as f:
         return sum(int(line.split()[1]) for line in f if line.startswith("Private_"))
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
 
 
 class Assistant:
@@ -103,9 +90,7 @@ def main():
     print(f"     {(talking - idle) / n:.0f} KB per device, {idle / 1024:.1f} MB without any; "
           f"{100 * used / seconds:.0f} % of one core for {outside['frames_up']} frames up and {outside['frames_down']} down",
           flush=True)
-    failed = verdicts.count(False)
-    print(f"{len(verdicts) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return finish()
 
 
 if __name__ == "__main__":

@@ -23,17 +23,12 @@ import threading
 import time
 import wave
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from measure import ROOT, finish, judge
+
 sys.path.insert(0, os.path.join(ROOT, "tests/system"))
 RATE, FRAME = 16000, 320
 AUDIBLE = 150  # RMS of 16 bit samples
 PHRASES = ["tell me a joke", "what time is it", "what is your name", "how are you"]
-verdicts = []
-
-
-def judge(held, text):
-    verdicts.append(bool(held))
-    print(f"{'ok  ' if held else 'FAIL'} {text}", flush=True)
 
 
 class Opus:
@@ -202,9 +197,7 @@ def main():
         print(f"     of it until the words are told: {shares(words or [0])}")
         mean = 1000 * total / max(1, count)
         limit(count == turns, f"inside, from the words to the first sound: mean {mean:.0f} ms of {count:.0f}")
-    failed = verdicts.count(False)
-    print(f"{len(verdicts) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return finish()
 
 
 if __name__ == "__main__":
