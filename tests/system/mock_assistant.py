@@ -19,6 +19,14 @@ import time
 RUBBISH = bytes((i * 167 + 13) % 256 for i in range(300))
 
 
+def close_listener(listener):
+    try:
+        listener.shutdown(socket.SHUT_RDWR)  # wakes accept
+    except OSError:
+        pass
+    listener.close()
+
+
 class Link:
     """One device's WebSocket."""
 
@@ -285,11 +293,7 @@ class MockAssistant:
             pass
 
     def stop(self):
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept
-        except OSError:
-            pass
-        self.listener.close()
+        close_listener(self.listener)
         for sock in self.socks:
             try:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

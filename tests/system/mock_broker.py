@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 
+from mock_assistant import close_listener
 
 # ---- AES-128 in counter mode (FIPS 197, SP 800-38A 6.5) ----
 
@@ -284,11 +285,7 @@ class MockBroker:
             pass
 
     def stop(self):
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept
-        except OSError:
-            pass
-        self.listener.close()
+        close_listener(self.listener)
         for sock in self.socks:
             try:
                 sock.shutdown(socket.SHUT_RDWR)

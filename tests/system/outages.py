@@ -121,17 +121,19 @@ def thinking(c):
     return c.peer.message("stt", PATIENCE)
 
 
-def speaking(c):
+def hears(c, speech):
     c.call()
-    c.peer.text("speak 5 200 0.05")
+    c.peer.text(speech)
     return c.peer.until(lambda line: line.startswith("audio") and " f805" in line, PATIENCE)
+
+
+def speaking(c):
+    return hears(c, "speak 5 200 0.05")
 
 
 def spoken(c):
     """All was said, and is still being heard."""
-    c.call()
-    c.peer.text("speak 5 80")
-    return c.peer.until(lambda line: line.startswith("audio") and " f805" in line, PATIENCE)
+    return hears(c, "speak 5 80")
 
 
 def silenced(c):
