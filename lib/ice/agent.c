@@ -325,6 +325,7 @@ static wr_ice_state state_at(wr_ice *ice, wr_time now) {
     bool restarting = ice->pairs.slot[ice->selected].previous;
     drop_pair(ice, (size_t)ice->selected);
     ice->selected = -1;
+    ice->recheck_at = ice->upgrade_at = WR_NEVER; /* both are about what was selected */
     ice->stats.consent_failures++;
     if (!restarting) return WR_ICE_FAILED;
     if (ice->began_at == WR_NEVER) ice->began_at = now;

@@ -262,3 +262,22 @@ TEST(ice_tcp_a_passive_agent_sends_nothing_to_a_description_s_tcp_addresses) {
     CHECK(!p->used || !w.ice[1]->remotes.slot[p->remote].tcp);
   }
 }
+
+TEST(ice_tcp_lost_during_a_restart_leaves_no_deadline_behind) {
+  for (int controlling = 0; controlling < 2; controlling++) {
+    open_wire(false, controlling, 12 + (uint64_t)controlling);
+    run(WR_S(2));
+    CHECK(both(WR_ICE_CONNECTED));
+    wr_ice_restart(w.ice[0], w.now); /* nobody brings the descriptions across, and the way that worked ends */
+    wr_ice_restart(w.ice[1], w.now);
+    w.refuses = true;
+    hang_up();
+    run(WR_ICE_CONSENT_TIMEOUT_US + WR_ICE_UPGRADE_US + WR_S(1));
+    for (int i = 0; i < 2; i++) {
+      wr_path path;
+      uint32_t rtt_us;
+      CHECK(!wr_ice_selected(w.ice[i], &path, &rtt_us));
+      CHECK(wr_ice_deadline(w.ice[i]) >= w.now);
+    }
+  }
+}
