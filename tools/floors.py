@@ -25,6 +25,7 @@ EDGES = {
     "lib/sctp": ({API, "lib/base"}, PURE),
     "lib/dtls": ({API, "lib/base"}, PURE),
     "lib/jitter": ({API, "lib/base"}, PURE),
+    "lib/video": ({API, "lib/base"}, PURE),
     "lib/bwe": ({API, "lib/base"}, PURE),
     "lib/ice": ({API, "lib/base", "lib/stun"}, PURE),
     "lib/turn": ({API, "lib/base", "lib/stun"}, PURE),

@@ -109,6 +109,8 @@ WR_NODISCARD wr_err wr_sdp_parse(wr_sdp *sdp, wr_bytes text, wr_sdp_error *error
 bool wr_sdp_next_candidate(const wr_sdp_media *media, size_t *at, wr_candidate *candidate);
 
 /* ---- agreement ---- */
+typedef enum wr_video_codec { WR_VIDEO_NONE, WR_VIDEO_VP8, WR_VIDEO_H264, WR_VIDEO_VP9 } wr_video_codec;
+
 /* What a connection needs to know of the agreement, by value. */
 typedef struct wr_agreement {
   bool audio, data; /* accepted */
