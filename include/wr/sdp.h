@@ -60,7 +60,7 @@ typedef struct wr_sdp_codec {
   wr_bytes fmtp; /* after the payload type; empty if none */
   uint32_t clock_hz;
   uint8_t payload_type, channels;
-  bool nack, transport_cc; /* a=rtcp-fb */
+  bool nack, nack_pli, ccm_fir, transport_cc; /* a=rtcp-fb */
 } wr_sdp_codec;
 
 typedef struct wr_sdp_extension {
@@ -122,6 +122,12 @@ typedef struct wr_agreement {
   char audio_mid[17], data_mid[17]; /* NUL-terminated; longer mids are refused with WR_ERR_LIMIT */
   bool opus_fec, opus_stereo_allowed, rtcp_rsize, opus_nack, transport_cc;
   uint32_t remote_audio_ssrc; /* 0: unknown until the first packet */
+  /* What wr_sdp_agree_video adds: */
+  bool video, video_nack, video_pli, video_fir, video_rsize;
+  uint8_t video_index, video_payload_type;
+  uint8_t rtx_payload_type; /* of packets sent again (RFC 4588); 0: none offered */
+  wr_video_codec video_codec;
+  wr_direction video_direction; /* RECVONLY, or INACTIVE */
   uint16_t remote_sctp_port;
   uint32_t remote_max_message_bytes;
   char remote_ufrag[WR_UFRAG_MAX + 1], remote_pwd[WR_PWD_MAX + 1];
@@ -138,6 +144,12 @@ typedef struct wr_agreement {
  * fingerprint, rtcp-mux or bundle are missing where WebRTC requires them. */
 WR_NODISCARD wr_err wr_sdp_agree(const wr_sdp *sdp, bool want_audio, bool want_data, wr_agreement *agreement,
                                  wr_sdp_error *error);
+
+/* Adds the first usable video section to |agreement|: received, never sent. VP8 goes before H.264
+ * (packetization-mode 1) and VP9 (profile 0). It must share the bundle of what is agreed already; else, or if there
+ * is none, it will be refused as before. Layers offered for simulcast (RFC 8853) are not agreed to: the peer then
+ * sends one. */
+void wr_sdp_agree_video(const wr_sdp *sdp, wr_agreement *agreement);
 
 /* The DTLS role to answer with (RFC 8842 5.3): the only one left if the remote chose, else |preferred|, else
  * ACTIVE, which saves half a round trip because our ClientHello need not wait for theirs. */

@@ -1,7 +1,8 @@
 /* sdp/agree.c - what of a remote description we can do (RFC 8829 5.3.1, 8843 7.3, 8842 5).
  *
  * One transport carries everything: sections that are not in one bundle with the accepted audio are an error, since
- * dropping the data channel silently would be worse. Refused: video, codecs other than Opus, further sections. */
+ * dropping the data channel silently would be worse. Refused: codecs other than Opus and those of video, further
+ * sections, and video unless it is asked for. */
 #include <string.h>
 
 #include "sdp/model.h"
@@ -56,8 +57,7 @@ static uint8_t find_red(const wr_sdp_media *media, uint8_t opus_payload_type) {
   return 0;
 }
 
-/* The value of |name| in "a=1; b=2"; empty if it is not there. */
-static wr_bytes find_parameter(wr_bytes fmtp, const char *name) {
+wr_bytes wr_sdp_parameter(wr_bytes fmtp, const char *name) {
   while (fmtp.len) {
     wr_bytes value = wr_text_until(&fmtp, ';');
     wr_bytes key = wr_text_trim(wr_text_until(&value, '='));
@@ -110,8 +110,8 @@ static bool choose_audio(const wr_sdp *sdp, wr_agreement *agreement, const char 
     agreement->level_extension = find_extension(media, WR_URI_LEVEL);
     agreement->transport_cc = agrees_to_transport_cc && opus->transport_cc;
     agreement->twcc_extension = agreement->transport_cc ? find_extension(media, WR_URI_TWCC) : 0;
-    agreement->opus_fec = wr_text_is(find_parameter(opus->fmtp, "useinbandfec"), "1");
-    agreement->opus_stereo_allowed = wr_text_is(find_parameter(opus->fmtp, "stereo"), "1");
+    agreement->opus_fec = wr_text_is(wr_sdp_parameter(opus->fmtp, "useinbandfec"), "1");
+    agreement->opus_stereo_allowed = wr_text_is(wr_sdp_parameter(opus->fmtp, "stereo"), "1");
     agreement->opus_nack = opus->nack;
     agreement->rtcp_rsize = media->rtcp_rsize;
     agreement->remote_audio_ssrc = media->ssrc;
@@ -135,6 +135,71 @@ static bool choose_data(const wr_sdp *sdp, wr_agreement *agreement, const char *
     return true;
   }
   return false;
+}
+
+/* ---- video ---- */
+
+static bool is_h264_level(wr_bytes text) {
+  for (size_t i = 0; i < text.len; i++) {
+    uint8_t c = text.data[i] | 0x20;
+    if (!(text.data[i] >= '0' && text.data[i] <= '9') && !(c >= 'a' && c <= 'f')) return false;
+  }
+  return text.len == 6;
+}
+
+static wr_video_codec video_codec_of(const wr_sdp_codec *codec) {
+  if (codec->clock_hz != 90000) return WR_VIDEO_NONE;
+  if (wr_text_is_nocase(codec->name, "VP8")) return WR_VIDEO_VP8;
+  wr_bytes profile = wr_sdp_parameter(codec->fmtp, "profile-id");
+  if (wr_text_is_nocase(codec->name, "VP9"))
+    return !profile.len || wr_text_is(profile, "0") ? WR_VIDEO_VP9 : WR_VIDEO_NONE;
+  if (wr_text_is_nocase(codec->name, "H264") &&
+      wr_text_is(wr_sdp_parameter(codec->fmtp, "packetization-mode"), "1") &&
+      is_h264_level(wr_sdp_parameter(codec->fmtp, "profile-level-id")))
+    return WR_VIDEO_H264;
+  return WR_VIDEO_NONE;
+}
+
+/* The first codec of the best kind; NULL: none of ours. */
+static const wr_sdp_codec *find_video_codec(const wr_sdp_media *media, wr_video_codec *kind) {
+  for (*kind = WR_VIDEO_VP8; *kind <= WR_VIDEO_VP9; (*kind)++)
+    for (size_t i = 0; i < media->n_codecs; i++)
+      if (video_codec_of(&media->codec[i]) == *kind) return &media->codec[i];
+  return NULL;
+}
+
+static uint8_t find_rtx(const wr_sdp_media *media, uint8_t payload_type) {
+  for (size_t i = 0; i < media->n_codecs; i++) {
+    const wr_sdp_codec *codec = &media->codec[i];
+    uint64_t original;
+    if (wr_text_is_nocase(codec->name, "rtx") && codec->clock_hz == 90000 &&
+        wr_text_number(wr_sdp_parameter(codec->fmtp, "apt"), 127, &original) && original == payload_type)
+      return codec->payload_type;
+  }
+  return 0;
+}
+
+void wr_sdp_agree_video(const wr_sdp *sdp, wr_agreement *agreement) {
+  const wr_sdp_media *own = &sdp->media[agreement->audio ? agreement->audio_index : agreement->data_index];
+  for (uint8_t i = 0; i < sdp->n_media; i++) {
+    const wr_sdp_media *media = &sdp->media[i];
+    wr_video_codec kind;
+    if (media->kind != WR_MEDIA_VIDEO || !is_open(media) || !is_rtp_profile(media->protocol)) continue;
+    if (!media->rtcp_mux || !media->bundled || !own->bundled) continue;
+    const wr_sdp_codec *codec = find_video_codec(media, &kind);
+    if (!codec) continue;
+    agreement->video = true;
+    agreement->video_index = i;
+    agreement->video_codec = kind;
+    agreement->video_payload_type = codec->payload_type;
+    agreement->rtx_payload_type = codec->nack ? find_rtx(media, codec->payload_type) : 0;
+    agreement->video_nack = codec->nack;
+    agreement->video_pli = codec->nack_pli;
+    agreement->video_fir = codec->ccm_fir;
+    agreement->video_rsize = media->rtcp_rsize;
+    agreement->video_direction = (unsigned)media->direction & WR_SENDONLY ? WR_RECVONLY : WR_INACTIVE;
+    return;
+  }
 }
 
 static int find_mid(const wr_sdp *sdp, wr_bytes mid) {

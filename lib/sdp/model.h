@@ -13,10 +13,13 @@
 bool wr_candidate_next(wr_bytes lines, size_t *at, wr_candidate *candidate);
 /* The first codec with an a=rtpmap; NULL: none has one. */
 const wr_sdp_codec *wr_sdp_first_codec(const wr_sdp_media *media);
+/* The value of |name| in "a=1; b=2"; empty if it is not there. */
+wr_bytes wr_sdp_parameter(wr_bytes fmtp, const char *name);
 /* Whether |agreement| accepts section |index|. */
 static inline bool wr_sdp_is_accepted(const wr_agreement *agreement, size_t index) {
   return (agreement->audio && index == agreement->audio_index) ||
-         (agreement->data && index == agreement->data_index);
+         (agreement->data && index == agreement->data_index) ||
+         (agreement->video && index == agreement->video_index);
 }
 
 #endif

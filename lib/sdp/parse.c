@@ -65,11 +65,14 @@ static const char *read_rtcp_fb(parse_state *s, wr_bytes value) {
   bool all = wr_text_is(who, "*");
   if (!all && !wr_text_number(who, UINT32_MAX, &payload_type)) return NULL;
   value = wr_text_trim(value);
-  bool nack = wr_text_is(value, "nack"), transport_cc = wr_text_is(value, "transport-cc");
+  bool nack = wr_text_is(value, "nack"), pli = wr_text_is(value, "nack pli");
+  bool fir = wr_text_is(value, "ccm fir"), transport_cc = wr_text_is(value, "transport-cc");
   for (size_t i = 0; i < s->media->n_codecs; i++) {
     wr_sdp_codec *codec = &s->media->codec[i];
     if (!all && codec->payload_type != payload_type) continue;
     codec->nack = codec->nack || nack;
+    codec->nack_pli = codec->nack_pli || pli;
+    codec->ccm_fir = codec->ccm_fir || fir;
     codec->transport_cc = codec->transport_cc || transport_cc;
   }
   return NULL;

@@ -157,6 +157,41 @@ static void write_audio(wr_writer *w, const wr_sdp_local *local, const audio_ter
   if (sends) write_source(w, local);
 }
 
+/* ---- video ---- */
+
+static void write_video_codec(wr_writer *w, const wr_agreement *agreement, const wr_sdp_codec *offered) {
+  static const char *const name[] = {[WR_VIDEO_NONE] = "",
+                                     [WR_VIDEO_VP8] = " VP8/90000\r\n",
+                                     [WR_VIDEO_H264] = " H264/90000\r\n",
+                                     [WR_VIDEO_VP9] = " VP9/90000\r\n"};
+  uint8_t payload_type = agreement->video_payload_type;
+  write_about(w, "a=rtpmap:", payload_type, name[agreement->video_codec]);
+  if (agreement->video_fir) write_about(w, "a=rtcp-fb:", payload_type, " ccm fir\r\n");
+  if (agreement->video_nack) write_about(w, "a=rtcp-fb:", payload_type, " nack\r\n");
+  if (agreement->video_pli) write_about(w, "a=rtcp-fb:", payload_type, " nack pli\r\n");
+  if (agreement->video_codec == WR_VIDEO_VP9) write_about(w, "a=fmtp:", payload_type, " profile-id=0\r\n");
+  if (agreement->video_codec == WR_VIDEO_H264) {
+    write_about(w, "a=fmtp:", payload_type, " level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=");
+    write_line_bytes(w, "", wr_sdp_parameter(offered->fmtp, "profile-level-id"));
+  }
+  if (agreement->rtx_payload_type) {
+    write_about(w, "a=rtpmap:", agreement->rtx_payload_type, " rtx/90000\r\n");
+    write_about(w, "a=fmtp:", agreement->rtx_payload_type, "");
+    write_about(w, " apt=", payload_type, "\r\n");
+  }
+}
+
+static void write_answered_video(wr_writer *w, const wr_sdp_media *offered, const wr_agreement *agreement) {
+  write_direction(w, agreement->video_direction);
+  wr_write_text(w, "a=rtcp-mux\r\n");
+  if (agreement->video_rsize) wr_write_text(w, "a=rtcp-rsize\r\n");
+  for (size_t i = 0; i < offered->n_codecs; i++) {
+    if (offered->codec[i].payload_type != agreement->video_payload_type) continue;
+    write_video_codec(w, agreement, &offered->codec[i]);
+    return; /* a payload type that stands twice on the m= line is one */
+  }
+}
+
 /* ---- data ---- */
 
 static void write_max_message_size(wr_writer *w, uint32_t bytes) {
@@ -235,6 +270,10 @@ static void write_format(wr_writer *w, const wr_sdp_media *offered, const wr_agr
       wr_write_decimal(w, agreement->red_payload_type);
     }
     wr_write_text(w, "\r\n");
+  } else if (agreement->video && index == agreement->video_index) {
+    wr_write_decimal(w, agreement->video_payload_type);
+    if (agreement->rtx_payload_type) write_about(w, " ", agreement->rtx_payload_type, "");
+    wr_write_text(w, "\r\n");
   } else if (codec) {
     write_line_number(w, "", codec->payload_type);
   } else if (wr_sdp_is_accepted(agreement, index) && is_old_data(offered)) {
@@ -281,6 +320,8 @@ static void write_section(wr_writer *w, const wr_sdp *offer, size_t index, const
   write_line_bytes(w, "a=mid:", offered->mid);
   if (is_audio)
     write_answered_audio(w, offered, agreement, local);
+  else if (agreement->video && index == agreement->video_index)
+    write_answered_video(w, offered, agreement);
   else if (accepted)
     write_answered_data(w, offered, local);
   else
