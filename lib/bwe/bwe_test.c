@@ -1,0 +1,113 @@
+#include "bwe/bwe.h"
+
+#include "bwe/twcc.h"
+#include "check.h"
+
+/* A sender that uses its whole target, a path with a queue, a receiver that tells each 100 ms. */
+typedef struct world {
+  wr_bwe bwe;
+  wr_bwe_note notes[1024];
+  wr_twcc_arrivals arrivals;
+  wr_time now, free_at, told_at;
+  double path_bps, most_bps, credit, sent_bits, lost;
+  wr_time longest_us; /* in the queue */
+  check_rng rng;
+} world;
+
+static world *new_world(double path_bps) {
+  static world w;
+  w = (world){.path_bps = path_bps, .most_bps = 1e9, .now = WR_S(1), .told_at = WR_S(1), .rng = {5}};
+  wr_bwe_init(&w.bwe, &(wr_bwe_settings){.start_bps = WR_BWE_START_BPS,
+                                         .least_bps = WR_BWE_LEAST_BPS,
+                                         .most_bps = 5e6,
+                                         .notes = w.notes,
+                                         .n_notes = 1024});
+  wr_twcc_arrivals_init(&w.arrivals);
+  return &w;
+}
+
+static void send_one(world *w) {
+  uint16_t seq = wr_bwe_sent(&w->bwe, 972, 0, w->now);
+  w->sent_bits += 8000;
+  if (w->free_at < w->now) w->free_at = w->now;
+  if (w->free_at - w->now > WR_MS(300)) return;
+  w->free_at += (wr_time)(8e9 / w->path_bps);
+  if (w->free_at - w->now > w->longest_us) w->longest_us = w->free_at - w->now;
+  if (check_rng_u32(&w->rng) % 1000 < w->lost * 1000) return;
+  wr_twcc_arrived(&w->arrivals, seq, w->free_at + WR_MS(50) + WR_S(77777));
+}
+
+/* |seconds|; the bits sent in them. */
+static double run(world *w, int seconds) {
+  w->sent_bits = 0;
+  w->longest_us = 0;
+  for (wr_time end = w->now + WR_S(seconds); w->now < end; w->now += WR_MS(5)) {
+    double bps = wr_bwe_target_bps(&w->bwe);
+    w->credit += (bps < w->most_bps ? bps : w->most_bps) / 200;
+    for (; w->credit >= 8000; w->credit -= 8000) send_one(w);
+    if (w->now - w->told_at < WR_MS(100)) continue;
+    w->told_at = w->now;
+    uint8_t out[WR_TWCC_PACKET_MAX];
+    wr_writer writer = wr_writer_of(out, sizeof out);
+    wr_twcc_write(&w->arrivals, &writer, 1, 2);
+    if (wr_writer_len(&writer))
+      wr_bwe_feedback(&w->bwe, wr_bytes_of(out + 12, wr_writer_len(&writer) - 12), w->now);
+  }
+  return w->sent_bits / seconds;
+}
+
+TEST(bwe_finds_a_path_and_follows_it_down_and_up) {
+  world *w = new_world(1e6);
+  run(w, 30);
+  double bps = run(w, 20);
+  CHECK(bps > 750000 && bps < 1020000);
+  CHECK(w->longest_us < WR_MS(150));
+  w->path_bps = 300000;
+  run(w, 10);
+  bps = run(w, 20);
+  CHECK(bps > 210000 && bps < 310000);
+  CHECK(w->longest_us < WR_MS(250));
+  w->path_bps = 1e6;
+  run(w, 25);
+  bps = run(w, 20);
+  CHECK(bps > 700000 && bps < 1020000);
+  CHECK_EQ(w->bwe.n_malformed, 0);
+}
+
+TEST(bwe_a_lossy_path_is_used_all_the_same) {
+  world *w = new_world(5e6);
+  w->most_bps = 400000;
+  w->lost = 0.2;
+  run(w, 30);
+  CHECK(wr_bwe_target_bps(&w->bwe) >= 300000);
+  CHECK(w->bwe.loss.own > 0.1);
+}
+
+TEST(bwe_who_sends_little_learns_little) {
+  world *w = new_world(5e6);
+  w->most_bps = 40000;
+  run(w, 30);
+  CHECK(w->bwe.limited);
+  CHECK_EQ((int)wr_bwe_target_bps(&w->bwe), WR_BWE_START_BPS);
+}
+
+TEST(bwe_the_peers_own_estimate_is_a_bound) {
+  world *w = new_world(1e6);
+  run(w, 5);
+  wr_bwe_remb(&w->bwe, 64000);
+  CHECK_EQ((int)wr_bwe_target_bps(&w->bwe), 64000);
+  wr_bwe_remb(&w->bwe, 0);
+  CHECK(wr_bwe_target_bps(&w->bwe) > 64000);
+}
+
+TEST(bwe_feedback_about_what_was_never_sent_changes_nothing) {
+  world *w = new_world(1e6);
+  run(w, 2);
+  wr_bwe before = w->bwe;
+  uint8_t body[64];
+  size_t len = check_hex(body, sizeof body, "f000 0003 000002 07 2003 04 08 10");
+  wr_bwe_feedback(&w->bwe, wr_bytes_of(body, len), w->now);
+  CHECK_BYTES(&w->bwe, sizeof before, &before, sizeof before);
+  wr_bwe_feedback(&w->bwe, wr_bytes_of(body, 9), w->now);
+  CHECK_EQ(w->bwe.n_malformed, 1);
+}
