@@ -234,6 +234,7 @@ static bool on_event(caller *c, caller_link *link, const wr_event *event, caller
     case WR_EVENT_DATA_READY:
     case WR_EVENT_MESSAGE_TOO_BIG:
     case WR_EVENT_CANDIDATE:
+    case WR_EVENT_VIDEO:
     case WR_EVENT_BUFFERED_LOW: return false;
   }
   return false;

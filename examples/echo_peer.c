@@ -46,6 +46,7 @@ static bool on_event(wr_conn *conn, const wr_event *event, wr_time now) {
     case WR_EVENT_CHANNEL_OPEN:
     case WR_EVENT_MESSAGE_TOO_BIG:
     case WR_EVENT_CANDIDATE:
+    case WR_EVENT_VIDEO:
     case WR_EVENT_BUFFERED_LOW:
     case WR_EVENT_CHANNEL_CLOSED: break;
   }

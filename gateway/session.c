@@ -407,6 +407,7 @@ static void on_event(gw_session *s, const wr_event *event, wr_time now) {
       return;
     case WR_EVENT_AUDIO_ENDED:
     case WR_EVENT_CANDIDATE:
+    case WR_EVENT_VIDEO:
     case WR_EVENT_BUFFERED_LOW: return;
   }
 }

@@ -152,6 +152,7 @@ static void on_event(sim_gateway *g, session *s, const wr_event *event) {
     case WR_EVENT_DATA_READY:
     case WR_EVENT_MESSAGE_TOO_BIG:
     case WR_EVENT_CANDIDATE:
+    case WR_EVENT_VIDEO:
     case WR_EVENT_BUFFERED_LOW: return;
   }
 }

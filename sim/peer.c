@@ -262,6 +262,7 @@ static void on_event(sim_peer *peer, const wr_event *event, wr_time now) {
     case WR_EVENT_DATA_READY: trace(peer, "data ready"); return;
     case WR_EVENT_AUDIO_ENDED: trace(peer, "audio ended"); return;
     case WR_EVENT_CANDIDATE: on_candidate(peer, event->candidate); return;
+    case WR_EVENT_VIDEO:
     case WR_EVENT_BUFFERED_LOW:
     case WR_EVENT_CHANNEL_CLOSED: return;
   }

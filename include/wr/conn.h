@@ -40,6 +40,9 @@ typedef struct wr_conn_settings {
   uint32_t send_budget_bytes;   /* data channel bytes unacknowledged; default 256 KiB */
   uint32_t recv_budget_bytes;   /* data channel bytes not yet deliverable; default 256 KiB */
   bool audio, data;             /* wanted; default both */
+  bool video;                   /* wanted where the peer offers to send it, beside audio or data; default false */
+  uint8_t *video_buffer;        /* borrowed; frames are put together here; share one per thread; only with video */
+  size_t video_buffer_bytes;    /* of the largest frame; a larger one is dropped */
   wr_direction audio_direction; /* default SENDRECV */
   bool ice_lite;                /* default false */
   bool dtls_passive;       /* answer setup:passive where we may choose; default false: active saves up to a round
@@ -69,13 +72,15 @@ typedef enum wr_conn_state {
 } wr_conn_state;
 
 typedef enum wr_event_kind {
-  WR_EVENT_STATE,           /* |state|, and |end| when CLOSED */
-  WR_EVENT_PATH,            /* |path|: datagrams to the peer now use it (first selection or a switch); |rtt_us| */
-  WR_EVENT_AUDIO,           /* |audio|: frames in order */
-  WR_EVENT_AUDIO_ENDED,     /* RTCP BYE */
-  WR_EVENT_DATA_READY,      /* the SCTP association is up */
-  WR_EVENT_CHANNEL_OPEN,    /* |channel|; |by_peer|; |message| holds the label */
-  WR_EVENT_MESSAGE,         /* |channel|, |is_text|, |message| */
+  WR_EVENT_STATE,        /* |state|, and |end| when CLOSED */
+  WR_EVENT_PATH,         /* |path|: datagrams to the peer now use it (first selection or a switch); |rtt_us| */
+  WR_EVENT_AUDIO,        /* |audio|: frames in order */
+  WR_EVENT_AUDIO_ENDED,  /* RTCP BYE */
+  WR_EVENT_VIDEO,        /* |video|: a whole frame. The first is a key frame, and so is the first after a loss that
+                            could not be repaired: each can be decoded */
+  WR_EVENT_DATA_READY,   /* the SCTP association is up */
+  WR_EVENT_CHANNEL_OPEN, /* |channel|; |by_peer|; |message| holds the label */
+  WR_EVENT_MESSAGE,      /* |channel|, |is_text|, |message| */
   WR_EVENT_MESSAGE_TOO_BIG, /* |channel|: refused whole */
   WR_EVENT_BUFFERED_LOW,    /* |channel|: wr_conn_send_message will be accepted again */
   WR_EVENT_CHANNEL_CLOSED,  /* |channel| */
@@ -91,6 +96,13 @@ typedef struct wr_audio {
   uint8_t level_dbov; /* 0 loudest .. 127 silence (RFC 6464); 127 if the peer does not tell */
 } wr_audio;
 
+typedef struct wr_video {
+  wr_bytes frame; /* as a decoder takes it (H.264: Annex B); borrowed: it lies in settings.video_buffer */
+  wr_video_codec codec;
+  uint32_t timestamp; /* 90 kHz */
+  bool is_key;
+} wr_video;
+
 typedef struct wr_event {
   wr_event_kind kind;
   wr_conn_state state;
@@ -98,6 +110,7 @@ typedef struct wr_event {
   wr_path path;
   uint32_t rtt_us;
   wr_audio audio;
+  wr_video video;
   uint16_t channel;
   bool is_text, by_peer;
   wr_bytes message;
@@ -146,9 +159,9 @@ wr_err wr_conn_add_local_candidate(wr_conn *conn, const wr_addr *base, const wr_
  * WR_ERR_LIMIT: |cap| too small (8 KiB suffices). */
 WR_NODISCARD wr_err wr_conn_create_offer(wr_conn *conn, char *out, size_t cap, size_t *len, wr_time now);
 /* [mutates] ICE restart from our side (RFC 8445 9): an offer for the running conn with new credentials and all
- * local candidates, as create_offer. The path in use carries on until the answer's session has found one, or its
- * consent expires. May be called again when no answer came. WR_ERR_STATE: not agreed yet, or closed. WR_ERR_LIMIT:
- * |cap| is under 8 KiB; nothing changed. */
+ * local candidates, as create_offer; not with video, which our offers do not have (WR_ERR_STATE). The path in use
+ * carries on until the answer's session has found one, or its consent expires. May be called again when no answer
+ * came. WR_ERR_STATE: not agreed yet, or closed. WR_ERR_LIMIT: |cap| is under 8 KiB; nothing changed. */
 WR_NODISCARD wr_err wr_conn_restart_offer(wr_conn *conn, char *out, size_t cap, size_t *len, wr_time now);
 /* [mutates] Takes the answer to our offer, the first or a restart's. |scratch|: caller's model buffer, undefined
  * afterwards. Errors as below; an answer to a restart must keep sections and fingerprint. */
@@ -205,6 +218,9 @@ wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool
  * before, i < 3. 0, as at first: none. Each copy costs its frame and 4 bytes; a receiver waits for it as long as it
  * is back. No effect on a peer that did not agree to RED, nor on frames over 240 bytes. */
 void wr_conn_set_audio_copies(wr_conn *conn, uint8_t copies);
+/* [mutates] Asks the peer for a key frame, until one comes, less and less often; gives up after half a minute.
+ * After losses that is done anyway. WR_ERR_STATE: no video agreed, or not connected. */
+wr_err wr_conn_request_key_frame(wr_conn *conn, wr_time now);
 typedef struct wr_channel_settings {
   const char *label;    /* copied, at most 64 bytes */
   const char *protocol; /* copied, may be NULL, at most 64 bytes */
@@ -257,10 +273,14 @@ typedef struct wr_conn_stats {
   uint64_t rtp_frames_repaired; /* of lost packets, from copies in others */
   uint64_t rtp_packets_in, rtp_bytes_in, rtp_packets_out, rtp_bytes_out;
   uint64_t rtp_lost, rtp_late, rtp_duplicate, rtp_reordered;
-  uint32_t jitter_us;           /* of the audio we receive (RFC 3550 A.8) */
-  uint32_t rtt_us;              /* latest: RTCP if known, else ICE */
-  uint32_t checks_answered;     /* ICE checks of ours that the peer answered: proof of a living path */
-  uint8_t remote_fraction_lost; /* of what we send, /256, from the last report */
+  uint64_t video_packets_in, video_bytes_in, video_packets_repaired; /* repaired: came when asked for again */
+  uint64_t video_frames, video_key_frames;                           /* handed out */
+  uint64_t video_frames_dropped;            /* or parts of them: not whole, or nothing to decode them by */
+  uint32_t video_nacks, video_key_requests; /* sent: numbers asked for, key frames asked for */
+  uint32_t jitter_us;                       /* of the audio we receive (RFC 3550 A.8) */
+  uint32_t rtt_us;                          /* latest: RTCP if known, else ICE */
+  uint32_t checks_answered;                 /* ICE checks of ours that the peer answered: proof of a living path */
+  uint8_t remote_fraction_lost;             /* of what we send, /256, from the last report */
   uint32_t remote_jitter_us;
   uint64_t messages_in, messages_out;
   wr_time created_at, agreed_at, ice_connected_at, dtls_connected_at, data_ready_at,

@@ -40,6 +40,7 @@ wr_conn *wr_conn_init(void *mem, const wr_conn_settings *settings, wr_time now) 
   WR_ASSERT(settings->crypto && settings->rng.fill && settings->pool && settings->message_buffer);
   WR_ASSERT(wr_pool_block_bytes(settings->pool) >= WR_CONN_POOL_BLOCK);
   WR_ASSERT(settings->message_buffer_bytes >= settings->max_message_bytes);
+  WR_ASSERT(!settings->video || settings->video_buffer);
   wr_conn *conn = mem;
   memset(conn, 0, sizeof *conn);
   conn->settings = *settings;
@@ -48,7 +49,7 @@ wr_conn *wr_conn_init(void *mem, const wr_conn_settings *settings, wr_time now) 
   conn->session_id = wr_rng_u64(&settings->rng) >> 2; /* RFC 9429 5.2.1: 63 bits, the highest zero */
   conn->session_version = 1;
   conn->stats.created_at = now;
-  wr_dtls_init(&conn->dtls, settings->crypto, settings->pool, settings->audio);
+  wr_dtls_init(&conn->dtls, settings->crypto, settings->pool, settings->audio || settings->video);
   wr_media_init(conn);
   return conn;
 }
@@ -59,6 +60,7 @@ void wr_conn_wipe(wr_conn *conn) {
   wr_dtls_wipe(&conn->dtls);
   if (conn->keyed) wr_srtp_wipe(&conn->srtp);
   wr_reorder_wipe(&conn->media.reorder);
+  wr_conn_video_wipe(conn);
   wr_wipe(conn, sizeof *conn);
 }
 
@@ -149,7 +151,7 @@ static void take_keys(wr_conn *conn, wr_time now) {
     wr_media_keyed(conn, now);
   }
   wr_wipe(&keys, sizeof keys);
-  if (!conn->keyed && conn->agreement.audio) wr_conn_end(conn, WR_END_NO_SRTP);
+  if (!conn->keyed && conn_wants_srtp(&conn->agreement)) wr_conn_end(conn, WR_END_NO_SRTP);
 }
 
 static wr_end end_of_dtls(wr_dtls_end why) {
@@ -182,7 +184,7 @@ static void follow_dtls(wr_conn *conn, wr_time now) {
       return;
     }
     conn->stats.dtls_connected_at = now;
-    if (conn->agreement.audio) take_keys(conn, now);
+    if (conn_wants_srtp(&conn->agreement)) take_keys(conn, now);
     wr_conn_set_state(conn, WR_CONN_CONNECTED);
     if (conn->sctp && !conn->sctp_connected) {
       conn->sctp_connected = true;
@@ -475,5 +477,8 @@ void wr_conn_get_stats(const wr_conn *conn, wr_conn_stats *stats) {
   stats->rtp_late = m->reorder.n_late;
   stats->rtp_duplicate = m->reorder.n_duplicate;
   stats->rtp_reordered = m->reorder.n_reordered;
+  stats->video_frames = conn->video.queue.n_frames;
+  stats->video_key_frames = conn->video.queue.n_key_frames;
+  stats->video_frames_dropped = conn->video.queue.n_dropped;
   stats->jitter_us = (uint32_t)((uint64_t)(m->source.jitter_q4 >> 4) * 1000000 / 48000);
 }

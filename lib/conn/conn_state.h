@@ -4,6 +4,7 @@
  * reach.c   candidates of ours: added, gathered, told; what goes through a relay
  * describe.c offers, answers, fragments: what was agreed
  * media.c   RTP and RTCP of the one audio stream
+ * video.c   frames of the one video stream, and what is asked of its sender
  * text.c    names of ends and drops */
 #ifndef WR_CONN_CONN_STATE_H
 #define WR_CONN_CONN_STATE_H
@@ -17,6 +18,7 @@
 #include "rtp/rtp.h"
 #include "sctp/sctp.h"
 #include "srtp/srtp.h"
+#include "video/queue.h"
 #include "wr/conn.h"
 
 #define N_NOTICES 16 /* state and path events waiting for poll: more means the caller does not drain */
@@ -51,6 +53,18 @@ typedef struct media {
   bool ended; /* BYE was told */
 } media;
 
+/* What we receive of video. */
+typedef struct video_receiver {
+  wr_video_queue queue;
+  wr_rtp_source_stats source;
+  wr_time last_at;      /* a packet of that source */
+  bool is_key_wanted;   /* by our user */
+  uint8_t n_asked, fir; /* key frames asked for in vain; all asked for by FIR */
+  wr_time asked_at;
+  uint16_t nacked_to;        /* numbers up to this one have been asked for */
+  wr_time nack_at, retry_at; /* WR_NEVER: nothing is missing; when what was asked for is asked for again */
+} video_receiver;
+
 struct wr_conn {
   wr_conn_settings settings;
   char cname[33];
@@ -73,6 +87,7 @@ struct wr_conn {
   wr_srtp srtp;
   wr_roam roam;
   media media;
+  video_receiver video;
   uint8_t n_notices, first_notice;
   wr_event notice[N_NOTICES];
   wr_conn_stats stats;
@@ -109,6 +124,19 @@ bool wr_media_poll_event(wr_conn *conn, wr_event *event, wr_time now);
 size_t wr_media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now);
 wr_time wr_media_deadline(const wr_conn *conn);
 void wr_media_bye(wr_conn *conn);
+
+/* video.c */
+void wr_conn_video_init(wr_conn *conn);
+void wr_conn_video_wipe(wr_conn *conn);
+void wr_conn_video_agreed(wr_conn *conn, const wr_agreement *before); /* another description was taken */
+bool wr_conn_video_is(const wr_conn *conn, uint8_t payload_type);
+void wr_conn_video_recv(wr_conn *conn, const wr_rtp_packet *packet, wr_time now);
+bool wr_conn_video_poll_event(wr_conn *conn, wr_event *event, wr_time now);
+/* Feedback that is due; the length of the RTCP, not yet encrypted. */
+size_t wr_conn_video_feedback(wr_conn *conn, uint8_t *out, size_t cap, wr_time now);
+wr_time wr_conn_video_deadline(const wr_conn *conn);
+
+static inline bool conn_wants_srtp(const wr_agreement *agreement) { return agreement->audio || agreement->video; }
 
 static inline void conn_drop(wr_conn *conn, wr_drop why) { conn->stats.drop[why]++; }
 

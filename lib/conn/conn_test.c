@@ -105,6 +105,7 @@ static void on_event(peer *p, const wr_event *event) {
     case WR_EVENT_CHANNEL_CLOSED: p->n_closed++; break;
     case WR_EVENT_MESSAGE_TOO_BIG:
     case WR_EVENT_CANDIDATE:
+    case WR_EVENT_VIDEO:
     case WR_EVENT_BUFFERED_LOW: break;
   }
 }

@@ -1,7 +1,8 @@
 /* conn/describe.c - descriptions in and out (RFC 9429, 8840).
  *
- * One audio and one data section on one transport (max-bundle, rtcp-mux). A second description on a running conn
- * may restart ICE, change the audio direction and renumber; fingerprint, sections and DTLS roles stay. */
+ * One audio, one data and, in answers, one video section on one transport (max-bundle, rtcp-mux). A second
+ * description on a running conn may restart ICE, change the audio direction, renumber, and add or drop video;
+ * fingerprint, other sections and DTLS roles stay. */
 #include <string.h>
 
 #include "conn/conn_state.h"
@@ -42,7 +43,7 @@ wr_err wr_conn_create_offer(wr_conn *conn, char *out, size_t cap, size_t *len, w
 
 wr_err wr_conn_restart_offer(wr_conn *conn, char *out, size_t cap, size_t *len, wr_time now) {
   *len = 0;
-  if (!conn->agreed || conn->state == WR_CONN_CLOSED) return WR_ERR_STATE;
+  if (!conn->agreed || conn->agreement.video || conn->state == WR_CONN_CLOSED) return WR_ERR_STATE;
   if (cap < OFFER_MAX) return WR_ERR_LIMIT;
   wr_ice_restart(conn->ice, now);
   conn->session_version++;
@@ -61,7 +62,11 @@ static wr_err parse_and_agree(wr_conn *conn, wr_bytes text, wr_sdp *scratch, wr_
                               wr_sdp_error *error) {
   wr_err err = wr_sdp_parse(scratch, text, error);
   if (err) return err;
-  return wr_sdp_agree(scratch, conn->settings.audio, conn->settings.data, agreement, error);
+  err = wr_sdp_agree(scratch, conn->settings.audio, conn->settings.data, agreement, error);
+  /* A handshake without SRTP cannot be mended later. */
+  bool may = conn->settings.video && (!conn->agreed || conn_wants_srtp(&conn->agreement));
+  if (!err && may) wr_sdp_agree_video(scratch, agreement);
+  return err;
 }
 
 /* The agreement says what the remote can do; our own wish narrows it. */
@@ -85,7 +90,8 @@ static void begin(wr_conn *conn, const wr_agreement *agreement, wr_time now) {
   conn->agreed = conn->described = true;
   conn->stats.agreed_at = now;
   if (agreement->data) wr_conn_begin_sctp(conn);
-  wr_dtls_set_need_srtp(&conn->dtls, agreement->audio);
+  wr_dtls_set_need_srtp(&conn->dtls, conn_wants_srtp(agreement));
+  wr_conn_video_agreed(conn, NULL);
   wr_conn_set_state(conn, WR_CONN_CONNECTING);
 }
 
@@ -112,8 +118,10 @@ static wr_err take_over(wr_conn *conn, const wr_agreement *agreement, wr_sdp_err
     error->what = "a running connection keeps its sections and fingerprint; make a new one";
     return WR_ERR_UNSUPPORTED;
   }
+  wr_agreement before = conn->agreement;
   conn->agreement = *agreement;
   conn->agreement.audio_direction = narrowed(agreement->audio_direction, conn->settings.audio_direction);
+  wr_conn_video_agreed(conn, &before);
   return WR_OK;
 }
 

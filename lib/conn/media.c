@@ -20,6 +20,7 @@ void wr_media_init(wr_conn *conn) {
   m->sender.timestamp_offset = wr_rng_u32(rng);
   m->rtcp_at = WR_NEVER;
   m->level_dbov = 127;
+  wr_conn_video_init(conn);
   wr_reorder_init(&m->reorder, wr_conn_reorder_slots(conn), conn->settings.reorder_wait_us);
 }
 
@@ -88,6 +89,10 @@ static bool recv_rtp(wr_conn *conn, wr_span datagram, wr_time now) {
     conn_drop(conn, WR_DROP_RTP_MALFORMED);
     return true; /* authenticated all the same */
   }
+  if (wr_conn_video_is(conn, packet.payload_type)) {
+    wr_conn_video_recv(conn, &packet, now);
+    return true;
+  }
   wr_red red;
   wr_drop why;
   if (!open_audio(conn, &packet, &red, &why)) {
@@ -136,6 +141,8 @@ static bool recv_rtcp(wr_conn *conn, wr_span datagram, wr_time now) {
     if (packet.kind == WR_RTCP_SR || packet.kind == WR_RTCP_RR) take_reports(conn, &packet, now);
     if (packet.kind == WR_RTCP_SR && m->source.started && packet.ssrc == m->source.ssrc)
       wr_rtp_source_sr(&m->source, packet.ntp, now);
+    if (packet.kind == WR_RTCP_SR && conn->video.source.started && packet.ssrc == conn->video.source.ssrc)
+      wr_rtp_source_sr(&conn->video.source, packet.ntp, now);
     if (packet.kind == WR_RTCP_BYE && m->source.started && !m->ended && leaves(&packet, m->source.ssrc)) {
       m->ended = true;
       wr_conn_notice(conn, &(wr_event){.kind = WR_EVENT_AUDIO_ENDED});
@@ -168,7 +175,7 @@ bool wr_media_poll_event(wr_conn *conn, wr_event *event, wr_time now) {
                                   .level_dbov = conn->media.level_dbov}};
     return true;
   }
-  return false;
+  return wr_conn_video_poll_event(conn, event, now);
 }
 
 /* ---- out ---- */
@@ -226,12 +233,10 @@ wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool
 static size_t write_report(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
   media *m = &conn->media;
   wr_writer w = wr_writer_of(out, cap - WR_SRTP_MAX_EXPANSION);
-  wr_rtcp_report report;
+  wr_rtcp_report report[2];
   size_t n = 0;
-  if (m->source.started) {
-    wr_rtp_source_report(&m->source, &report, now);
-    n = 1;
-  }
+  if (m->source.started) wr_rtp_source_report(&m->source, &report[n++], now);
+  if (conn->video.source.started) wr_rtp_source_report(&conn->video.source, &report[n++], now);
   if (m->sender.packets) {
     uint64_t since = (uint64_t)(now - m->sender.last_at);
     wr_rtcp_sender_info info = {
@@ -239,9 +244,9 @@ static size_t write_report(wr_conn *conn, uint8_t *out, size_t cap, wr_time now)
         .rtp_timestamp = m->sender.last_timestamp + (uint32_t)(since * (OPUS_CLOCK_HZ / 1000) / 1000),
         .packets = m->sender.packets,
         .bytes = m->sender.bytes};
-    wr_rtcp_write_sr(&w, m->sender.ssrc, &info, &report, n);
+    wr_rtcp_write_sr(&w, m->sender.ssrc, &info, report, n);
   } else {
-    wr_rtcp_write_rr(&w, m->sender.ssrc, &report, n);
+    wr_rtcp_write_rr(&w, m->sender.ssrc, report, n);
   }
   wr_rtcp_write_sdes_cname(&w, m->sender.ssrc, wr_bytes_of(conn->cname, strlen(conn->cname)));
   if (!wr_writer_ok(&w)) return 0;
@@ -256,6 +261,8 @@ size_t wr_media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
     m->pending.len = 0;
     return len;
   }
+  size_t feedback_len = wr_conn_video_feedback(conn, out, cap - WR_SRTP_MAX_EXPANSION, now);
+  if (feedback_len) return wr_srtp_protect_rtcp(&conn->srtp, out, feedback_len, cap);
   if (now < m->rtcp_at) return 0;
   schedule_report(conn, now);
   return write_report(conn, out, cap, now);
@@ -264,7 +271,7 @@ size_t wr_media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
 void wr_media_bye(wr_conn *conn) {
   media *m = &conn->media;
   m->rtcp_at = WR_NEVER;
-  if (!conn->keyed || !conn->agreement.audio || m->pending.len) return;
+  if (!conn->keyed || !conn_wants_srtp(&conn->agreement) || m->pending.len) return;
   wr_writer w = wr_writer_of(m->pending.bytes, sizeof m->pending.bytes - WR_SRTP_MAX_EXPANSION);
   wr_rtcp_write_rr(&w, m->sender.ssrc, NULL, 0); /* a compound begins with a report (RFC 3550 6.1) */
   wr_rtcp_write_bye(&w, m->sender.ssrc);
@@ -275,5 +282,5 @@ void wr_media_bye(wr_conn *conn) {
 
 wr_time wr_media_deadline(const wr_conn *conn) {
   const media *m = &conn->media;
-  return wr_time_min(m->rtcp_at, wr_reorder_deadline(&m->reorder));
+  return wr_time_min(wr_time_min(m->rtcp_at, wr_reorder_deadline(&m->reorder)), wr_conn_video_deadline(conn));
 }

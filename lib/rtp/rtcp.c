@@ -235,3 +235,14 @@ void wr_rtcp_write_pli(wr_writer *w, uint32_t ssrc, uint32_t media_ssrc) {
   wr_write_u32(w, media_ssrc);
   end(w, start);
 }
+
+/* RFC 5104 4.3.1.1: the source stands in the entry, not in the header. */
+void wr_rtcp_write_fir(wr_writer *w, uint32_t ssrc, uint32_t media_ssrc, uint8_t number) {
+  uint8_t *start = begin(w, 4, TYPE_PSFB);
+  wr_write_u32(w, ssrc);
+  wr_write_u32(w, 0);
+  wr_write_u32(w, media_ssrc);
+  wr_write_u8(w, number);
+  wr_write_u24(w, 0);
+  end(w, start);
+}

@@ -64,6 +64,7 @@ void wr_rtcp_write_sdes_cname(wr_writer *w, uint32_t ssrc, wr_bytes cname);
 void wr_rtcp_write_bye(wr_writer *w, uint32_t ssrc);
 void wr_rtcp_write_nack(wr_writer *w, uint32_t ssrc, uint32_t media_ssrc, const uint16_t *seqs, size_t n);
 void wr_rtcp_write_pli(wr_writer *w, uint32_t ssrc, uint32_t media_ssrc);
+void wr_rtcp_write_fir(wr_writer *w, uint32_t ssrc, uint32_t media_ssrc, uint8_t number); /* of the request */
 
 /* ---- what a receiver keeps of one source (RFC 3550 A.1, A.3, A.8) ---- */
 typedef struct wr_rtp_source_stats {

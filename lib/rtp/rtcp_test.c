@@ -242,3 +242,10 @@ TEST(rtcp_is_told_from_rtp_by_its_second_byte) {
   CHECK(!wr_rtcp_is(wr_bytes_of(marked, 2)));
   CHECK(!wr_rtcp_is(wr_bytes_of(short_one, 1)));
 }
+
+TEST(rtcp_writes_fir_with_the_source_in_its_entry) {
+  uint8_t bytes[32];
+  wr_writer w = wr_writer_of(bytes, sizeof bytes);
+  wr_rtcp_write_fir(&w, 1, 2, 7);
+  CHECK_BYTES(bytes, wr_writer_len(&w), "\x84\xce\0\4\0\0\0\1\0\0\0\0\0\0\0\2\7\0\0\0", 20);
+}

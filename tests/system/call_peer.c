@@ -83,6 +83,7 @@ static void on_event(const wr_event *e, wr_time now) {
     case WR_EVENT_DATA_READY:
     case WR_EVENT_MESSAGE_TOO_BIG:
     case WR_EVENT_CANDIDATE:
+    case WR_EVENT_VIDEO:
     case WR_EVENT_BUFFERED_LOW: return;
     case WR_EVENT_CHANNEL_CLOSED: puts("shut"); return;
   }
