@@ -244,8 +244,7 @@ TEST(rtcp_is_told_from_rtp_by_its_second_byte) {
 }
 
 TEST(rtcp_writes_fir_with_the_source_in_its_entry) {
-  uint8_t bytes[32];
-  wr_writer w = wr_writer_of(bytes, sizeof bytes);
+  wr_writer w = wr_writer_of(bytes, 32);
   wr_rtcp_write_fir(&w, 1, 2, 7);
   CHECK_BYTES(bytes, wr_writer_len(&w), "\x84\xce\0\4\0\0\0\1\0\0\0\0\0\0\0\2\7\0\0\0", 20);
 }
