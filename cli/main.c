@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/check.h"
+#include "cli/token.h"
 #include "gateway/gateway.h"
 #include "gateway/log.h"
 #include "gateway/protocol.h"
@@ -26,6 +27,7 @@ static const char usage[] =
     "  call URL   connects to a gateway as a browser would; with --sessions a load generator\n"
     "  assistant  only the embedded XiaoZhi server\n"
     "  check      looks for what would keep 'serve' from working\n"
+    "  token      prints a token with which somebody may call for a while\n"
     "  version    prints the version\n"
     "  help       prints this\n"
     "Every command explains its options with --help.\n";
@@ -180,6 +182,17 @@ static int check(int argc, char **argv) {
   return load_config(&config, "check", argc, argv, &code) ? check_run(&config) : code;
 }
 
+static int token(int argc, char **argv) {
+  token_options options;
+  const char *why;
+  int code, left = token_take(&options, argc, argv, &why);
+  if (left < 0) return bad_usage(why);
+  for (int i = 0; i < left; i++) {
+    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) token_help(stdout);
+  }
+  return load_config(&config, "token", left, argv, &code) ? token_run(&config, &options) : code;
+}
+
 static int version(int argc, char **argv) {
   (void)argc, (void)argv;
   printf("xiaozhi-rtc %s\n", GW_VERSION);
@@ -195,9 +208,9 @@ static int help(int argc, char **argv) {
 static const struct {
   const char *name;
   command *run;
-} commands[] = {{"serve", serve}, {"call", call}, {"assistant", assist},
-                {"check", check}, {"help", help}, {"version", version},
-                {"--help", help}, {"-h", help},   {"--version", version}};
+} commands[] = {{"serve", serve}, {"call", call},        {"assistant", assist}, {"check", check},
+                {"token", token}, {"help", help},        {"version", version},  {"--help", help},
+                {"-h", help},     {"--version", version}};
 
 int main(int argc, char **argv) {
   if (argc < 2) {

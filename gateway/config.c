@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/auth.h"
 #include "gateway/avatars.h"
 
 typedef enum kind { TEXT, SECRET, LIST, SERVERS, NUMBER, CHOICE, FLAG } kind;
@@ -451,15 +452,29 @@ static bool check_ice(const gw_config *config, char *error) {
   return true;
 }
 
+bool gw_config_asks_token(const gw_config *config) { return config->auth_token[0] || config->token_secret[0]; }
+
+/* NULL: nothing is wrong with it. */
+static const char *judge_tokens(const gw_config *config) {
+  if (config->token_secret[0] && strlen(config->token_secret) < GW_TOKEN_SECRET_MIN)
+    return "token-secret: shorter than 16 characters, which could be guessed from one token";
+  if (config->token_secret_old[0] && !config->token_secret[0])
+    return "token-secret-old: without --token-secret there is no newer one";
+  if (config->token_secret_old[0] && strlen(config->token_secret_old) < GW_TOKEN_SECRET_MIN)
+    return "token-secret-old: shorter than 16 characters, which could be guessed from one token";
+  return NULL;
+}
+
 bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
   wr_addr addr, devices = {0};
   const char *why = NULL;
   if (!gw_host_port(config->listen, &addr))
     why = "listen: not of the form HOST:PORT with HOST an IP address (or localhost) and PORT 0..65535";
-  else if (!gw_addr_is_loopback(&addr) && !config->auth_token[0] && !config->no_auth)
+  else if (!gw_addr_is_loopback(&addr) && !gw_config_asks_token(config) && !config->no_auth)
     why =
-        "listen: serving beyond loopback needs --auth-token TOKEN, or --no-auth if everybody who can reach this "
-        "address may use it";
+        "listen: serving beyond loopback needs --auth-token TOKEN or --token-secret SECRET, or --no-auth if "
+        "everybody "
+        "who can reach this address may use it";
   else if (!gw_config_udp(config, &addr))
     why = "udp: not of the form HOST:PORT with HOST an IP address (or localhost) and PORT 0..65535";
   else if (strcmp(config->reach, "direct") != 0 && !config->ice_servers.n)
@@ -490,6 +505,8 @@ bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
     why = "avatar-licence: live2d, vrm, or both separated by a comma";
   else if (!config->tls_cert[0] != !config->tls_key[0])
     why = "tls-cert and tls-key belong together: one of them is missing";
+  else
+    why = judge_tokens(config);
   if (!why) return check_ice(config, error);
   snprintf(error, GW_CONFIG_ERROR_MAX, "%s", why);
   return false;

@@ -53,6 +53,8 @@ void gw_config_judge_ice(const gw_config *config, gw_ice_issues *issues);
 /* none, cloudflare, twilio or metered: as set, or what the names of Cloudflare's own variables imply. */
 const char *gw_config_provider(const gw_config *config);
 void gw_config_help(FILE *out);
+/* Whether callers have to bring a token. */
+bool gw_config_asks_token(const gw_config *config);
 
 /* Splits "HOST:PORT" or "[V6]:PORT". false: not of that form. */
 bool gw_host_port(const char *text, wr_addr *addr);

@@ -379,6 +379,7 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
     snprintf(error, GW_CONFIG_ERROR_MAX, "cryptography is not available");
     return false;
   }
+  http->crypto = *crypto;
   wr_rng rng = wr_crypto_openssl_rng();
   gw_music_init(&http->music, config->music, *crypto, &rng);
   if (!load_identity(http, error)) return false;

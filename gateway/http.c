@@ -60,7 +60,7 @@ void gw_respond_error(gw_exchange *x, gw_http_error error, const char *why, unsi
   x->http->metrics.errors[error]++;
   if (row->status == 429) x->retry_after = 1;
   if (row->status == 503) x->retry_after = 5;
-  if (error == GW_HTTP_UNAUTHORIZED || error == GW_HTTP_LENGTH_REQUIRED) x->close_after = x->body_declared > 0;
+  if (row->status == 401 || error == GW_HTTP_LENGTH_REQUIRED) x->close_after = x->body_declared > 0;
   gw_respond_owned(x, row->status, "application/json", text, text ? strlen(text) : 0);
 }
 

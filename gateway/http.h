@@ -6,6 +6,7 @@
 
 #include <libwebsockets.h>
 
+#include "gateway/auth.h"
 #include "gateway/http_turn.h"
 #include "gateway/ice_service.h"
 #include "gateway/map.h"
@@ -40,7 +41,8 @@ struct gw_exchange {
   uint8_t *body;
   size_t body_len, body_declared;
   wr_time received_at;
-  wr_addr from; /* who asks; behind a proxy this is the proxy */
+  wr_addr from;     /* who asks; behind a proxy this is the proxy */
+  gw_claims claims; /* of the token it brought */
   bool discards, close_after;
   bool takes_body; /* the route's handler waits for it */
   gw_purpose purpose;
@@ -90,6 +92,8 @@ struct gw_http {
   gw_mqtt_library *mqtt;               /* NULL: nobody needed it */
   gw_http_metrics metrics;
   wr_time started_at;
+  const wr_crypto *crypto;
+  gw_token_counts token_counts;
   double offer_budget; /* of --offer-rate */
   wr_time offer_budget_at;
   gw_ice_service ice;
@@ -129,10 +133,18 @@ bool gw_api_begin(gw_exchange *x);
 void gw_api_body(gw_exchange *x); /* the body is complete */
 void gw_api_reply(gw_http *http, gw_reply *reply, gw_ref ref);
 void gw_api_snapshot(gw_http *http, uint32_t number, gw_snapshot *snapshot);
-/* The worker, and the session to resume, for an offer or a hello; |request->resumes| is cleared for an unknown one.
- */
-gw_http_error gw_api_place(gw_http *http, gw_request *request, const uint8_t id[16], gw_ref *ref);
-bool gw_api_holds_token(struct lws *wsi, const char *token);
+/* The worker, and the session to resume, for an offer or a hello of whoever brought |claims|; |request->resumes| is
+ * cleared for an unknown one. */
+gw_http_error gw_api_place(gw_http *http, const gw_claims *claims, gw_request *request, const uint8_t id[16],
+                           gw_ref *ref);
+
+/* ---- gateway/http_auth.c: whose request it is ---- */
+/* The token in the request's header; "" none. */
+void gw_token_of(struct lws *wsi, char token[GW_TOKEN_MAX]);
+/* Whether a caller with that token may come in; its claims, none for the operator's own token. EXPIRED: it was
+ * genuine, and good until lately. */
+gw_http_error gw_token_enter(const gw_http *http, const char *token, gw_claims *claims);
+bool gw_token_is(const char *token, const char *wanted); /* in constant time; false for an empty |wanted| */
 
 /* ---- gateway/http_files.c: the page's files and an operator's ---- */
 bool gw_files_get(gw_exchange *x); /* false: there is no such file; nothing was answered */

@@ -10,7 +10,8 @@
 
 #define SESSIONS_PATH "/api/sessions/"
 
-typedef enum access_right { OPEN, TOKEN, ADMIN } access_right;
+/* OFFERS, KEEPS: a token, also one that has ended: it keeps the sessions that it opened, and opens no more. */
+typedef enum access_right { OPEN, TOKEN, OFFERS, KEEPS, ADMIN } access_right;
 typedef void handler(gw_exchange *x);
 
 typedef struct route {
@@ -95,7 +96,8 @@ static gw_ref emptiest_worker(const gw_http *http) {
   return best;
 }
 
-gw_http_error gw_api_place(gw_http *http, gw_request *request, const uint8_t id[16], gw_ref *ref) {
+gw_http_error gw_api_place(gw_http *http, const gw_claims *claims, gw_request *request, const uint8_t id[16],
+                           gw_ref *ref) {
   uint64_t value;
   *ref = emptiest_worker(http);
   gw_map_key key = request->resumes ? gw_key_of_id(id) : (gw_map_key){{0}};
@@ -103,9 +105,12 @@ gw_http_error gw_api_place(gw_http *http, gw_request *request, const uint8_t id[
     *ref = unpack_ref(value);
   else
     request->resumes = false;
+  gw_http_error error = gw_auth_allows(claims, request, id, time(NULL));
+  if (error != GW_HTTP_OK) return error;
   if (http->draining && !request->resumes)
     return GW_HTTP_DRAINING; /* who has a session may keep it to the deadline */
-  return spend_offer(http) ? GW_HTTP_OK : GW_HTTP_TOO_MANY;
+  if (!spend_offer(http)) return GW_HTTP_TOO_MANY;
+  return request->resumes || gw_auth_spend(&http->token_counts, claims, time(NULL)) ? GW_HTTP_OK : GW_HTTP_SCOPE;
 }
 
 static void open_session(gw_exchange *x, gw_request *request, const uint8_t *resumed_id, const char *why) {
@@ -114,7 +119,7 @@ static void open_session(gw_exchange *x, gw_request *request, const uint8_t *res
     gw_respond_error(x, GW_HTTP_BAD_JSON, why, 0);
     return;
   }
-  gw_http_error error = gw_api_place(x->http, request, resumed_id, &ref);
+  gw_http_error error = gw_api_place(x->http, &x->claims, request, resumed_id, &ref);
   if (error != GW_HTTP_OK) {
     free(request);
     gw_respond_error(x, error, NULL, 0);
@@ -349,12 +354,12 @@ static void get_roles(gw_exchange *x) {
 /* ---- the table ---- */
 
 static const route routes[] = {
-    {"/api/offer", GW_POST, TOKEN, "application/json", post_offer},
-    {"/offer", GW_POST, TOKEN, "application/json", post_echo},
-    {"/whip", GW_POST, TOKEN, "application/sdp", post_whip},
-    {"/api/sessions/*/offer", GW_POST, TOKEN, "application/json", post_reoffer},
-    {"/api/sessions/*", GW_PATCH, TOKEN, "application/trickle-ice-sdpfrag application/json", patch_session},
-    {"/api/sessions/*", GW_DELETE, TOKEN, NULL, delete_session},
+    {"/api/offer", GW_POST, OFFERS, "application/json", post_offer},
+    {"/offer", GW_POST, OFFERS, "application/json", post_echo},
+    {"/whip", GW_POST, OFFERS, "application/sdp", post_whip},
+    {"/api/sessions/*/offer", GW_POST, KEEPS, "application/json", post_reoffer},
+    {"/api/sessions/*", GW_PATCH, KEEPS, "application/trickle-ice-sdpfrag application/json", patch_session},
+    {"/api/sessions/*", GW_DELETE, KEEPS, NULL, delete_session},
     {"/api/sessions/*", GW_GET, ADMIN, NULL, get_session},
     {"/api/sessions", GW_GET, ADMIN, NULL, get_sessions},
     {"/api/socket", GW_GET, TOKEN, NULL, get_socket},
@@ -399,20 +404,27 @@ static const route *find_route(const gw_exchange *x, unsigned *methods) {
   return found;
 }
 
-bool gw_api_holds_token(struct lws *wsi, const char *token) {
-  char given[GW_TEXT_MAX + 16];
-  size_t len = strlen(token);
-  if (lws_hdr_copy(wsi, given, sizeof(given), WSI_TOKEN_HTTP_AUTHORIZATION) < 0) return false;
-  return strncasecmp(given, "Bearer ", 7) == 0 && strlen(given + 7) == len &&
-         wr_equal_secret(given + 7, token, len);
+/* A token for one session opens no other. */
+static bool is_within(const gw_exchange *x) {
+  const char *id = x->claims.session;
+  if (!id[0] || strncmp(x->path, SESSIONS_PATH, strlen(SESSIONS_PATH)) != 0) return true;
+  const char *named = x->path + strlen(SESSIONS_PATH);
+  return strncmp(named, id, strlen(id)) == 0 && (!named[strlen(id)] || named[strlen(id)] == '/');
 }
 
 static bool may_enter(gw_exchange *x, access_right right) {
-  const gw_config *config = x->http->config;
-  const char *token = right == ADMIN ? config->admin_token : config->auth_token;
-  if (right == OPEN || !token[0] || gw_api_holds_token(x->wsi, token)) return true;
-  gw_respond_error(x, GW_HTTP_UNAUTHORIZED, NULL, 0);
-  return false;
+  char token[GW_TOKEN_MAX];
+  if (right == OPEN) return true;
+  gw_token_of(x->wsi, token);
+  gw_http_error error = GW_HTTP_OK;
+  if (right == ADMIN)
+    error = gw_token_is(token, x->http->config->admin_token) ? GW_HTTP_OK : GW_HTTP_UNAUTHORIZED;
+  else
+    error = gw_token_enter(x->http, token, &x->claims);
+  if (error == GW_HTTP_EXPIRED && (right == OFFERS || right == KEEPS)) error = GW_HTTP_OK;
+  if (error == GW_HTTP_OK && !is_within(x)) error = GW_HTTP_SCOPE;
+  if (error != GW_HTTP_OK) gw_respond_error(x, error, NULL, 0);
+  return error == GW_HTTP_OK;
 }
 
 static bool takes_type(const route *r, const char *type) {

@@ -13,6 +13,7 @@
 #include "gateway/http.h"
 #include "gateway/http_read.h"
 
+#define PROTOCOLS_MAX (GW_TOKEN_MAX + 64)
 #define TEXT_MAX (1024u * 1024)
 #define SOUND_MAX 25 /* pieces of 20 ms */
 #define KERNEL_BYTES 32768
@@ -35,6 +36,7 @@ typedef struct caller_socket {
   struct lws *wsi;
   uint32_t number;
   phase phase;
+  gw_claims claims;
   gw_ref ref; /* OPEN */
   piece *first, *last;
   size_t text_bytes, n_sound;
@@ -61,23 +63,30 @@ static caller_socket *find(gw_http *http, uint32_t number) {
 
 /* ---- upgrade ---- */
 
-/* One of the offered subprotocols, separated by commas and blanks. */
-static bool offers(const char *list, const char *name) {
+/* The first of the offered subprotocols, separated by commas and blanks, that begins with |name|; its rest in
+ * |out|. */
+static bool offers(const char *list, const char *name, char out[GW_TOKEN_MAX]) {
   size_t len = strlen(name);
   for (const char *at = list + strspn(list, ", "); *at; at += strspn(at, ", ")) {
     size_t n = strcspn(at, ", ");
-    if (n == len && wr_equal_secret(at, name, len)) return true;
+    if (n >= len && strncmp(at, name, len) == 0 && n - len < GW_TOKEN_MAX) {
+      snprintf(out, GW_TOKEN_MAX, "%.*s", (int)(n - len), at + len);
+      return true;
+    }
     at += n;
   }
   return false;
 }
 
-/* A page cannot set a header of its WebSocket: its token comes as a subprotocol that nobody speaks. */
-static bool may_enter(const gw_http *http, struct lws *wsi, const char *protocols) {
-  const char *token = http->config->auth_token;
-  char name[GW_TEXT_MAX + 8];
-  snprintf(name, sizeof(name), "bearer.%s", token);
-  return !token[0] || gw_api_holds_token(wsi, token) || offers(protocols, name);
+/* A page cannot set a header of its WebSocket: its token comes as a subprotocol that nobody speaks. A token that
+ * has ended may still resume: the hello decides. */
+static gw_http_error enter(const gw_http *http, struct lws *wsi, gw_claims *claims) {
+  char token[GW_TOKEN_MAX], protocols[PROTOCOLS_MAX];
+  gw_token_of(wsi, token);
+  if (!token[0] && lws_hdr_copy(wsi, protocols, sizeof(protocols), WSI_TOKEN_PROTOCOL) > 0)
+    (void)offers(protocols, "bearer.", token);
+  gw_http_error error = gw_token_enter(http, token, claims);
+  return error == GW_HTTP_EXPIRED ? GW_HTTP_OK : error;
 }
 
 static bool copy_header(struct lws *wsi, enum lws_token_indexes token, char *out, int cap) {
@@ -86,7 +95,8 @@ static bool copy_header(struct lws *wsi, enum lws_token_indexes token, char *out
 }
 
 int gw_caller_upgrade(gw_http *http, struct lws *wsi) {
-  char path[64], host[256], origin[300], protocols[GW_TEXT_MAX + 64];
+  char path[64], host[256], origin[300], protocols[PROTOCOLS_MAX], rest[GW_TOKEN_MAX];
+  gw_claims claims;
   (void)copy_header(wsi, WSI_TOKEN_GET_URI, path, sizeof(path));
   (void)copy_header(wsi, WSI_TOKEN_HOST, host, sizeof(host));
   (void)copy_header(wsi, WSI_TOKEN_PROTOCOL, protocols, sizeof(protocols));
@@ -94,8 +104,9 @@ int gw_caller_upgrade(gw_http *http, struct lws *wsi) {
   (void)copy_header(wsi, WSI_TOKEN_ORIGIN, origin, sizeof(origin));
   if (strcmp(path, "/api/socket") != 0) return gw_refuse_upgrade(http, wsi, GW_HTTP_NOT_FOUND);
   if (from_page && !gw_origin_is_host(origin, host)) return gw_refuse_upgrade(http, wsi, GW_HTTP_ORIGIN);
-  if (!may_enter(http, wsi, protocols)) return gw_refuse_upgrade(http, wsi, GW_HTTP_UNAUTHORIZED);
-  if (!offers(protocols, "xiaozhi-rtc")) return gw_refuse_upgrade(http, wsi, GW_HTTP_UPGRADE);
+  gw_http_error error = enter(http, wsi, &claims);
+  if (error != GW_HTTP_OK) return gw_refuse_upgrade(http, wsi, error);
+  if (!offers(protocols, "xiaozhi-rtc", rest) || rest[0]) return gw_refuse_upgrade(http, wsi, GW_HTTP_UPGRADE);
   if (http->callers.n >= http->callers.limit) return gw_refuse_upgrade(http, wsi, GW_HTTP_FULL);
   return 0;
 }
@@ -110,6 +121,10 @@ static int begin(struct lws *wsi) {
   do s->number = ++http->last_caller | GW_CALLER_BIT;
   while (find(http, s->number));
   s->heard_at = gw_now();
+  if (enter(http, wsi, &s->claims) != GW_HTTP_OK) { /* its header is still there */
+    free(s);
+    return -1;
+  }
   gw_map_key key = key_of(s->number);
   if (!gw_map_set(&http->callers, &key, (uint64_t)(uintptr_t)s)) {
     free(s);
@@ -281,7 +296,7 @@ static void on_hello(caller_socket *s, wr_bytes message) {
   const char *why = NULL;
   gw_ref ref;
   gw_request *request = s->is_text ? gw_read_hello(message, id, &why) : NULL;
-  gw_http_error error = request ? gw_api_place(s->http, request, id, &ref) : GW_HTTP_BAD_JSON;
+  gw_http_error error = request ? gw_api_place(s->http, &s->claims, request, id, &ref) : GW_HTTP_BAD_JSON;
   if (error != GW_HTTP_OK) {
     free(request);
     refuse(s, error, why);

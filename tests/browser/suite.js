@@ -22,6 +22,7 @@ import { testRelay } from "./relay.js";
 import { testLoad } from "./load.js";
 import { testShell } from "./shell.js";
 import { testPerson } from "./person.js";
+import { testSignIn } from "./signin.js";
 import { testStart } from "./start.js";
 import { PHRASES, plain, SoundCard, speak } from "./speech.js";
 import { bargeInTail, call, captions, holdWhile, nextAnswer, nextHeard, reach, state, type } from "./talk.js";
@@ -513,6 +514,7 @@ const bench = {
   },
 };
 testStart(bench);
+testSignIn(bench);
 testFaces(bench, () => chromium);
 testFrames({ url: () => gateway.url, chromium: () => chromium });
 testPage(bench);

@@ -112,9 +112,9 @@ class Peer:
         for line in self.process.stdout:
             self.lines.put(line.rstrip("\n"))
 
-    def post(self, path, **fields):
+    def post(self, path, headers=JSON, **fields):
         body = json.dumps({"type": "offer", "sdp": self.offer, **fields})
-        status, data, _ = self.gateway.request("POST", path, body, JSON)
+        status, data, _ = self.gateway.request("POST", path, body, headers)
         self.status, self.answer = status, json.loads(data)
         if status == 200:
             self.do("answer " + self.answer["sdp"].encode().hex())

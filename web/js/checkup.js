@@ -5,6 +5,7 @@ import { RoomEar } from "./devices.js";
 import { hasMicrophoneAccess, hasWebRtc } from "./manager/compat.js";
 import { WebRTCManager } from "./manager/manager.js";
 import { serversOf } from "./manager/http.js";
+import { tokenHeaders } from "./token.js";
 import { MICROPHONES, REASONS } from "./view.js";
 
 /** @typedef {"wait"|"run"|"ok"|"warn"|"bad"|"skip"} Mark */
@@ -107,7 +108,7 @@ export class Checkup {
     const from_ms = performance.now();
     try {
       const signal = AbortSignal.any?.([this.#abort.signal, AbortSignal.timeout(GATEWAY_MS)]) ?? this.#abort.signal;
-      const answer = await fetch("/api/ice", { cache: "no-store", signal });
+      const answer = await fetch("/api/ice", { cache: "no-store", headers: tokenHeaders(), signal });
       const ms = Math.round(performance.now() - from_ms);
       if (answer.status === 401 || answer.status === 403) this.#tell("gateway", { mark: "bad", key: "notAllowed" });
       else if (!answer.ok) this.#tell("gateway", { mark: "bad", key: "serverError" });
@@ -136,7 +137,8 @@ export class Checkup {
     this.#tell("path", { mark: "run", key: "connecting" });
     const policy = { max_attempts: 2, overall_ms: PATH_MS };
     const manager = new WebRTCManager({
-      mode: "manual", policy, macAddress: this.#macAddress, fallback: () => import("./manager/fallback.js"),
+      mode: "manual", policy, headers: () => tokenHeaders(), macAddress: this.#macAddress,
+      fallback: () => import("./manager/fallback.js"),
     });
     this.#manager = manager;
     let reason = "ICE_FAILED";

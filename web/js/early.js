@@ -1,6 +1,7 @@
 /* early.js - the connection begins before the page is drawn: manager and core are loaded and at work while the rest of
  * the page's modules are still on their way. What they tell meanwhile is kept. */
 
+import { noteStatus, tokenHeaders } from "./token.js";
 import { WebRTCManager } from "./manager/manager.js";
 import { loadPrefs } from "./prefs.js";
 import { askRoles, keptRoles, knownRoles, roleMac } from "./roles.js";
@@ -20,9 +21,11 @@ const keep = (/** @type {Event} */ event) => void kept.push(/** @type {CustomEve
 
 export const manager = new WebRTCManager({
   mode: prefs.mode,
+  headers: () => tokenHeaders(),
   macAddress: firstRoles ? firstRoles.then((asked) => roleMac(prefs, asked)) : roleMac(prefs, roles),
   fallback: () => import("./manager/fallback.js"),
 });
+manager.on("state", ({ reason }) => noteStatus(reason === "NOT_ALLOWED" ? 401 : 0));
 for (const name of KEPT) manager.addEventListener(name, keep);
 manager.prepare(prefs.mode).catch(() => undefined);
 

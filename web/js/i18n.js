@@ -38,6 +38,20 @@ const TABLE = {
     "请输入六组 0-9、A-F，如设备上所示：00:11:22:AA:BB:CC",
     "Sáu cặp 0-9, A-F như in trên thiết bị: 00:11:22:AA:BB:CC",
   ],
+  // asked who one is
+  signIn: ["Sign in", "登录", "Đăng nhập"],
+  signInLabel: ["Token", "令牌", "Mã truy cập"],
+  signInHint: [
+    "This gateway asks for a token. Its operator gives it to you, as a word or as a link. It is kept until you close this tab.",
+    "本网关需要令牌，由管理员以文字或链接提供。令牌只保留到您关闭此标签页。",
+    "Cổng này cần mã truy cập do người vận hành cấp, dưới dạng chữ hoặc liên kết. Mã chỉ được giữ đến khi bạn đóng thẻ này.",
+  ],
+  signInWrong: [
+    "The gateway does not accept this token. Perhaps it has ended: ask for another.",
+    "网关不接受此令牌，可能已过期，请索取新的令牌。",
+    "Cổng không chấp nhận mã này. Có thể mã đã hết hạn: hãy xin mã khác.",
+  ],
+  signInGo: ["Go on", "继续", "Tiếp tục"],
   // settings
   settings: ["Settings", "设置", "Cài đặt"],
   devices: ["Microphone and speaker", "麦克风和扬声器", "Micrô và loa"],

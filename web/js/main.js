@@ -21,6 +21,8 @@ import { Preview } from "./preview.js";
 import { askRoles, roleOf } from "./roles.js";
 import { Settings } from "./settings.js";
 import { isAway, keepShell, whenBack } from "./shell.js";
+import { signIn } from "./signin.js";
+import { refused } from "./token.js";
 import { runTool, webAddress } from "./tools.js";
 import { exportAs, keepTalk, keptTalk } from "./transcript.js";
 import { Ui } from "./ui.js";
@@ -139,6 +141,7 @@ manager.on("state", (detail) => {
   if (["FAILED", "CLOSED"].includes(detail.state)) ui.unsay("once");
   if (detail.state === "CONNECTING") ui.unsay("broken");
   if (detail.state === "CONNECTED" && detail.rung !== "RESTART") buzz(BUZZ.connected);
+  if (detail.state === "FAILED" && detail.reason === "NOT_ALLOWED") signIn();
   if (detail.state === "FAILED") buzz(BUZZ.trouble);
   show();
 });
@@ -389,6 +392,7 @@ if (prefs.microphone.id) manager.selectDevice("audioinput", prefs.microphone.id)
 setVolume(volume);
 draw();
 if (!hasWebRtc()) ui.say("browser", "overSocket");
+refused.then(signIn);
 (firstRoles ?? askRoles()).then((newer) => {
   const before = role.avatar;
   role = roleOf(prefs, newer);

@@ -3,6 +3,8 @@
  * Which roles there are is the operator's choice (GET /api/roles). The page does not wait to hear of it: it shows those of
  * the last visit, at first those that are built in, and changes when the answer is another. */
 
+import { noteStatus, tokenHeaders } from "./token.js";
+
 /** @typedef {import("./i18n.js").Texts} Texts */
 /** @typedef {{id:string, name:Texts, about:Texts, mac:string, own:boolean, picture:string, look:string, avatar:string}} Role
  *   mac "": the gateway makes one up; own: the person types it; look: the drawing's glaze; avatar: a folder, or "vector" */
@@ -68,7 +70,8 @@ export const knownRoles = () => keptRoles() ?? ROLES;
 /** Asks the gateway, and keeps the answer for the next visit. @param {number} [limit_ms] @returns {Promise<readonly Role[]>} */
 export async function askRoles(limit_ms = 10_000) {
   try {
-    const response = await fetch("/api/roles", { signal: AbortSignal.timeout(limit_ms) });
+    const response = await fetch("/api/roles", { headers: tokenHeaders(), signal: AbortSignal.timeout(limit_ms) });
+    noteStatus(response.status);
     const roles = response.ok ? asRoles(await response.json()) : null;
     if (roles) localStorage.setItem(KEPT, JSON.stringify({ roles }));
     return roles ?? knownRoles();

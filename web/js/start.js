@@ -8,6 +8,8 @@ import { loadPrefs, savePrefs } from "./prefs.js";
 import { askRoles, isMac, knownRoles, roleOf, shapeMac } from "./roles.js";
 import { Settings } from "./settings.js";
 import { isAway, keepShell, whenBack } from "./shell.js";
+import { signIn } from "./signin.js";
+import { refused } from "./token.js";
 
 /** @typedef {import("./roles.js").Role} Role */
 
@@ -143,6 +145,7 @@ group.addEventListener("change", (event) => {
 buildRoles();
 bindSwipe();
 warn();
+refused.then(signIn);
 renewRoles();
 whenBack(warn);
 keepShell();

@@ -1,6 +1,7 @@
 /* choose.js - who draws the assistant: the drawing of this page, or one of the operator's folders; and if that one cannot,
  * why not. The others' code is loaded only when it is needed. */
 
+import { tokenHeaders } from "../token.js";
 import { t } from "../i18n.js";
 
 /** @typedef {import("./avatar.js").Avatar} Avatar */
@@ -34,7 +35,7 @@ export function whyOf(error) {
 
 /** The operator's folders. @returns {Promise<Entry[]>} */
 export async function askAvatars() {
-  const response = await fetch("/api/avatars");
+  const response = await fetch("/api/avatars", { headers: tokenHeaders() });
   if (!response.ok) throw new Error(`/api/avatars: ${response.status}`);
   const { avatars } = await response.json();
   return avatars;
