@@ -1,7 +1,7 @@
 /* wr/conn.h - one WebRTC peer connection, without I/O.
  *
  * Feed it datagrams and the time, drain its outputs, sleep until its deadline. It never reads a clock, opens a
- * socket, allocates, prints or calls back (except into the wr_crypto and wr_rng it was given).
+ * socket, allocates, prints or calls back (except into the wr_crypto, wr_rng and wr_tap it was given).
  *
  *   wr_conn_init -> wr_conn_add_local -> wr_conn_accept_offer -> [ wr_conn_recv | wr_conn_tick | wr_conn_send_* ,
  *   then wr_conn_poll until WR_OUT_IDLE ]* -> wr_conn_close, drain -> wr_conn_wipe
@@ -238,7 +238,17 @@ uint32_t wr_conn_buffered_bytes(const wr_conn *conn, uint16_t channel);
 void wr_conn_set_buffered_low(wr_conn *conn, uint16_t channel, uint32_t bytes);
 wr_err wr_conn_close_channel(wr_conn *conn, uint16_t channel, wr_time now); /* [mutates] */
 
-/* ---- what it knows ---- */
+/* Shows every RTP and RTCP packet of the conn as it is without encryption: received ones after decryption, sent
+ * ones before. For records of a call, on request. |packet| is borrowed until |seen| returns, which must not call
+ * the conn.
+ */
+typedef struct wr_tap {
+  void (*seen)(void *ctx, bool outgoing, wr_bytes packet, wr_time now);
+  void *ctx;
+} wr_tap;
+void wr_conn_set_tap(wr_conn *conn, const wr_tap *tap); /* copied; NULL: none, as at first */
+
+/* ---- what it knows ---- More, in the names of W3C webrtc-stats: wr/stats.h. */
 wr_conn_state wr_conn_get_state(const wr_conn *conn);
 bool wr_conn_selected_path(const wr_conn *conn, wr_path *path);
 const wr_agreement *wr_conn_agreement(const wr_conn *conn); /* NULL before the descriptions are agreed */

@@ -134,6 +134,7 @@ static void follow_ice(wr_conn *conn, wr_time now) {
     conn->path = event.path;
     if (event.rtt_us) conn->stats.rtt_us = event.rtt_us;
     conn->has_path = true;
+    conn->n_paths++;
     if (!conn->stats.ice_connected_at) conn->stats.ice_connected_at = now;
     wr_conn_notice(conn, &(wr_event){.kind = WR_EVENT_PATH, .path = event.path, .rtt_us = event.rtt_us});
     works = true;
@@ -329,17 +330,22 @@ static bool poll_data_event(wr_conn *conn, wr_event *out, wr_time now) {
         out->kind = WR_EVENT_DATA_READY;
         return true;
       case WR_SCTP_EVENT_CHANNEL_OPEN:
+        conn->channels.channels_opened++;
         out->kind = WR_EVENT_CHANNEL_OPEN;
         out->message = event.label;
         return true;
       case WR_SCTP_EVENT_MESSAGE:
         conn->stats.messages_in++;
+        conn->channels.bytes_received += event.message.len;
         out->kind = WR_EVENT_MESSAGE;
         out->message = event.message;
         return true;
       case WR_SCTP_EVENT_MESSAGE_TOO_BIG: out->kind = WR_EVENT_MESSAGE_TOO_BIG; return true;
       case WR_SCTP_EVENT_BUFFERED_LOW: out->kind = WR_EVENT_BUFFERED_LOW; return true;
-      case WR_SCTP_EVENT_CHANNEL_CLOSED: out->kind = WR_EVENT_CHANNEL_CLOSED; return true;
+      case WR_SCTP_EVENT_CHANNEL_CLOSED:
+        conn->channels.channels_closed++;
+        out->kind = WR_EVENT_CHANNEL_CLOSED;
+        return true;
       case WR_SCTP_EVENT_CLOSED:
       case WR_SCTP_EVENT_ABORTED:
         /* Browsers take the association down with the connection. */
@@ -441,7 +447,10 @@ wr_err wr_conn_send_message(wr_conn *conn, uint16_t channel, bool is_text, wr_by
   if (!conn->sctp || conn->state == WR_CONN_CLOSED) return WR_ERR_STATE;
   if (message.len > conn->agreement.remote_max_message_bytes) return WR_ERR_LIMIT;
   wr_err err = wr_sctp_send(conn->sctp, channel, is_text, message, now);
-  if (err == WR_OK) conn->stats.messages_out++;
+  if (err == WR_OK) {
+    conn->stats.messages_out++;
+    conn->channels.bytes_sent += message.len;
+  }
   return err;
 }
 

@@ -5,6 +5,7 @@
  * describe.c offers, answers, fragments: what was agreed
  * media.c   RTP and RTCP of the one audio stream
  * video.c   frames of the one video stream, and what is asked of its sender
+ * stats.c   the snapshot of wr/stats.h
  * text.c    names of ends and drops */
 #ifndef WR_CONN_CONN_STATE_H
 #define WR_CONN_CONN_STATE_H
@@ -20,6 +21,7 @@
 #include "srtp/srtp.h"
 #include "video/queue.h"
 #include "wr/conn.h"
+#include "wr/stats.h"
 
 #define N_NOTICES 16 /* state and path events waiting for poll: more means the caller does not drain */
 
@@ -31,6 +33,7 @@ typedef struct local_address {
 /* What we send of audio. */
 typedef struct media_sender {
   uint32_t ssrc, timestamp_offset, last_timestamp, packets, bytes;
+  uint64_t header_bytes; /* that went besides |bytes| */
   wr_time last_at;
   uint16_t seq;
   uint8_t copies; /* see wr_conn_set_audio_copies */
@@ -48,6 +51,9 @@ typedef struct media {
   wr_rtp_source_stats source;
   wr_reorder reorder;
   media_pending pending;
+  uint64_t header_bytes_in;                   /* of the source */
+  wr_stats_remote_inbound_rtp remote_inbound; /* as the peer's reports say */
+  wr_stats_remote_outbound_rtp remote_outbound;
   wr_time rtcp_at; /* next report; WR_NEVER before the keys */
   uint8_t level_dbov;
   bool ended; /* BYE was told */
@@ -91,6 +97,9 @@ struct wr_conn {
   uint8_t n_notices, first_notice;
   wr_event notice[N_NOTICES];
   wr_conn_stats stats;
+  uint32_t n_paths;               /* that were selected, one after the other */
+  wr_stats_data_channel channels; /* what |stats| does not count */
+  wr_tap tap;                     /* |seen| NULL: none */
 };
 
 /* conn.c */

@@ -31,6 +31,12 @@ static void schedule_report(wr_conn *conn, wr_time now) {
   conn->media.rtcp_at = now + RTCP_INTERVAL_US / 2 + spread; /* RFC 3550 6.2: 0.5 .. 1.5 of the interval */
 }
 
+void wr_conn_set_tap(wr_conn *conn, const wr_tap *tap) { conn->tap = tap ? *tap : (wr_tap){0}; }
+
+static void tap(const wr_conn *conn, bool outgoing, const uint8_t *packet, size_t len, wr_time now) {
+  if (conn->tap.seen) conn->tap.seen(conn->tap.ctx, outgoing, wr_bytes_of(packet, len), now);
+}
+
 /* ---- in ---- */
 
 static bool drop_srtp(wr_conn *conn, wr_srtp_result result) {
@@ -48,6 +54,8 @@ static void follow_source(wr_conn *conn, uint32_t ssrc) {
   if (m->source.started && m->source.ssrc == ssrc) return;
   wr_rtp_source_init(&m->source, ssrc, OPUS_CLOCK_HZ);
   wr_reorder_restart(&m->reorder);
+  m->header_bytes_in = 0;
+  m->remote_outbound = (wr_stats_remote_outbound_rtp){0};
   m->ended = false;
 }
 
@@ -84,6 +92,7 @@ static bool recv_rtp(wr_conn *conn, wr_span datagram, wr_time now) {
   size_t len = datagram.len;
   wr_srtp_result result = wr_srtp_unprotect_rtp(&conn->srtp, datagram.data, &len);
   if (result != WR_SRTP_OK) return drop_srtp(conn, result);
+  tap(conn, false, datagram.data, len, now);
   wr_rtp_packet packet;
   if (wr_rtp_read(&packet, wr_bytes_of(datagram.data, len)) != WR_OK) {
     conn_drop(conn, WR_DROP_RTP_MALFORMED);
@@ -104,6 +113,7 @@ static bool recv_rtp(wr_conn *conn, wr_span datagram, wr_time now) {
   conn->stats.rtp_bytes_in += packet.payload.len;
   if (!conn->stats.first_audio_at) conn->stats.first_audio_at = now;
   follow_source(conn, packet.ssrc);
+  m->header_bytes_in += len - packet.payload.len;
   wr_rtp_source_received(&m->source, packet.seq, packet.timestamp, packet.payload.len, now);
   bool voice;
   if (!wr_rtp_audio_level(&packet, conn->agreement.level_extension, &m->level_dbov, &voice)) m->level_dbov = 127;
@@ -116,10 +126,18 @@ static void take_reports(wr_conn *conn, const wr_rtcp_packet *packet, wr_time no
   for (unsigned i = 0; i < packet->n_reports; i++) {
     const wr_rtcp_report *report = &packet->report[i];
     if (report->ssrc != conn->media.sender.ssrc) continue;
+    wr_stats_remote_inbound_rtp *told = &conn->media.remote_inbound;
     conn->stats.remote_fraction_lost = report->fraction_lost;
+    told->present = true;
+    told->packets_lost = report->cumulative_lost;
+    told->fraction_lost = report->fraction_lost / 256.0;
     conn->stats.remote_jitter_us = (uint32_t)((uint64_t)report->jitter * 1000000 / OPUS_CLOCK_HZ);
     uint32_t rtt_us = wr_rtcp_rtt_us(report, wr_ntp_of(now));
-    if (rtt_us) conn->stats.rtt_us = rtt_us;
+    told->jitter_us = conn->stats.remote_jitter_us;
+    if (!rtt_us) continue;
+    conn->stats.rtt_us = told->round_trip_time_us = rtt_us;
+    told->round_trip_time_measurements++;
+    told->total_round_trip_time_us += rtt_us;
   }
 }
 
@@ -130,17 +148,28 @@ static bool leaves(const wr_rtcp_packet *bye, uint32_t ssrc) {
   return false;
 }
 
+static void take_sender_report(wr_conn *conn, const wr_rtcp_packet *packet, wr_time now) {
+  wr_stats_remote_outbound_rtp *told = &conn->media.remote_outbound;
+  wr_rtp_source_sr(&conn->media.source, packet->ntp, now);
+  told->present = true;
+  told->packets_sent = packet->packets;
+  told->bytes_sent = packet->bytes;
+  told->remote_ntp = packet->ntp;
+  told->reports_sent++;
+}
+
 static bool recv_rtcp(wr_conn *conn, wr_span datagram, wr_time now) {
   media *m = &conn->media;
   size_t len = datagram.len;
   wr_srtp_result result = wr_srtp_unprotect_rtcp(&conn->srtp, datagram.data, &len);
   if (result != WR_SRTP_OK) return drop_srtp(conn, result);
+  tap(conn, false, datagram.data, len, now);
   wr_reader r = wr_reader_of(wr_bytes_of(datagram.data, len));
   wr_rtcp_packet packet;
   while (wr_rtcp_read(&packet, &r)) {
     if (packet.kind == WR_RTCP_SR || packet.kind == WR_RTCP_RR) take_reports(conn, &packet, now);
     if (packet.kind == WR_RTCP_SR && m->source.started && packet.ssrc == m->source.ssrc)
-      wr_rtp_source_sr(&m->source, packet.ntp, now);
+      take_sender_report(conn, &packet, now);
     if (packet.kind == WR_RTCP_SR && conn->video.source.started && packet.ssrc == conn->video.source.ssrc)
       wr_rtp_source_sr(&conn->video.source, packet.ntp, now);
     if (packet.kind == WR_RTCP_BYE && m->source.started && !m->ended && leaves(&packet, m->source.ssrc)) {
@@ -216,6 +245,7 @@ wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool
                             .mid_id = sender->packets < 50 ? conn->agreement.mid_extension : 0,
                             .mid = conn->agreement.audio_mid};
   size_t payload_len, whole = write_audio(conn, &header, opus, &payload_len);
+  tap(conn, true, pending->bytes, whole, now);
   size_t len = wr_srtp_protect_rtp(&conn->srtp, pending->bytes, whole, sizeof pending->bytes);
   if (!len) return WR_ERR_CRYPTO;
   wr_red_remember(&sender->history, opus, header.timestamp);
@@ -223,6 +253,7 @@ wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool
   sender->seq++;
   sender->packets++;
   sender->bytes += (uint32_t)payload_len;
+  sender->header_bytes += whole - payload_len;
   sender->last_timestamp = header.timestamp;
   sender->last_at = now;
   conn->stats.rtp_packets_out++;
@@ -250,6 +281,7 @@ static size_t write_report(wr_conn *conn, uint8_t *out, size_t cap, wr_time now)
   }
   wr_rtcp_write_sdes_cname(&w, m->sender.ssrc, wr_bytes_of(conn->cname, strlen(conn->cname)));
   if (!wr_writer_ok(&w)) return 0;
+  tap(conn, true, out, wr_writer_len(&w), now);
   return wr_srtp_protect_rtcp(&conn->srtp, out, wr_writer_len(&w), cap);
 }
 
@@ -262,7 +294,10 @@ size_t wr_media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
     return len;
   }
   size_t feedback_len = wr_conn_video_feedback(conn, out, cap - WR_SRTP_MAX_EXPANSION, now);
-  if (feedback_len) return wr_srtp_protect_rtcp(&conn->srtp, out, feedback_len, cap);
+  if (feedback_len) {
+    tap(conn, true, out, feedback_len, now);
+    return wr_srtp_protect_rtcp(&conn->srtp, out, feedback_len, cap);
+  }
   if (now < m->rtcp_at) return 0;
   schedule_report(conn, now);
   return write_report(conn, out, cap, now);
