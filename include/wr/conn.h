@@ -212,7 +212,8 @@ void wr_conn_close(wr_conn *conn, wr_time now);
 /* ---- media and data ---- */
 /* [mutates] One Opus packet; |timestamp| in 48 kHz units; |marker| at the start of a talk spurt (RFC 7587 4.1).
  * WR_ERR_STATE: not connected, or the peer does not receive audio: the frame is dropped. WR_ERR_LIMIT: larger than
- * WR_CONN_AUDIO_MAX, or outputs were not drained. */
+ * WR_CONN_AUDIO_MAX, or outputs were not drained. While a circuit breaker is open (stats |breaks|) frames are taken
+ * and dropped. */
 wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool marker, wr_time now);
 /* From now on each frame travels with copies of earlier ones (RFC 2198): bit i asks for the one i + 1 frames
  * before, i < 3. 0, as at first: none. Each copy costs its frame and 4 bytes; a receiver waits for it as long as it
@@ -249,6 +250,9 @@ typedef struct wr_tap {
 void wr_conn_set_tap(wr_conn *conn, const wr_tap *tap); /* copied; NULL: none, as at first */
 
 /* ---- what it knows ---- More, in the names of W3C webrtc-stats: wr/stats.h. */
+/* What the way to the peer carries, as it is believed now: of all media with their headers; 0: not known, the peer
+ * tells of no arrivals (transport-wide feedback). Sending less than that leaves it as it is: nothing is learnt. */
+uint32_t wr_conn_target_bps(const wr_conn *conn);
 wr_conn_state wr_conn_get_state(const wr_conn *conn);
 bool wr_conn_selected_path(const wr_conn *conn, wr_path *path);
 const wr_agreement *wr_conn_agreement(const wr_conn *conn); /* NULL before the descriptions are agreed */
@@ -292,6 +296,10 @@ typedef struct wr_conn_stats {
   uint32_t checks_answered;                 /* ICE checks of ours that the peer answered: proof of a living path */
   uint8_t remote_fraction_lost;             /* of what we send, /256, from the last report */
   uint32_t remote_jitter_us;
+  uint32_t target_bps;                /* see wr_conn_target_bps */
+  uint32_t queue_us;                  /* on the way to the peer, above its least */
+  uint32_t feedback_in, feedback_out; /* transport-wide feedback packets */
+  uint32_t breaks; /* times that sending was stopped because the way did not carry it (RFC 8083) */
   uint64_t messages_in, messages_out;
   wr_time created_at, agreed_at, ice_connected_at, dtls_connected_at, data_ready_at,
       first_audio_at; /* 0: not yet */

@@ -55,7 +55,7 @@ void wr_breaker_report(wr_breaker *b, uint32_t highest_seq, uint8_t fraction_los
 wr_breaker_verdict wr_breaker_ask(wr_breaker *b, wr_time now) {
   wr_time patience_us = 3 * b->interval_us;
   if (patience_us < WR_BREAKER_RTCP_LEAST_US) patience_us = WR_BREAKER_RTCP_LEAST_US;
-  if (b->n_packets && b->verdict == WR_BREAKER_CLOSED && now - b->unreported_since > patience_us)
+  if (b->reported && b->n_packets && b->verdict == WR_BREAKER_CLOSED && now - b->unreported_since > patience_us)
     b->verdict = WR_BREAKER_RTCP_TIMEOUT;
   return b->verdict;
 }

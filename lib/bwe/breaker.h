@@ -2,7 +2,7 @@
  *
  * Fed with what is sent and with the peer's report blocks about it. Three of the four rules:
  *   4.1 media timeout: reports come, but tell of no new packet for 5 intervals
- *   4.2 RTCP timeout: no report for three of the peer's intervals, at least 15 s
+ *   4.2 RTCP timeout: no report for three of the peer's intervals, at least 15 s; of a peer that has ever sent one
  *   4.3 congestion: over 3 intervals more than 10 times was sent than TCP would on a path with such loss
  * Left out: 4.4, media too broken to use, which is the application's to judge. */
 #ifndef WR_BWE_BREAKER_H

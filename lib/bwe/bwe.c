@@ -8,7 +8,7 @@
 
 void wr_bwe_init(wr_bwe *bwe, const wr_bwe_settings *s) {
   WR_ASSERT(s->n_notes && (s->n_notes & (s->n_notes - 1)) == 0);
-  *bwe = (wr_bwe){.settings = *s};
+  *bwe = (wr_bwe){.settings = *s, .peer_at = PEER_CLOCK_US}; /* so that earlier arrivals are not negative */
   for (unsigned i = 0; i < s->n_notes; i++) s->notes[i] = (wr_bwe_note){0};
   wr_delay_init(&bwe->delay);
   wr_aimd_init(&bwe->aimd, s->start_bps, s->least_bps, s->most_bps);

@@ -73,6 +73,8 @@ static void group_ended(wr_delay *d) {
   d->n_deltas++;
   d->sum_ms += delta_ms - sent_delta_ms;
   d->smoothed_ms = WR_DELAY_SMOOTHING * d->smoothed_ms + (1 - WR_DELAY_SMOOTHING) * d->sum_ms;
+  d->least_ms += delta_ms / 1000;
+  if (d->smoothed_ms < d->least_ms || d->n_deltas == 1) d->least_ms = d->smoothed_ms;
   remember(d, ms(b->last_arrived - d->began_at), d->smoothed_ms);
   detect(d, d->n == WR_DELAY_WINDOW ? slope(d, d->last_trend) : d->last_trend, sent_delta_ms, b->last_arrived);
 }

@@ -33,7 +33,7 @@ typedef struct wr_delay {
   wr_delay_group current, previous;
   unsigned n_groups; /* 0, 1, 2: of the two above */
   wr_time began_at;  /* the first arrival: the zero of |x_ms| */
-  double sum_ms, smoothed_ms;
+  double sum_ms, smoothed_ms, least_ms;
   double x_ms[WR_DELAY_WINDOW], y_ms[WR_DELAY_WINDOW];
   unsigned n, n_deltas;
   double threshold_ms, last_trend, over_ms;
@@ -41,6 +41,10 @@ typedef struct wr_delay {
   wr_time adapted_at;
   wr_usage usage;
 } wr_delay;
+
+/* How much longer the way takes than at its best, in ms: what stands in queues. The best is forgotten by 1 ms a
+ * second, for clocks drift and paths change. */
+static inline double wr_delay_queue_ms(const wr_delay *delay) { return delay->smoothed_ms - delay->least_ms; }
 
 void wr_delay_init(wr_delay *delay);
 /* A packet that arrived, in the order of sending; |sent_at| by our clock, |arrived_at| by the peer's. */

@@ -8,6 +8,7 @@ static void advance(wr_rate *r, wr_time now) {
 }
 
 void wr_rate_add(wr_rate *rate, size_t bytes, wr_time now) {
+  WR_ASSERT(now >= 0);
   if (!rate->started) *rate = (wr_rate){.began_at = now, .step = now / WR_RATE_STEP_US, .started = true};
   advance(rate, now);
   wr_time step = now / WR_RATE_STEP_US;

@@ -13,7 +13,7 @@ typedef struct wr_rate {
   uint32_t bytes[WR_RATE_STEPS];
 } wr_rate;
 
-/* |now| may be of any clock, and somewhat late: what is older than the window is not counted. */
+/* |now| may be of any clock, not negative, and somewhat late: what is older than the window is not counted. */
 void wr_rate_add(wr_rate *rate, size_t bytes, wr_time now);
 /* 0: nothing in the window, or less than four steps have passed since the first packet. */
 double wr_rate_bps(wr_rate *rate, wr_time now);

@@ -136,10 +136,12 @@ static void follow_ice(wr_conn *conn, wr_time now) {
     conn->has_path = true;
     conn->n_paths++;
     if (!conn->stats.ice_connected_at) conn->stats.ice_connected_at = now;
+    wr_feedback_path_changed(conn);
     wr_conn_notice(conn, &(wr_event){.kind = WR_EVENT_PATH, .path = event.path, .rtt_us = event.rtt_us});
     works = true;
   }
   works = works || (was_lost && conn->state == WR_CONN_CONNECTED);
+  if (works) wr_feedback_alive(conn);
   if (works && conn->sctp_connected) wr_sctp_path_works(conn->sctp, now);
 }
 
@@ -489,5 +491,7 @@ void wr_conn_get_stats(const wr_conn *conn, wr_conn_stats *stats) {
   stats->video_frames = conn->video.queue.n_frames;
   stats->video_key_frames = conn->video.queue.n_key_frames;
   stats->video_frames_dropped = conn->video.queue.n_dropped;
+  stats->target_bps = wr_conn_target_bps(conn);
+  stats->queue_us = (uint32_t)(wr_delay_queue_ms(&m->feedback.bwe.delay) * 1000);
   stats->jitter_us = (uint32_t)((uint64_t)(m->source.jitter_q4 >> 4) * 1000000 / 48000);
 }

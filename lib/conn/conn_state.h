@@ -6,10 +6,14 @@
  * media.c   RTP and RTCP of the one audio stream
  * video.c   frames of the one video stream, and what is asked of its sender
  * stats.c   the snapshot of wr/stats.h
+ * feedback.c what arrived, told and heard; how much may be sent
  * text.c    names of ends and drops */
 #ifndef WR_CONN_CONN_STATE_H
 #define WR_CONN_CONN_STATE_H
 
+#include "bwe/breaker.h"
+#include "bwe/bwe.h"
+#include "bwe/twcc.h"
 #include "conn/roam.h"
 #include "dtls/dtls.h"
 #include "ice/ice.h"
@@ -46,6 +50,21 @@ typedef struct media_pending {
   uint8_t bytes[WR_CONN_MTU];
 } media_pending;
 
+#define FEEDBACK_NOTES 128 /* packets sent and not yet told of: 2.5 s of voice */
+
+/* Transport-wide feedback both ways. */
+typedef struct feedback {
+  wr_twcc_arrivals arrivals;
+  wr_rate incoming;
+  uint32_t media_ssrc; /* of the last packet that arrived */
+  wr_time due_at;      /* WR_NEVER: nothing to tell */
+  wr_bwe bwe;
+  wr_bwe_note notes[FEEDBACK_NOTES];
+  wr_time full_at; /* when a growing queue was last heard of; WR_NEVER: never */
+  wr_breaker breaker;
+  wr_time broken_until; /* 0: current flows */
+} feedback;
+
 typedef struct media {
   media_sender sender;
   wr_rtp_source_stats source;
@@ -54,6 +73,7 @@ typedef struct media {
   uint64_t header_bytes_in;                   /* of the source */
   wr_stats_remote_inbound_rtp remote_inbound; /* as the peer's reports say */
   wr_stats_remote_outbound_rtp remote_outbound;
+  feedback feedback;
   wr_time rtcp_at; /* next report; WR_NEVER before the keys */
   uint8_t level_dbov;
   bool ended; /* BYE was told */
@@ -146,6 +166,18 @@ size_t wr_conn_video_feedback(wr_conn *conn, uint8_t *out, size_t cap, wr_time n
 wr_time wr_conn_video_deadline(const wr_conn *conn);
 
 static inline bool conn_wants_srtp(const wr_agreement *agreement) { return agreement->audio || agreement->video; }
+/* feedback.c */
+void wr_feedback_init(wr_conn *conn);
+void wr_feedback_arrived(wr_conn *conn, const wr_rtp_packet *packet, size_t bytes, wr_time now);
+void wr_feedback_heard(wr_conn *conn, const wr_rtcp_packet *packet, wr_time now);  /* any RTCP packet */
+void wr_feedback_report(wr_conn *conn, const wr_rtcp_report *report, wr_time now); /* about our audio */
+bool wr_feedback_may_send(wr_conn *conn, wr_time now); /* false: a circuit breaker is open */
+uint8_t wr_feedback_copies(const wr_conn *conn, uint8_t wanted, wr_time now);
+void wr_feedback_sent(wr_conn *conn, size_t bytes, wr_time now); /* it had the number bwe.next_seq */
+void wr_feedback_path_changed(wr_conn *conn);
+void wr_feedback_alive(wr_conn *conn); /* the path answers again */
+/* Feedback that is due; the length of the RTCP, not yet encrypted. */
+size_t wr_feedback_write(wr_conn *conn, uint8_t *out, size_t cap, wr_time now);
 
 static inline void conn_drop(wr_conn *conn, wr_drop why) { conn->stats.drop[why]++; }
 

@@ -2,7 +2,7 @@
  *
  * Incoming packets are decrypted in place, counted, put in order and handed out as events. Outgoing packets are
  * built and encrypted at once and wait in one slot for the next poll. Copies of lost frames
- * that others carry (RED) fill holes. Left out here: repair on request (NACK) and feedback for congestion control.
+ * that others carry (RED) fill holes. Feedback for congestion control is in feedback.c.
  */
 #include <string.h>
 
@@ -21,6 +21,7 @@ void wr_media_init(wr_conn *conn) {
   m->rtcp_at = WR_NEVER;
   m->level_dbov = 127;
   wr_conn_video_init(conn);
+  wr_feedback_init(conn);
   wr_reorder_init(&m->reorder, wr_conn_reorder_slots(conn), conn->settings.reorder_wait_us);
 }
 
@@ -98,6 +99,7 @@ static bool recv_rtp(wr_conn *conn, wr_span datagram, wr_time now) {
     conn_drop(conn, WR_DROP_RTP_MALFORMED);
     return true; /* authenticated all the same */
   }
+  wr_feedback_arrived(conn, &packet, datagram.len, now);
   if (wr_conn_video_is(conn, packet.payload_type)) {
     wr_conn_video_recv(conn, &packet, now);
     return true;
@@ -134,10 +136,12 @@ static void take_reports(wr_conn *conn, const wr_rtcp_packet *packet, wr_time no
     conn->stats.remote_jitter_us = (uint32_t)((uint64_t)report->jitter * 1000000 / OPUS_CLOCK_HZ);
     uint32_t rtt_us = wr_rtcp_rtt_us(report, wr_ntp_of(now));
     told->jitter_us = conn->stats.remote_jitter_us;
-    if (!rtt_us) continue;
-    conn->stats.rtt_us = told->round_trip_time_us = rtt_us;
-    told->round_trip_time_measurements++;
-    told->total_round_trip_time_us += rtt_us;
+    if (rtt_us) {
+      conn->stats.rtt_us = told->round_trip_time_us = rtt_us;
+      told->round_trip_time_measurements++;
+      told->total_round_trip_time_us += rtt_us;
+    }
+    wr_feedback_report(conn, report, now);
   }
 }
 
@@ -168,6 +172,7 @@ static bool recv_rtcp(wr_conn *conn, wr_span datagram, wr_time now) {
   wr_rtcp_packet packet;
   while (wr_rtcp_read(&packet, &r)) {
     if (packet.kind == WR_RTCP_SR || packet.kind == WR_RTCP_RR) take_reports(conn, &packet, now);
+    wr_feedback_heard(conn, &packet, now);
     if (packet.kind == WR_RTCP_SR && m->source.started && packet.ssrc == m->source.ssrc)
       take_sender_report(conn, &packet, now);
     if (packet.kind == WR_RTCP_SR && conn->video.source.started && packet.ssrc == conn->video.source.ssrc)
@@ -213,15 +218,16 @@ void wr_conn_set_audio_copies(wr_conn *conn, uint8_t copies) { conn->media.sende
 
 /* Header and payload, with copies of earlier frames if they are wanted; the length, and that of the payload alone.
  */
-static size_t write_audio(wr_conn *conn, wr_rtp_outgoing *header, wr_bytes opus, size_t *payload_len) {
+static size_t write_audio(wr_conn *conn, wr_rtp_outgoing *header, wr_bytes opus, size_t *payload_len, wr_time now) {
   media_sender *sender = &conn->media.sender;
   uint8_t *out = conn->media.pending.bytes;
   size_t cap = sizeof conn->media.pending.bytes, header_len = wr_rtp_write_header(header, out, cap);
   uint8_t *payload = out + header_len;
   *payload_len = 0;
-  if (sender->copies && conn->agreement.red_payload_type)
-    *payload_len = wr_red_write(&sender->history, sender->copies, header->payload_type, opus, header->timestamp,
-                                payload, cap - header_len - WR_SRTP_MAX_EXPANSION);
+  uint8_t copies = wr_feedback_copies(conn, sender->copies, now);
+  if (copies && conn->agreement.red_payload_type)
+    *payload_len = wr_red_write(&sender->history, copies, header->payload_type, opus, header->timestamp, payload,
+                                cap - header_len - WR_SRTP_MAX_EXPANSION);
   if (*payload_len) {
     header->payload_type = conn->agreement.red_payload_type;
     return wr_rtp_write_header(header, out, cap) + *payload_len;
@@ -237,18 +243,22 @@ wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool
   if (opus.len > WR_CONN_AUDIO_MAX || pending->len) return WR_ERR_LIMIT;
   if (!conn->keyed || conn->state == WR_CONN_CLOSED || !((unsigned)conn->agreement.audio_direction & WR_SENDONLY))
     return WR_ERR_STATE;
+  if (!wr_feedback_may_send(conn, now)) return WR_OK;
   wr_rtp_outgoing header = {.marker = marker,
                             .payload_type = conn->agreement.opus_payload_type,
                             .seq = sender->seq,
                             .timestamp = timestamp + sender->timestamp_offset,
                             .ssrc = sender->ssrc,
                             .mid_id = sender->packets < 50 ? conn->agreement.mid_extension : 0,
-                            .mid = conn->agreement.audio_mid};
-  size_t payload_len, whole = write_audio(conn, &header, opus, &payload_len);
+                            .mid = conn->agreement.audio_mid,
+                            .twcc_id = conn->agreement.twcc_extension,
+                            .twcc_seq = conn->media.feedback.bwe.next_seq};
+  size_t payload_len, whole = write_audio(conn, &header, opus, &payload_len, now);
   tap(conn, true, pending->bytes, whole, now);
   size_t len = wr_srtp_protect_rtp(&conn->srtp, pending->bytes, whole, sizeof pending->bytes);
   if (!len) return WR_ERR_CRYPTO;
   wr_red_remember(&sender->history, opus, header.timestamp);
+  wr_feedback_sent(conn, len, now);
   pending->len = (uint16_t)len;
   sender->seq++;
   sender->packets++;
@@ -294,6 +304,7 @@ size_t wr_media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
     return len;
   }
   size_t feedback_len = wr_conn_video_feedback(conn, out, cap - WR_SRTP_MAX_EXPANSION, now);
+  if (!feedback_len) feedback_len = wr_feedback_write(conn, out, cap - WR_SRTP_MAX_EXPANSION, now);
   if (feedback_len) {
     tap(conn, true, out, feedback_len, now);
     return wr_srtp_protect_rtcp(&conn->srtp, out, feedback_len, cap);
@@ -317,5 +328,6 @@ void wr_media_bye(wr_conn *conn) {
 
 wr_time wr_media_deadline(const wr_conn *conn) {
   const media *m = &conn->media;
-  return wr_time_min(wr_time_min(m->rtcp_at, wr_reorder_deadline(&m->reorder)), wr_conn_video_deadline(conn));
+  wr_time at = wr_time_min(m->rtcp_at, wr_reorder_deadline(&m->reorder));
+  return wr_time_min(wr_time_min(at, m->feedback.due_at), wr_conn_video_deadline(conn));
 }

@@ -9,9 +9,6 @@
 #include "sdp/text.h"
 #include "wr/sdp.h"
 
-/* Transport-wide feedback is not sent yet, so it is not agreed to. The one place to change when it is. */
-static const bool agrees_to_transport_cc = false;
-
 static wr_err refuse(wr_sdp_error *error, wr_err err, const char *what) {
   *error = (wr_sdp_error){.line = 0, .what = what};
   return err;
@@ -108,8 +105,8 @@ static bool choose_audio(const wr_sdp *sdp, wr_agreement *agreement, const char 
     agreement->red_payload_type = find_red(media, opus->payload_type);
     agreement->mid_extension = find_extension(media, WR_URI_MID);
     agreement->level_extension = find_extension(media, WR_URI_LEVEL);
-    agreement->transport_cc = agrees_to_transport_cc && opus->transport_cc;
-    agreement->twcc_extension = agreement->transport_cc ? find_extension(media, WR_URI_TWCC) : 0;
+    agreement->twcc_extension = opus->transport_cc ? find_extension(media, WR_URI_TWCC) : 0;
+    agreement->transport_cc = agreement->twcc_extension != 0; /* the one is of no use without the other */
     agreement->opus_fec = wr_text_is(wr_sdp_parameter(opus->fmtp, "useinbandfec"), "1");
     agreement->opus_stereo_allowed = wr_text_is(wr_sdp_parameter(opus->fmtp, "stereo"), "1");
     agreement->opus_nack = opus->nack;
@@ -197,6 +194,9 @@ void wr_sdp_agree_video(const wr_sdp *sdp, wr_agreement *agreement) {
     agreement->video_pli = codec->nack_pli;
     agreement->video_fir = codec->ccm_fir;
     agreement->video_rsize = media->rtcp_rsize;
+    agreement->video_transport_cc = codec->transport_cc &&
+                                    agreement->twcc_extension && /* one number for the bundle (RFC 8843 9) */
+                                    find_extension(media, WR_URI_TWCC) == agreement->twcc_extension;
     agreement->video_direction = (unsigned)media->direction & WR_SENDONLY ? WR_RECVONLY : WR_INACTIVE;
     return;
   }

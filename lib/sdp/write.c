@@ -13,6 +13,7 @@ enum {
   OFFERED_OPUS = 111,
   OFFERED_RED = 63,
   OFFERED_LEVEL_ID = 1,
+  OFFERED_TWCC_ID = 3,
   OFFERED_MID_ID = 4
 }; /* the numbers browsers use */
 
@@ -169,6 +170,7 @@ static void write_video_codec(wr_writer *w, const wr_agreement *agreement, const
   if (agreement->video_fir) write_about(w, "a=rtcp-fb:", payload_type, " ccm fir\r\n");
   if (agreement->video_nack) write_about(w, "a=rtcp-fb:", payload_type, " nack\r\n");
   if (agreement->video_pli) write_about(w, "a=rtcp-fb:", payload_type, " nack pli\r\n");
+  if (agreement->video_transport_cc) write_about(w, "a=rtcp-fb:", payload_type, " transport-cc\r\n");
   if (agreement->video_codec == WR_VIDEO_VP9) write_about(w, "a=fmtp:", payload_type, " profile-id=0\r\n");
   if (agreement->video_codec == WR_VIDEO_H264) {
     write_about(w, "a=fmtp:", payload_type, " level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=");
@@ -182,6 +184,7 @@ static void write_video_codec(wr_writer *w, const wr_agreement *agreement, const
 }
 
 static void write_answered_video(wr_writer *w, const wr_sdp_media *offered, const wr_agreement *agreement) {
+  if (agreement->video_transport_cc) write_extension(w, agreement->twcc_extension, WR_SENDRECV, WR_URI_TWCC);
   write_direction(w, agreement->video_direction);
   wr_write_text(w, "a=rtcp-mux\r\n");
   if (agreement->video_rsize) wr_write_text(w, "a=rtcp-rsize\r\n");
@@ -369,6 +372,8 @@ size_t wr_sdp_write_offer(const wr_sdp_local *local, char *out, size_t cap) {
                          .red_payload_type = OFFERED_RED,
                          .mid_id = OFFERED_MID_ID,
                          .level_id = OFFERED_LEVEL_ID,
+                         .twcc_id = OFFERED_TWCC_ID,
+                         .transport_cc = true,
                          .mid_direction = WR_SENDRECV,
                          .level_direction = WR_SENDRECV,
                          .mixed = true,

@@ -1,0 +1,147 @@
+/* conn/feedback.c - congestion control of a connection: what arrived is told to the peer, what it tells is heard
+ * (transport-wide feedback, REMB), and what follows from it for what is sent.
+ *
+ * All media of a connection share one path and so one estimate. Voice is sent at its own pace and is little: what
+ * it can do without is the copies of earlier frames, so they go first, as soon as the peer's arrivals tell of a
+ * queue. If nothing helps, the circuit breakers of RFC 8083 stop the stream for a while. Left out: RFC 8888. */
+#include "conn/conn_state.h"
+
+#define INTERVAL_LEAST_US WR_MS(50) /* libwebrtc RemoteEstimatorProxy: bounds of the feedback's interval ... */
+#define INTERVAL_MOST_US WR_MS(250)
+#define SHARE 0.05         /* ... and its share of what comes in */
+#define FEEDBACK_BYTES 76  /* of one packet, with UDP and IP */
+#define QUEUE_MS 40        /* of a queue that grows, before copies are given up: less is jitter */
+#define REST_US WR_S(3)    /* without copies after it ... */
+#define CAREFUL_US WR_S(6) /* ... and until then with one */
+#define BROKEN_US WR_S(3)  /* before a stopped stream is tried again (RFC 8083 4.5) */
+#define MOST_BPS 5e6       /* of the estimate */
+
+static void begin_estimate(feedback *f) {
+  uint16_t next_seq = f->bwe.next_seq;
+  f->full_at = WR_NEVER;
+  wr_bwe_init(&f->bwe, &(wr_bwe_settings){.start_bps = WR_BWE_START_BPS,
+                                          .least_bps = WR_BWE_LEAST_BPS,
+                                          .most_bps = MOST_BPS,
+                                          .notes = f->notes,
+                                          .n_notes = FEEDBACK_NOTES});
+  f->bwe.next_seq = next_seq;
+}
+
+static void close_breaker(feedback *f) {
+  wr_breaker_reset(&f->breaker);
+  f->broken_until = 0;
+}
+
+/* The peer was thought to be gone: anything it sends says that it is not. */
+static void prove_alive(feedback *f) {
+  if (f->breaker.verdict == WR_BREAKER_RTCP_TIMEOUT) close_breaker(f);
+}
+
+void wr_feedback_init(wr_conn *conn) {
+  feedback *f = &conn->media.feedback;
+  wr_twcc_arrivals_init(&f->arrivals);
+  f->incoming = (wr_rate){0};
+  f->due_at = WR_NEVER;
+  f->bwe.next_seq = 0;
+  begin_estimate(f);
+  close_breaker(f);
+}
+
+void wr_feedback_alive(wr_conn *conn) { prove_alive(&conn->media.feedback); }
+
+void wr_feedback_path_changed(wr_conn *conn) {
+  begin_estimate(&conn->media.feedback);
+  close_breaker(&conn->media.feedback);
+}
+
+/* ---- what we tell ---- */
+
+static wr_time interval_us(feedback *f, wr_time now) {
+  double allowed_bps = SHARE * wr_rate_bps(&f->incoming, now);
+  if (allowed_bps * (double)INTERVAL_MOST_US <= FEEDBACK_BYTES * 8e6) return INTERVAL_MOST_US;
+  wr_time us = (wr_time)(FEEDBACK_BYTES * 8e6 / allowed_bps);
+  return us < INTERVAL_LEAST_US ? INTERVAL_LEAST_US : us;
+}
+
+void wr_feedback_arrived(wr_conn *conn, const wr_rtp_packet *packet, size_t bytes, wr_time now) {
+  feedback *f = &conn->media.feedback;
+  prove_alive(f);
+  wr_bytes number = wr_rtp_extension(packet, conn->agreement.twcc_extension);
+  if (number.len < 2) return;
+  f->media_ssrc = packet->ssrc;
+  wr_rate_add(&f->incoming, bytes + WR_BWE_OVERHEAD_BYTES, now);
+  wr_twcc_arrived(&f->arrivals, wr_get_u16(number.data), now);
+  if (f->due_at == WR_NEVER) f->due_at = now + interval_us(f, now);
+}
+
+size_t wr_feedback_write(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
+  feedback *f = &conn->media.feedback;
+  if (now < f->due_at) return 0;
+  f->due_at = WR_NEVER;
+  wr_writer w = wr_writer_of(out, cap);
+  if (!conn->agreement.rtcp_rsize) wr_rtcp_write_rr(&w, conn->media.sender.ssrc, NULL, 0);
+  wr_twcc_write(&f->arrivals, &w, conn->media.sender.ssrc, f->media_ssrc);
+  if (!wr_writer_ok(&w)) return 0;
+  if (f->arrivals.waiting) f->due_at = now;
+  conn->stats.feedback_out++;
+  return wr_writer_len(&w);
+}
+
+/* ---- what we hear ---- */
+
+/* draft-alvestrand-rmcat-remb-03 2.2: count of SSRCs, 6 bits of exponent, 18 of mantissa; the name is read already.
+ */
+static void hear_remb(feedback *f, wr_bytes body) {
+  wr_reader r = wr_reader_of(body);
+  uint32_t word = wr_read_u32(&r);
+  if (!wr_reader_ok(&r)) return;
+  double bps = word & 0x3ffff;
+  for (unsigned n = word >> 18 & 0x3f; n > 0; n--) bps *= 2;
+  wr_bwe_remb(&f->bwe, bps);
+}
+
+void wr_feedback_heard(wr_conn *conn, const wr_rtcp_packet *packet, wr_time now) {
+  feedback *f = &conn->media.feedback;
+  prove_alive(f);
+  if (packet->kind == WR_RTCP_REMB) hear_remb(f, packet->body);
+  if (packet->kind != WR_RTCP_TWCC || !conn->agreement.twcc_extension) return;
+  conn->stats.feedback_in++;
+  wr_bwe_feedback(&f->bwe, packet->body, now);
+  if (f->bwe.usage == WR_USAGE_OVER && wr_delay_queue_ms(&f->bwe.delay) > QUEUE_MS) f->full_at = now;
+}
+
+void wr_feedback_report(wr_conn *conn, const wr_rtcp_report *report, wr_time now) {
+  wr_breaker_report(&conn->media.feedback.breaker, report->highest_seq, report->fraction_lost, conn->stats.rtt_us,
+                    now);
+}
+
+/* ---- what follows ---- */
+
+uint32_t wr_conn_target_bps(const wr_conn *conn) {
+  const wr_bwe *bwe = &conn->media.feedback.bwe;
+  return bwe->n_feedback ? (uint32_t)wr_bwe_target_bps(bwe) : 0;
+}
+
+uint8_t wr_feedback_copies(const wr_conn *conn, uint8_t wanted, wr_time now) {
+  const feedback *f = &conn->media.feedback;
+  if (f->full_at == WR_NEVER || now - f->full_at >= CAREFUL_US) return wanted;
+  return now - f->full_at < REST_US ? 0 : wanted & 1;
+}
+
+bool wr_feedback_may_send(wr_conn *conn, wr_time now) {
+  feedback *f = &conn->media.feedback;
+  if (f->broken_until) {
+    if (now < f->broken_until || f->breaker.verdict == WR_BREAKER_RTCP_TIMEOUT) return false;
+    close_breaker(f);
+  }
+  if (wr_breaker_ask(&f->breaker, now) == WR_BREAKER_CLOSED) return true;
+  f->broken_until = now + BROKEN_US;
+  conn->stats.breaks++;
+  return false;
+}
+
+void wr_feedback_sent(wr_conn *conn, size_t bytes, wr_time now) {
+  feedback *f = &conn->media.feedback;
+  wr_breaker_sent(&f->breaker, bytes, now);
+  if (conn->agreement.twcc_extension) (void)wr_bwe_sent(&f->bwe, bytes, 0, now);
+}
