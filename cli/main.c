@@ -16,6 +16,7 @@
 #include "assistant/assistant.h"
 #endif
 #ifdef HAVE_CLIENT
+#include "cli/health.h"
 #include "client/client.h"
 #endif
 
@@ -28,6 +29,7 @@ static const char usage[] =
     "  assistant  only the embedded XiaoZhi server\n"
     "  check      looks for what would keep 'serve' from working\n"
     "  token      prints a token with which somebody may call for a while\n"
+    "  health     asks a running gateway whether it is well, for health checks\n"
     "  version    prints the version\n"
     "  help       prints this\n"
     "Every command explains its options with --help.\n";
@@ -193,6 +195,15 @@ static int token(int argc, char **argv) {
   return load_config(&config, "token", left, argv, &code) ? token_run(&config, &options) : code;
 }
 
+static int health(int argc, char **argv) {
+#ifdef HAVE_CLIENT
+  return health_run(argc, argv);
+#else
+  (void)argc, (void)argv;
+  return bad_usage("health: this program was built without the client");
+#endif
+}
+
 static int version(int argc, char **argv) {
   (void)argc, (void)argv;
   printf("xiaozhi-rtc %s\n", GW_VERSION);
@@ -208,9 +219,9 @@ static int help(int argc, char **argv) {
 static const struct {
   const char *name;
   command *run;
-} commands[] = {{"serve", serve}, {"call", call},        {"assistant", assist}, {"check", check},
-                {"token", token}, {"help", help},        {"version", version},  {"--help", help},
-                {"-h", help},     {"--version", version}};
+} commands[] = {{"serve", serve}, {"call", call},     {"assistant", assist}, {"check", check},
+                {"token", token}, {"health", health}, {"help", help},        {"version", version},
+                {"--help", help}, {"-h", help},       {"--version", version}};
 
 int main(int argc, char **argv) {
   if (argc < 2) {

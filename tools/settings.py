@@ -13,11 +13,6 @@ KINDS = {"TEXT": ("key", "default", "argument", "help"), "SECRET": ("key", "argu
          "LIST": ("key", "argument", "help"), "SERVERS": ("key", "argument", "help"),
          "NUMBER": ("key", "default", "least", "most", "help"), "CHOICE": ("key", "default", "argument", "help"),
          "FLAG": ("key", "help")}
-COMMANDS = (("serve", "the gateway: serves the page, answers calls, talks to a XiaoZhi server"),
-            ("call", "connects to a gateway as a browser would; with --sessions a load generator"),
-            ("assistant", "only the embedded XiaoZhi server"),
-            ("check", "looks for what would keep serve from working"),
-            ("version", "prints the version"), ("help", "prints the commands"))
 
 
 def read(path):
@@ -26,6 +21,12 @@ def read(path):
 
 def version():
     return re.search(r"project\(xiaozhi_rtc VERSION ([\d.]+)", read("CMakeLists.txt")).group(1)
+
+
+def commands():
+    """Name and purpose of each, as `xiaozhi-rtc help` has them."""
+    usage = read("cli/main.c").split("usage[] =")[1].split(";\n")[0]
+    return re.findall(r'"  (\w+)[ A-Z]*  +(.*?)\\n"', usage)
 
 
 def date():
@@ -113,7 +114,7 @@ def program_page():
     print(".SH SYNOPSIS\n.B xiaozhi\\-rtc\n.I command\n.RI [ options ]\n.SH DESCRIPTION\n"
           "Lets a person talk to a XiaoZhi voice assistant from any browser: serves the page, is its WebRTC peer, and\n"
           "speaks to the assistant inside it or to a XiaoZhi server elsewhere.\n.SH COMMANDS")
-    for name, what in COMMANDS:
+    for name, what in commands():
         print(f".TP\n.B {name}\n{roff(what)}.")
     print(".PP\nEach explains its options with\n.BR \\-\\-help .\n.SH OPTIONS\nOf serve, assistant and check; "
           "each is also a setting of\n.BR xiaozhi\\-rtc.conf (5).")
@@ -157,7 +158,7 @@ def completion():
     files = [f"--{row['key']}" for row in rows if row.get("argument") == "FILE"]
     files += [option for option in options if option.endswith("-file") and option not in files]
     folders = ["--" + row["key"] for row in rows if "FOLDER" in row.get("argument", "")]
-    print(COMPLETION.format(commands=" ".join(name for name, _ in COMMANDS), values="\n".join(values),
+    print(COMPLETION.format(commands=" ".join(name for name, _ in commands()), values="\n".join(values),
                             files=" | ".join(files), folders=" | ".join(folders), options=" ".join(options)))
 
 
