@@ -37,13 +37,13 @@ def date():
 
 
 def settings():
-    """Each setting as a dictionary; a macro or a number of arguments this tool does not know is an error."""
+    """Each setting as a dictionary; ValueError: a macro or a number of arguments this tool does not know."""
     text = re.sub(r"/\*.*?\*/", " ", read("gateway/config.def"), flags=re.S)
     token = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s(),"]+|[(),]')
     words = iter(token.findall(text))
     for macro in words:
         if next(words) != "(":
-            sys.exit(f"config.def: {macro} has no arguments")
+            raise ValueError(f"gateway/config.def: {macro} has no arguments")
         arguments = [""]
         for word in words:
             if word == ")":
@@ -54,7 +54,7 @@ def settings():
                 arguments[-1] += word[1:-1].replace('\\"', '"') if word[0] == '"' else word
         kind = macro.removeprefix("GW_")
         if kind not in KINDS or len(arguments) != len(KINDS[kind]) + 1:
-            sys.exit(f"config.def: {macro} of {arguments[:1]} is not as tools/settings.py knows it")
+            raise ValueError(f"gateway/config.def: {macro} of {arguments[1:2]} is not as tools/settings.py knows it")
         yield {"kind": kind, **dict(zip(KINDS[kind], arguments[1:]))}
 
 

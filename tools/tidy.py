@@ -7,6 +7,9 @@ import re
 import subprocess
 import sys
 
+import metrics
+import settings
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FUNCTION_MAX, FUNCTION_WARN, FILE_MAX = 100, 70, 1000
 LINE_MAX = {".c": 116, ".h": 116, ".py": 132, ".sh": 116, "": 116, ".js": 132, ".mjs": 132}  # others: as it comes
@@ -16,7 +19,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(work|home|root|Users)/[\w.]")
 TASK = re.compile(r"\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b(?!.*#\d+)")
 RULES = ("file-length", "line-length", "function-length", "header-comment", "task-marks", "machine-paths",
          "trailing-blanks", "banned-calls", "dead-code", "has-test", "fuzz-corpus", "glossary", "limits",
-         "allow-list")
+         "metrics", "settings", "allow-list")
 UNIT_TESTED = ("lib/", "crypto/", "xiaozhi/", "manager/", "caller/", "sim/")
 
 
@@ -171,6 +174,19 @@ def check_limits(rules, files):
             rules.report("limits", name, f"ARCHITECTURE.md: {name} is {found}, not {value}")
 
 
+def check_tables(rules):
+    """docs/metrics.md is what the source says, what monitoring reads exists, and the manual can be made of config.def."""
+    found = metrics.metrics()
+    if not metrics.is_current(found):
+        rules.report("metrics", "docs/metrics.md", "docs/metrics.md is not what the source says: run tools/metrics.py")
+    for path, name in metrics.strangers(found):
+        rules.report("metrics", name, f"deploy/monitoring/{path}: there is no such metric, or of another type: {name}")
+    try:
+        list(settings.settings())
+    except ValueError as error:
+        rules.report("settings", "gateway/config.def", str(error))
+
+
 def main():
     rules = Rules()
     rules.declare(*RULES)
@@ -188,6 +204,7 @@ def main():
     check_fuzz(rules, files)
     check_glossary(rules, files)
     check_limits(rules, files)
+    check_tables(rules)
     for rule, subject in sorted(set(rules.allowed) - rules.used):
         if rule == "has-test" and subject in files:
             print(f"note: tools/tidy.allow: `{rule} {subject}` is not needed any more")
