@@ -6,6 +6,7 @@
 
 #include "base/seq.h"
 
+#define RING_BYTES (WR_VIDEO_PACKETS * sizeof(void *))
 #define FAR 1000 /* a number so far off is of a sender that began anew */
 
 struct wr_video_packet {
@@ -64,9 +65,9 @@ void wr_video_queue_wipe(wr_video_queue *queue) {
 
 static bool begin_ring(wr_video_queue *queue) {
   if (queue->slot) return true;
-  WR_ASSERT(wr_pool_block_bytes(queue->pool) >= WR_VIDEO_PACKETS * sizeof *queue->slot);
+  WR_ASSERT(wr_pool_block_bytes(queue->pool) >= RING_BYTES);
   queue->slot = wr_pool_take(queue->pool);
-  if (queue->slot) memset(queue->slot, 0, WR_VIDEO_PACKETS * sizeof *queue->slot);
+  if (queue->slot) memset(queue->slot, 0, RING_BYTES);
   return queue->slot;
 }
 
