@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "sim/call.h"
+#include "sim/congestion_table.h"
 #include "sim/faults.h"
 #include "sim/matrix_table.h"
 #include "sim/rate_table.h"
@@ -247,6 +248,7 @@ static int usage(FILE *to, int status) {
           "                             [--crypto null|openssl] [--trace]\n"
           "       wr_sim faults [NAME] [--seed N] [--seeds N] [--trace]\n"
           "       wr_sim bitrate [--check] [--seed N] [--seeds N], or bitrate help\n"
+          "       wr_sim congestion [--check FILE] [--on SECTION] [--seed N] [--seeds N], or congestion help\n"
           "       wr_sim matrix [NAME] [--seed N] [--loss PERCENT] [--trace]\n\n"
           "check runs every scenario at 0, 5, 10 and 25 %% loss: `call` with all seeds, the others with a tenth,\n"
           "with OpenSSL a twentieth; and every fault with a fiftieth; and bitrate, and matrix.\n"
@@ -302,6 +304,7 @@ int main(int argc, char **argv) {
   options o = {.n_seeds = 1, .rtt_ms = 100};
   if (argc < 2 || !strcmp(argv[1], "help") || !strcmp(argv[1], "--help")) return usage(stdout, 0);
   if (!strcmp(argv[1], "bitrate")) return sim_rate_main(argc - 2, argv + 2);
+  if (!strcmp(argv[1], "congestion")) return sim_congestion_main(argc - 2, argv + 2);
   if (!strcmp(argv[1], "matrix")) return sim_matrix_main(argc - 2, argv + 2);
   bool faults = !strcmp(argv[1], "faults"), named = faults && argc > 2 && argv[2][0] != '-';
   if (!read_options(&o, named ? 3 : 2, argc, argv)) return usage(stderr, 2);
