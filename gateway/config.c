@@ -12,6 +12,7 @@
 
 #include "gateway/auth.h"
 #include "gateway/avatars.h"
+#include "gateway/origin.h"
 
 typedef enum kind { TEXT, SECRET, LIST, SERVERS, NUMBER, CHOICE, FLAG } kind;
 
@@ -505,6 +506,10 @@ bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
     why = "avatar-licence: live2d, vrm, or both separated by a comma";
   else if (!config->tls_cert[0] != !config->tls_key[0])
     why = "tls-cert and tls-key belong together: one of them is missing";
+  else if (!gw_origins_are_good(config->cors_origin))
+    why = "cors-origin: not a list of origins, as https://app.example,https://other.example:8443";
+  else if (!gw_nets_are_good(config->trusted_proxy))
+    why = "trusted-proxy: not a list of addresses or networks, as 127.0.0.1,10.0.0.0/8";
   else
     why = judge_tokens(config);
   if (!why) return check_ice(config, error);

@@ -363,6 +363,7 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   uint32_t n_slots = ((uint32_t)config->max_sessions + http->n_workers - 1) / http->n_workers;
   snprintf(error, GW_CONFIG_ERROR_MAX, "no memory");
   set_descriptor_limit(http->n_workers * n_slots, config->tcp[0] ? http->n_workers : 0);
+  http->on_loopback = gw_host_port(config->listen, listen) && gw_addr_is_loopback(listen);
   if (!gw_host_port(config->listen, listen) || !gw_config_udp(config, &udp)) return false;
   http->roles = gw_roles_load(config->roles, config->avatars, error);
   if (!http->roles || !gw_tools_load(&http->tools, config->tools, config->music[0] != 0, error)) return false;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define PIECE_BYTES 16384
+#define PERMISSIONS "camera=(self), microphone=(self), autoplay=(self), geolocation=(), payment=(), usb=()"
 #define BODY_WAIT WR_S(20) /* for a whole body, however slowly it drips */
 
 typedef struct connection {
@@ -106,10 +107,19 @@ static void add(header *h, const char *name, const char *value) {
     h->failed = true;
 }
 
+static void add_cors(header *h, const gw_exchange *x) {
+  add(h, "access-control-allow-origin:", x->cors);
+  add(h, "access-control-expose-headers:", "location, retry-after");
+  if (x->method != GW_OPTIONS) return;
+  add(h, "access-control-allow-methods:", "GET, POST, PATCH, DELETE");
+  add(h, "access-control-allow-headers:", "authorization, content-type");
+  add(h, "access-control-max-age:", "600");
+}
+
 static bool write_header(gw_exchange *x) {
-  uint8_t buffer[LWS_PRE + 2048];
+  uint8_t buffer[LWS_PRE + 3072];
   header h = {.wsi = x->wsi, .at = buffer + LWS_PRE, .end = buffer + sizeof(buffer)};
-  char number[16];
+  char number[16], hsts[32];
   if (lws_add_http_header_status(x->wsi, (unsigned)x->status, &h.at, h.end)) return false;
   if (x->status != 204 && x->status != 304 &&
       lws_add_http_header_content_length(x->wsi, (lws_filepos_t)x->len, &h.at, h.end))
@@ -118,7 +128,7 @@ static bool write_header(gw_exchange *x) {
   add(&h, "x-content-type-options:", "nosniff");
   add(&h, "cache-control:", x->cache ? x->cache : "no-store");
   add(&h, "etag:", x->etag);
-  add(&h, "vary:", x->vary);
+  add(&h, "vary:", x->cors[0] ? "origin, accept-encoding" : x->vary);
   add(&h, "accept-ranges:", x->is_piecewise ? "bytes" : NULL);
   add(&h, "content-range:", x->range[0] ? x->range : NULL);
   add(&h, "content-encoding:", x->coding);
@@ -126,6 +136,14 @@ static bool write_header(gw_exchange *x) {
     add(&h, "referrer-policy:", "no-referrer");
     add(&h, "content-security-policy:", x->policy ? x->policy : "default-src 'none'; frame-ancestors 'none'");
   }
+  if (x->policy) { /* a page */
+    add(&h, "permissions-policy:", PERMISSIONS);
+    add(&h, "cross-origin-opener-policy:", "same-origin");
+  }
+  snprintf(number, sizeof(number), "%lld", (long long)x->http->config->hsts);
+  snprintf(hsts, sizeof(hsts), "max-age=%s", number);
+  add(&h, "strict-transport-security:", x->http->config->hsts ? hsts : NULL);
+  if (x->cors[0]) add_cors(&h, x);
   add(&h, "allow:", x->allow);
   add(&h, "location:", x->location[0] ? x->location : NULL);
   add(&h, "www-authenticate:", x->status == 401 ? "Bearer" : NULL);
@@ -198,15 +216,10 @@ static void read_method(gw_exchange *x, const char *uri) {
     case LWSHUMETH_GET: x->method = GW_GET; break;
     case LWSHUMETH_POST: x->method = GW_POST; break;
     case LWSHUMETH_PATCH: x->method = GW_PATCH; break;
+    case LWSHUMETH_OPTIONS: x->method = GW_OPTIONS; break;
     case LWSHUMETH_DELETE: x->method = GW_DELETE; break;
   }
   snprintf(x->path, sizeof(x->path), "%s", uri);
-}
-
-static void read_peer(gw_exchange *x) {
-  char text[WR_ADDR_TEXT_MAX + 8] = "";
-  lws_get_peer_simple(x->wsi, text, sizeof(text));
-  (void)wr_addr_parse(&x->from, wr_bytes_of(text, strlen(text)), 0);
 }
 
 static int on_request(connection *c, struct lws *wsi, const char *uri) {
@@ -218,7 +231,7 @@ static int on_request(connection *c, struct lws *wsi, const char *uri) {
   x->wsi = wsi;
   x->received_at = gw_now();
   char length[24];
-  read_peer(x);
+  gw_request_from(x->http, wsi, &x->from);
   read_method(x, uri);
   copy_header(x, WSI_TOKEN_HTTP_CONTENT_TYPE, x->content_type, sizeof(x->content_type));
   x->content_type[strcspn(x->content_type, "; ")] = 0;

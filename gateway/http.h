@@ -28,7 +28,14 @@ typedef struct gw_socket gw_socket;
 typedef struct gw_errand gw_errand;
 typedef struct gw_mqtt_library gw_mqtt_library;
 
-typedef enum gw_method { GW_GET = 1, GW_POST = 2, GW_PATCH = 4, GW_DELETE = 8, GW_OTHER = 16 } gw_method;
+typedef enum gw_method {
+  GW_GET = 1,
+  GW_POST = 2,
+  GW_PATCH = 4,
+  GW_DELETE = 8,
+  GW_OTHER = 16,
+  GW_OPTIONS = 32
+} gw_method;
 
 /* One request and its response; lives from the request's header to the response's last byte. */
 struct gw_exchange {
@@ -41,8 +48,9 @@ struct gw_exchange {
   uint8_t *body;
   size_t body_len, body_declared;
   wr_time received_at;
-  wr_addr from;     /* who asks; behind a proxy this is the proxy */
+  wr_addr from;     /* who asks; behind a proxy that is not trusted, the proxy */
   gw_claims claims; /* of the token it brought */
+  char cors[128];   /* the origin of a page from elsewhere that may call; "" none */
   bool discards, close_after;
   bool takes_body; /* the route's handler waits for it */
   gw_purpose purpose;
@@ -97,7 +105,8 @@ struct gw_http {
   double offer_budget; /* of --offer-rate */
   wr_time offer_budget_at;
   gw_ice_service ice;
-  gw_rate ice_rate;
+  gw_rate ice_rate, address_rate, token_rate;
+  bool on_loopback; /* where we listen */
   gw_turn_fetch ice_fetch;
   lws_sorted_usec_list_t ice_due;
   unsigned n_signals; /* SIGTERM and SIGINT so far: the first drains, the second stops */
@@ -144,6 +153,11 @@ void gw_token_of(struct lws *wsi, char token[GW_TOKEN_MAX]);
 /* Whether a caller with that token may come in; its claims, none for the operator's own token. EXPIRED: it was
  * genuine, and good until lately. */
 gw_http_error gw_token_enter(const gw_http *http, const char *token, gw_claims *claims);
+/* From where it comes: the name it was sent to, and the page that sent it; |cors|: the page's origin if it is from
+ * elsewhere and listed, else "". */
+gw_http_error gw_request_enters(const gw_http *http, struct lws *wsi, char cors[128]);
+bool gw_request_is_rare(gw_http *http, const wr_addr *from); /* false: too many new sessions from there */
+void gw_request_from(const gw_http *http, struct lws *wsi, wr_addr *from);
 bool gw_token_is(const char *token, const char *wanted); /* in constant time; false for an empty |wanted| */
 
 /* ---- gateway/http_files.c: the page's files and an operator's ---- */

@@ -109,6 +109,8 @@ gw_http_error gw_api_place(gw_http *http, const gw_claims *claims, gw_request *r
   if (error != GW_HTTP_OK) return error;
   if (http->draining && !request->resumes)
     return GW_HTTP_DRAINING; /* who has a session may keep it to the deadline */
+  if (!gw_rate_spend_key(&http->token_rate, claims->who, http->config->token_rate, gw_now()))
+    return GW_HTTP_TOO_MANY;
   if (!spend_offer(http)) return GW_HTTP_TOO_MANY;
   return request->resumes || gw_auth_spend(&http->token_counts, claims, time(NULL)) ? GW_HTTP_OK : GW_HTTP_SCOPE;
 }
@@ -441,9 +443,23 @@ static const char *allow_text(unsigned methods) {
   return "GET, HEAD, PATCH, DELETE";
 }
 
+/* Pages are for whoever comes from anywhere; the rest only for pages of ours, and for those that are listed. */
+static bool comes_rightly(gw_exchange *x, const route *r, unsigned methods) {
+  gw_http_error error = gw_request_enters(x->http, x->wsi, x->cors);
+  if (error == GW_HTTP_ORIGIN && !(r && r->right != OPEN)) error = GW_HTTP_OK;
+  if (error == GW_HTTP_OK && r && r->right == OFFERS && !gw_request_is_rare(x->http, &x->from))
+    error = GW_HTTP_TOO_MANY;
+  if (error != GW_HTTP_OK)
+    gw_respond_error(x, error, NULL, 0);
+  else if (x->method == GW_OPTIONS && x->cors[0] && methods)
+    gw_respond(x, 204, NULL, NULL, 0);
+  return !x->ready;
+}
+
 bool gw_api_begin(gw_exchange *x) {
   unsigned methods;
   const route *r = find_route(x, &methods);
+  if (!comes_rightly(x, r, methods)) return false;
   if (!methods && x->method == GW_GET && gw_files_get(x)) return false;
   if (!methods && x->method != GW_GET && gw_files_exist(x)) methods = GW_GET;
   if (!methods) {

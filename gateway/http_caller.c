@@ -89,26 +89,20 @@ static gw_http_error enter(const gw_http *http, struct lws *wsi, gw_claims *clai
   return error == GW_HTTP_EXPIRED ? GW_HTTP_OK : error;
 }
 
-static bool copy_header(struct lws *wsi, enum lws_token_indexes token, char *out, int cap) {
-  out[0] = 0;
-  return lws_hdr_copy(wsi, out, cap, token) > 0;
-}
-
 int gw_caller_upgrade(gw_http *http, struct lws *wsi) {
-  char path[64], host[256], origin[300], protocols[PROTOCOLS_MAX], rest[GW_TOKEN_MAX];
+  char path[64], protocols[PROTOCOLS_MAX], rest[GW_TOKEN_MAX], cors[128];
+  wr_addr from = {0};
   gw_claims claims;
-  (void)copy_header(wsi, WSI_TOKEN_GET_URI, path, sizeof(path));
-  (void)copy_header(wsi, WSI_TOKEN_HOST, host, sizeof(host));
-  (void)copy_header(wsi, WSI_TOKEN_PROTOCOL, protocols, sizeof(protocols));
-  bool from_page = lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0;
-  (void)copy_header(wsi, WSI_TOKEN_ORIGIN, origin, sizeof(origin));
-  if (strcmp(path, "/api/socket") != 0) return gw_refuse_upgrade(http, wsi, GW_HTTP_NOT_FOUND);
-  if (from_page && !gw_origin_is_host(origin, host)) return gw_refuse_upgrade(http, wsi, GW_HTTP_ORIGIN);
-  gw_http_error error = enter(http, wsi, &claims);
-  if (error != GW_HTTP_OK) return gw_refuse_upgrade(http, wsi, error);
-  if (!offers(protocols, "xiaozhi-rtc", rest) || rest[0]) return gw_refuse_upgrade(http, wsi, GW_HTTP_UPGRADE);
-  if (http->callers.n >= http->callers.limit) return gw_refuse_upgrade(http, wsi, GW_HTTP_FULL);
-  return 0;
+  if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) < 0) path[0] = 0;
+  if (lws_hdr_copy(wsi, protocols, sizeof(protocols), WSI_TOKEN_PROTOCOL) < 0) protocols[0] = 0;
+  gw_request_from(http, wsi, &from);
+  gw_http_error error = gw_request_enters(http, wsi, cors);
+  if (strcmp(path, "/api/socket") != 0) error = GW_HTTP_NOT_FOUND;
+  if (error == GW_HTTP_OK && !gw_request_is_rare(http, &from)) error = GW_HTTP_TOO_MANY;
+  if (error == GW_HTTP_OK) error = enter(http, wsi, &claims);
+  if (error == GW_HTTP_OK && (!offers(protocols, "xiaozhi-rtc", rest) || rest[0])) error = GW_HTTP_UPGRADE;
+  if (error == GW_HTTP_OK && http->callers.n >= http->callers.limit) error = GW_HTTP_FULL;
+  return error == GW_HTTP_OK ? 0 : gw_refuse_upgrade(http, wsi, error);
 }
 
 static int begin(struct lws *wsi) {

@@ -13,6 +13,7 @@
   X(UNAUTHORIZED, 401, "unauthorized", "a bearer token is needed, and this was none or the wrong one")        \
   X(EXPIRED, 401, "token_expired", "this token was good until a moment ago; get another")                     \
   X(SCOPE, 403, "token_scope", "this token is for another session, another device, or has opened all it may") \
+  X(HOST, 403, "bad_host", "asked for by a name that is not one of --host")                                   \
   X(ORIGIN, 403, "bad_origin", "a page from elsewhere may not connect")                                       \
   X(LICENCE, 403, "avatar_licence", "served only when --avatar-licence names this avatar's renderer")         \
   X(NOT_FOUND, 404, "not_found", "there is nothing here")                                                     \

@@ -10,9 +10,12 @@ static uint64_t who_of(const wr_addr *addr) {
 }
 
 bool gw_rate_spend(gw_rate *rate, const wr_addr *addr, int64_t per_minute, wr_time now) {
-  uint64_t who = who_of(addr);
+  return gw_rate_spend_key(rate, who_of(addr), per_minute, now);
+}
+
+bool gw_rate_spend_key(gw_rate *rate, uint64_t who, int64_t per_minute, wr_time now) {
   size_t at = 0;
-  if (per_minute <= 0) return true;
+  if (per_minute <= 0 || !who) return true;
   for (size_t i = 0; i < GW_RATE_BUCKETS; i++) {
     if (rate->bucket[i].who == who) {
       at = i;

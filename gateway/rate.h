@@ -17,6 +17,8 @@ typedef struct gw_rate {
   } bucket[GW_RATE_BUCKETS];
 } gw_rate;
 
+/* The same by a key, such as a token's; 0 is nobody and always may. */
+bool gw_rate_spend_key(gw_rate *rate, uint64_t who, int64_t per_minute, wr_time now);
 /* Whether |addr| may ask once more, with |per_minute| at most and as many at once; 0: always. */
 bool gw_rate_spend(gw_rate *rate, const wr_addr *addr, int64_t per_minute, wr_time now);
 

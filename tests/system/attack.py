@@ -70,3 +70,39 @@ def test_attack_tokens():
         check(g.request("PATCH", location, more, bearer(minted("--session", sid)))[0] == 204, "its own does for the session")
         log = "".join(g.log)
         check(not any(t in log for t in (SECRET, old, once, other)), "neither secret nor token in the log")
+
+
+def test_attack_from_elsewhere():
+    page = {"Origin": "https://app.example"}
+    with Gateway("--cors-origin", page["Origin"], "--trusted-proxy", "127.0.0.1", "--hsts", "600", "--address-rate", "20",
+                 "--token-secret", SECRET) as g:
+        here = f"127.0.0.1:{g.port}"
+        good = bearer(fresh())
+        refused(g, "a name that leads here by rebinding", 403, "bad_host", "GET", "/api/ice", None,
+                {**good, "Host": "evil.example"})
+        refused(g, "that name, for the page", 403, "bad_host", "GET", "/chat", None, {"Host": f"evil.example:{g.port}"})
+        refused(g, "a page from elsewhere", 403, "bad_origin", "POST", "/api/offer", "{}", {**good, "Origin": "https://evil.example"})
+        refused(g, "a page of a file", 403, "bad_origin", "GET", "/api/ice", None, {**good, "Origin": "null"})
+        check(g.request("GET", "/api/ice", None, {**good, "Origin": "http://" + here, "Host": here})[0] == 200, "our own page")
+        proxied = {"Origin": "https://proxied.example", "Sec-Fetch-Site": "same-origin"}
+        check(g.request("GET", "/api/ice", None, {**good, **proxied})[0] == 200, "ours, behind a proxy that changes the Host")
+        status, _, headers = g.request("GET", "/api/ice", None, {**good, **page})
+        check(status == 200 and headers["access-control-allow-origin"] == page["Origin"] and "origin" in headers["vary"],
+              "a listed page may read")
+        status, _, headers = g.request("OPTIONS", "/api/offer", None, {**page, "Access-Control-Request-Method": "POST"})
+        check(status == 204 and "authorization" in headers["access-control-allow-headers"], "and is told so beforehand")
+        status, _, headers = g.request("OPTIONS", "/api/offer", None, {"Origin": "https://evil.example"})
+        check(status >= 400 and "access-control-allow-origin" not in headers, "others are not")
+        headers = g.request("GET", "/chat")[2]
+        check(headers["strict-transport-security"] == "max-age=600" and "microphone=(self)" in headers["permissions-policy"] and
+              "frame-ancestors 'none'" in headers["content-security-policy"], "the page's headers")
+        # One address is limited, whatever it writes before what the proxy added; another is not.
+        said = [g.request("POST", "/api/offer", "{}", {**good, "X-Forwarded-For": f"10.9.8.{i}, 192.0.2.1"})
+                for i in range(30)]
+        check([s for s, _, _ in said].count(429) >= 5 and said[0][0] == 400 and said[-1][2]["retry-after"] == "1",
+              "one address is refused after its share, by the address that the proxy saw")
+        check(g.request("POST", "/api/offer", "{}", {**good, "Forwarded": "for=198.51.100.4"})[0] == 400, "another is not")
+    with Gateway("--host", "talk.example", "--address-rate", "1") as g:
+        check(g.request("GET", "/chat", None, {"Host": "talk.example"})[0] == 200, "a name of --host is ours")
+        said = [g.request("POST", "/api/offer", "{}", {**JSON, "X-Forwarded-For": "192.0.2.1"})[0] for _ in range(5)]
+        check(said == [400] * 5, "without a trusted proxy nobody speaks for others")
