@@ -41,6 +41,9 @@ void gw_conn_sums_add(gw_conn_sums *sums, const wr_conn_stats *stats) {
   sums->rtp_late += stats->rtp_late;
   sums->rtp_duplicate += stats->rtp_duplicate;
   sums->rtp_reordered += stats->rtp_reordered;
+  sums->feedback_in += stats->feedback_in;
+  sums->feedback_out += stats->feedback_out;
+  sums->breaks += stats->breaks;
 }
 
 void gw_metrics_merge(gw_metrics *to, const gw_metrics *from) {
@@ -159,6 +162,11 @@ static void write_conns(gw_text *out, const gw_conn_sums *c) {
   figure(out, "rtp_late_total", "counter", "RTP packets that came after their turn", c->rtp_late);
   figure(out, "rtp_duplicate_total", "counter", "RTP packets that came twice", c->rtp_duplicate);
   figure(out, "rtp_reordered_total", "counter", "RTP packets that were put back in order", c->rtp_reordered);
+  head(out, "feedback_total", "counter", "Transport-wide feedback packets by direction");
+  value(out, "feedback_total", "direction=\"in\"", c->feedback_in);
+  value(out, "feedback_total", "direction=\"out\"", c->feedback_out);
+  figure(out, "circuit_breaks_total", "counter",
+         "Times that speech to a caller was stopped as the way did not carry it", c->breaks);
 }
 
 static void write_http(gw_text *out, const gw_http_metrics *http) {
@@ -219,4 +227,6 @@ void gw_metrics_write(gw_text *out, const gw_metrics *m, const gw_http_metrics *
   write_histogram(out, "rtt_seconds", "", &m->rtt);
   head(out, "jitter_seconds", "histogram", "Jitter of received audio, sampled once a second per session");
   write_histogram(out, "jitter_seconds", "", &m->jitter);
+  head(out, "queue_seconds", "histogram", "Queues on the way to callers, sampled once a second per session");
+  write_histogram(out, "queue_seconds", "", &m->queue);
 }

@@ -35,6 +35,7 @@ typedef struct gw_conn_sums {
   uint64_t datagrams_in, consumed, drop[WR_DROP_COUNT], bytes_in, bytes_out;
   uint64_t rtp_packets_in, rtp_bytes_in, rtp_packets_out, rtp_bytes_out;
   uint64_t rtp_lost, rtp_repaired, rtp_late, rtp_duplicate, rtp_reordered;
+  uint64_t feedback_in, feedback_out, breaks;
 } gw_conn_sums;
 
 #define GW_N_STATES 5 /* of a session; names in metrics.c */
@@ -43,7 +44,7 @@ typedef struct gw_metrics {
   uint64_t counter[GW_N_COUNTERS];
   uint64_t sessions[GW_N_STATES]; /* filled when a copy is made */
   gw_histogram connect[GW_N_PHASES];
-  gw_histogram loop_lag, turn_latency, rtt, jitter;
+  gw_histogram loop_lag, turn_latency, rtt, jitter, queue;
   gw_conn_sums conns;
 } gw_metrics;
 

@@ -447,6 +447,7 @@ static void sample_quality(gw_session *s, wr_time now) {
   s->quality_at = now + QUALITY_US;
   if (stats.rtt_us) gw_histogram_add(&s->worker->metrics.rtt, stats.rtt_us);
   if (s->conn && stats.rtp_packets_in) gw_histogram_add(&s->worker->metrics.jitter, stats.jitter_us);
+  if (s->conn && stats.target_bps) gw_histogram_add(&s->worker->metrics.queue, stats.queue_us);
   if (s->conn)
     wr_conn_set_audio_copies(s->conn,
                              gw_repair_step(&s->repair, stats.remote_fraction_lost / 256.0, stats.rtt_us, now));

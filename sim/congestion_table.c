@@ -234,13 +234,11 @@ void sim_congestion_table(FILE *out, const char *document, uint64_t seed, unsign
 static char *read_file(const char *path) {
   FILE *in = fopen(path, "rb");
   char *text = calloc(1, DOCUMENT_MAX + 1);
-  if (in && text) (void)fread(text, 1, DOCUMENT_MAX, in);
-  if (!in) {
-    free(text);
-    return NULL;
-  }
-  (void)fclose(in);
-  return text;
+  bool held = in && text && fread(text, 1, DOCUMENT_MAX, in) > 0;
+  if (in) (void)fclose(in);
+  if (held) return text;
+  free(text);
+  return NULL;
 }
 
 static int usage(FILE *to, int status) {
