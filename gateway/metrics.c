@@ -165,8 +165,7 @@ static void write_conns(gw_text *out, const gw_conn_sums *c) {
   head(out, "feedback_total", "counter", "Transport-wide feedback packets by direction");
   value(out, "feedback_total", "direction=\"in\"", c->feedback_in);
   value(out, "feedback_total", "direction=\"out\"", c->feedback_out);
-  figure(out, "circuit_breaks_total", "counter",
-         "Times that speech to a caller was stopped as the way did not carry it", c->breaks);
+  figure(out, "circuit_breaks_total", "counter", "Streams stopped as their way did not carry them", c->breaks);
 }
 
 static void write_http(gw_text *out, const gw_http_metrics *http) {
