@@ -28,6 +28,7 @@ static const char usage[] =
     "  call URL   connects to a gateway as a browser would; with --sessions a load generator\n"
     "  assistant  only the embedded XiaoZhi server\n"
     "  check      looks for what would keep 'serve' from working\n"
+    "  config     prints every setting as 'serve' would have it, and where it comes from\n"
     "  token      prints a token with which somebody may call for a while\n"
     "  health     asks a running gateway whether it is well, for health checks\n"
     "  version    prints the version\n"
@@ -55,6 +56,13 @@ static bool load_config(gw_config *config, const char *name, int argc, char **ar
 }
 
 static gw_config config;
+static int serve_argc;
+static char **serve_argv;
+
+/* At SIGHUP: files may have changed since, the rest stays as it was. */
+static bool reload(gw_config *fresh, char error[GW_CONFIG_ERROR_MAX]) {
+  return gw_config_load(fresh, serve_argc, serve_argv, environ, error) == GW_CONFIG_OK;
+}
 
 #ifdef HAVE_ASSISTANT
 static void log_assistant(void *ctx, as_log_level level, const char *line) {
@@ -127,7 +135,7 @@ static int serve_embedded(void) {
   snprintf(url, sizeof(url), v6 ? "ws://[%s]:%u/xiaozhi/v1/" : "ws://%s:%u/xiaozhi/v1/", host,
            as_assistant_port(helper));
   gw_log(GW_INFO, "assistant", "websocket", url, NULL);
-  int code = gw_serve(&config, url);
+  int code = gw_serve(&config, url, reload);
   as_assistant_stop(helper);
   return code;
 }
@@ -167,7 +175,9 @@ static int assist(int argc, char **argv) {
 static int serve(int argc, char **argv) {
   int code;
   if (!load_config(&config, "serve", argc, argv, &code)) return code;
-  return strcmp(config.backend, "embedded") == 0 ? serve_embedded() : gw_serve(&config, NULL);
+  serve_argc = argc;
+  serve_argv = argv;
+  return strcmp(config.backend, "embedded") == 0 ? serve_embedded() : gw_serve(&config, NULL, reload);
 }
 
 static int call(int argc, char **argv) {
@@ -204,6 +214,13 @@ static int health(int argc, char **argv) {
 #endif
 }
 
+static int show(int argc, char **argv) {
+  int code;
+  if (!load_config(&config, "config", argc, argv, &code)) return code;
+  gw_config_show(&config, stdout);
+  return 0;
+}
+
 static int version(int argc, char **argv) {
   (void)argc, (void)argv;
   printf("xiaozhi-rtc %s\n", GW_VERSION);
@@ -219,9 +236,9 @@ static int help(int argc, char **argv) {
 static const struct {
   const char *name;
   command *run;
-} commands[] = {{"serve", serve}, {"call", call},     {"assistant", assist}, {"check", check},
-                {"token", token}, {"health", health}, {"help", help},        {"version", version},
-                {"--help", help}, {"-h", help},       {"--version", version}};
+} commands[] = {{"serve", serve},     {"call", call},   {"assistant", assist}, {"check", check},
+                {"config", show},     {"token", token}, {"health", health},    {"help", help},
+                {"version", version}, {"--help", help}, {"-h", help},          {"--version", version}};
 
 int main(int argc, char **argv) {
   if (argc < 2) {

@@ -160,7 +160,7 @@ static bool add_server(gw_config *config, const row *r, const char *value, char 
   return false;
 }
 
-static bool set_row(gw_config *config, const row *r, const char *value, char *error) {
+static bool set_value(gw_config *config, const row *r, const char *value, char *error) {
   switch (r->kind) {
     case TEXT:
     case SECRET: return set_text(config, r, value, error);
@@ -171,6 +171,12 @@ static bool set_row(gw_config *config, const row *r, const char *value, char *er
     case FLAG: return set_flag(config, r, value, error);
   }
   return false;
+}
+
+static bool set_row(gw_config *config, const row *r, const char *value, char *error) {
+  if (!set_value(config, r, value, error)) return false;
+  config->origin[r - rows] = (uint8_t)config->layer;
+  return true;
 }
 
 /* "auth-token-file": the first line of that file is the secret. */
@@ -184,7 +190,7 @@ static bool set_secret_file(gw_config *config, const row *r, const char *path, c
     return false;
   }
   line[strcspn(line, "\r\n")] = 0;
-  return set_text(config, r, line, error);
+  return set_row(config, r, line, error);
 }
 
 static const row *row_of_secret_file(const char *key) {
@@ -287,6 +293,7 @@ static bool read_turn_variables(gw_config *config, char *const *environment, cha
       snprintf(name, sizeof(name), "TURN_SERVER_%u_%s", i, parts[j]);
       value[j] = variable_of(environment, name);
     }
+    config->origin[GW_ROW_ice_servers] = GW_ENVIRONMENT;
     if (gw_ice_list_add_parts(&config->ice_servers, value[0], value[1], value[2], why)) continue;
     snprintf(error, GW_CONFIG_ERROR_MAX, "environment variables TURN_SERVER_%u_..: %s", i, why);
     return false;
@@ -348,9 +355,12 @@ gw_config_result gw_config_load(gw_config *config, int argc, char *const *argv, 
   for (int i = 0; i < argc; i++)
     if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return GW_CONFIG_HELP;
   const char *path = file_name(argc, argv, environment);
+  config->layer = GW_FILE;
   if (path && *path && !read_file(config, path, error)) return GW_CONFIG_BAD;
+  config->layer = GW_ENVIRONMENT;
   if (!read_environment(config, environment, error)) return GW_CONFIG_BAD;
   if (!read_turn_variables(config, environment, error)) return GW_CONFIG_BAD;
+  config->layer = GW_COMMAND_LINE;
   for (int i = 0; i < argc;) {
     int used = read_flag(config, argc - i, argv + i, error);
     if (!used) return GW_CONFIG_BAD;
@@ -528,4 +538,78 @@ void gw_config_help(FILE *out) {
     fputc('\n', out);
   }
   fprintf(out, "Secrets may come from a file: --auth-token-file FILE and so on.\n");
+}
+
+/* An address may bring a name and a password. */
+static void show_text(const char *text, FILE *out) {
+  const char *scheme = strstr(text, "://"), *at = scheme ? strchr(scheme, '@') : NULL;
+  if (!at || (size_t)(at - scheme - 3) != strcspn(scheme + 3, "/@"))
+    fputs(text, out);
+  else
+    fprintf(out, "%.*s(not shown)%s", (int)(scheme + 3 - text), text, at);
+}
+
+static void show_servers(const gw_ice_list *list, FILE *out) {
+  for (size_t i = 0; i < list->n; i++) {
+    const gw_ice_server *server = &list->server[i];
+    for (size_t k = 0; k < server->n_urls; k++) fprintf(out, "%s%s", k ? "," : i ? "; " : "", server->url[k]);
+    if (server->username[0]) fprintf(out, " %s (not shown)", server->username);
+  }
+}
+
+static void show_value(const gw_config *config, const row *r, FILE *out) {
+  const void *value = (const char *)config + r->offset;
+  const gw_list *list = value;
+  switch (r->kind) {
+    case SECRET: fputs(*(const char *)value ? "(set, not shown)" : "", out); break;
+    case TEXT:
+    case CHOICE: show_text(value, out); break;
+    case NUMBER: fprintf(out, "%lld", (long long)*(const int64_t *)value); break;
+    case FLAG: fputs(*(const bool *)value ? "true" : "false", out); break;
+    case SERVERS: show_servers(value, out); break;
+    case LIST:
+      for (size_t i = 0; i < list->n; i++) fprintf(out, "%s%s", i ? "," : "", list->item[i]);
+      break;
+  }
+}
+
+void gw_config_show(const gw_config *config, FILE *out) {
+  static const char *const layers[] = {"default", "file", "environment", "flag"};
+  for (size_t i = 0; i < N_ROWS; i++) {
+    fprintf(out, "%-22s %-12s", rows[i].key, layers[config->origin[i]]);
+    show_value(config, &rows[i], out);
+    fputc('\n', out);
+  }
+}
+
+/* Read by the HTTP thread alone, and anew for each request. */
+static const uint8_t reloadable[] = {
+    GW_ROW_auth_token,   GW_ROW_token_secret, GW_ROW_token_secret_old, GW_ROW_admin_token,     GW_ROW_turn_secret,
+    GW_ROW_offer_rate,   GW_ROW_address_rate, GW_ROW_token_rate,       GW_ROW_turn_secret_old, GW_ROW_turn_ttl,
+    GW_ROW_ice_rate,     GW_ROW_host,         GW_ROW_cors_origin,      GW_ROW_trusted_proxy,   GW_ROW_hsts,
+    GW_ROW_drain_seconds};
+
+static size_t size_of(const row *r) {
+  switch (r->kind) {
+    case LIST: return sizeof(gw_list);
+    case SERVERS: return sizeof(gw_ice_list);
+    case NUMBER: return sizeof(int64_t);
+    case FLAG: return sizeof(bool);
+    case TEXT:
+    case SECRET:
+    case CHOICE: break;
+  }
+  return GW_TEXT_MAX;
+}
+
+void gw_config_reload(gw_config *live, const gw_config *fresh, gw_config_say *say, void *ctx) {
+  for (size_t i = 0; i < N_ROWS; i++) {
+    const row *r = &rows[i];
+    const void *now = (const char *)fresh + r->offset;
+    bool is_text = r->kind == TEXT || r->kind == SECRET || r->kind == CHOICE;
+    if (is_text ? strcmp(field_of(live, r), now) == 0 : memcmp(field_of(live, r), now, size_of(r)) == 0) continue;
+    bool takes = memchr(reloadable, (int)i, sizeof(reloadable)) != NULL;
+    if (takes) memcpy(field_of(live, r), now, size_of(r));
+    say(ctx, r->key, takes);
+  }
 }

@@ -18,7 +18,30 @@ typedef struct gw_list {
   char item[GW_LIST_MAX][WR_ADDR_TEXT_MAX];
 } gw_list;
 
+typedef enum gw_layer { GW_DEFAULT, GW_FILE, GW_ENVIRONMENT, GW_COMMAND_LINE } gw_layer;
+
+enum {
+#define GW_TEXT(field, key, def, argument, help) GW_ROW_##field,
+#define GW_SECRET(field, key, argument, help) GW_ROW_##field,
+#define GW_LIST(field, key, argument, help) GW_ROW_##field,
+#define GW_SERVERS(field, key, argument, help) GW_ROW_##field,
+#define GW_NUMBER(field, key, def, least, most, help) GW_ROW_##field,
+#define GW_CHOICE(field, key, def, choices, help) GW_ROW_##field,
+#define GW_FLAG(field, key, help) GW_ROW_##field,
+#include "gateway/config.def"
+#undef GW_TEXT
+#undef GW_SECRET
+#undef GW_LIST
+#undef GW_SERVERS
+#undef GW_NUMBER
+#undef GW_CHOICE
+#undef GW_FLAG
+  GW_N_ROWS
+};
+
 typedef struct gw_config {
+  gw_layer layer;            /* that is being read */
+  uint8_t origin[GW_N_ROWS]; /* gw_layer that each setting came from */
 #define GW_TEXT(field, key, def, argument, help) char field[GW_TEXT_MAX];
 #define GW_SECRET(field, key, argument, help) char field[GW_TEXT_MAX];
 #define GW_LIST(field, key, argument, help) gw_list field;
@@ -53,6 +76,13 @@ void gw_config_judge_ice(const gw_config *config, gw_ice_issues *issues);
 /* none, cloudflare, twilio or metered: as set, or what the names of Cloudflare's own variables imply. */
 const char *gw_config_provider(const gw_config *config);
 void gw_config_help(FILE *out);
+/* Every setting, where it comes from, and its value; of secrets only whether there is one. */
+void gw_config_show(const gw_config *config, FILE *out);
+
+/* Takes over from |fresh| what may change while calls go on; only who alone reads those may call it. |say| is told
+ * of every setting that differs: |taken|, or waiting for the next start. */
+typedef void gw_config_say(void *ctx, const char *key, bool taken);
+void gw_config_reload(gw_config *live, const gw_config *fresh, gw_config_say *say, void *ctx);
 /* Whether callers have to bring a token. */
 bool gw_config_asks_token(const gw_config *config);
 

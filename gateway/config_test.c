@@ -123,3 +123,44 @@ TEST(config_authority_names_the_port_unless_it_goes_without_saying) {
   gw_authority(text, "::1", 8000, false);
   CHECK_TEXT(text, "[::1]:8000");
 }
+
+static void note(void *ctx, const char *key, bool taken) {
+  char *text = ctx;
+  snprintf(text + strlen(text), 200 - strlen(text), "%s%s ", taken ? "+" : "-", key);
+}
+
+TEST(config_reload_takes_what_may_change_and_names_the_rest) {
+  static gw_config live, fresh;
+  char error[GW_CONFIG_ERROR_MAX], said[200] = "";
+  gw_config_default(&live);
+  gw_config_default(&fresh);
+  CHECK(gw_config_set(&fresh, "offer-rate", "7", error) && gw_config_set(&fresh, "auth-token", "new", error));
+  CHECK(gw_config_set(&fresh, "max-sessions", "3", error) &&
+        gw_config_set(&fresh, "ice-server", "stun:a.example", error));
+  gw_config_reload(&live, &fresh, note, said);
+  CHECK(strcmp(said, "-ice-server -max-sessions +offer-rate +auth-token ") == 0);
+  CHECK_EQ(live.offer_rate, 7);
+  CHECK(strcmp(live.auth_token, "new") == 0);
+  CHECK_EQ(live.max_sessions, 1000);
+  said[0] = 0;
+  gw_config_reload(&live, &live, note, said);
+  CHECK(!said[0]);
+}
+
+TEST(config_show_names_origins_and_hides_secrets) {
+  static gw_config config;
+  char error[GW_CONFIG_ERROR_MAX], text[8192] = "";
+  char *const argv[] = {"--auth-token",         "s3cret",       "--backend",
+                        "ws:ws://me:pw@host/x", "--ice-server", "turn:t.example me pw2"};
+  char *const environment[] = {"XZ_WORKERS=3", NULL};
+  CHECK_EQ(gw_config_load(&config, 6, argv, environment, error), GW_CONFIG_OK);
+  FILE *out = fmemopen(text, sizeof(text), "w");
+  CHECK(out != NULL);
+  gw_config_show(&config, out);
+  CHECK(fclose(out) == 0);
+  CHECK(!strstr(text, "s3cret") && !strstr(text, "pw@") && !strstr(text, "pw2"));
+  CHECK(strstr(text, "auth-token             flag        (set, not shown)") != NULL);
+  CHECK(strstr(text, "workers                environment 3\n") != NULL);
+  CHECK(strstr(text, "max-sessions           default     1000\n") != NULL);
+  CHECK(strstr(text, "ws:ws://(not shown)@host/x") && strstr(text, "turn:t.example me (not shown)"));
+}

@@ -111,7 +111,12 @@ int gw_signal_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
   if (reason != LWS_CALLBACK_RAW_RX_FILE) return 0;
   gw_http *http = lws_context_user(lws_get_context(wsi));
   struct signalfd_siginfo one;
-  while (read(lws_get_socket_fd(wsi), &one, sizeof(one)) == (ssize_t)sizeof(one)) http->n_signals++;
+  while (read(lws_get_socket_fd(wsi), &one, sizeof(one)) == (ssize_t)sizeof(one)) {
+    if (one.ssi_signo == SIGHUP)
+      http->wants_reload = true;
+    else
+      http->n_signals++;
+  }
   return 0;
 }
 
@@ -121,6 +126,7 @@ static bool read_signals(gw_http *http) {
   sigemptyset(&ends);
   sigaddset(&ends, SIGTERM);
   sigaddset(&ends, SIGINT);
+  sigaddset(&ends, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &ends, NULL);
   lws_sock_file_fd_type fd = {.filefd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK)};
   return fd.filefd >= 0 && lws_adopt_descriptor_vhost(http->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "xz-signal", NULL);
@@ -132,6 +138,8 @@ static void tell_workers(gw_http *http, gw_kind kind, uint32_t number) {
 }
 
 static void obey_signals(gw_http *http) {
+  if (http->wants_reload) gw_http_reload(http);
+  http->wants_reload = false;
   if (http->n_signals >= 2) http->stopping = true;
   if (!http->n_signals || http->draining) return;
   http->draining = true;
@@ -395,12 +403,17 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   return read_signals(http) && start_workers(http);
 }
 
-int gw_serve(const gw_config *config, const char *embedded_url) {
+int gw_serve(const gw_config *given, const char *embedded_url, gw_reload *reload) {
+  static gw_config live; /* a copy: others may hold what |given| points to */
+  live = *given;
+  const gw_config *config = &live;
   static gw_http http; /* large: not for the stack */
   char error[GW_CONFIG_ERROR_MAX];
   const wr_crypto *crypto = NULL;
   wr_addr listen;
   http = (gw_http){.config = config, .started_at = gw_now(), .backend_url = backend_url_of(config, embedded_url)};
+  http.live = &live;
+  http.reload = reload;
   http.n_workers = n_workers_of(config);
   gw_log_setup(config->log_level, config->log_format);
   bool ok = start(&http, &crypto, &listen, error);

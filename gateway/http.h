@@ -7,6 +7,7 @@
 #include <libwebsockets.h>
 
 #include "gateway/auth.h"
+#include "gateway/gateway.h"
 #include "gateway/http_turn.h"
 #include "gateway/ice_service.h"
 #include "gateway/map.h"
@@ -109,6 +110,9 @@ struct gw_http {
   bool on_loopback; /* where we listen */
   gw_turn_fetch ice_fetch;
   lws_sorted_usec_list_t ice_due;
+  gw_config *live; /* |config|, for what SIGHUP may change */
+  gw_reload *reload;
+  bool wants_reload;
   unsigned n_signals; /* SIGTERM and SIGINT so far: the first drains, the second stops */
   bool draining, stopping;
   unsigned n_drained;
@@ -195,6 +199,9 @@ void gw_ask_server(gw_http *http, gw_ask *ask);       /* owned */
 
 /* ---- gateway/gateway.c ---- */
 void gw_http_take_messages(gw_http *http);
+
+/* ---- gateway/http_reload.c ---- */
+void gw_http_reload(gw_http *http);              /* SIGHUP: settings, certificate and key; no call is touched */
 const char *gw_ca_file(const gw_config *config); /* the certificates that are trusted */
 
 #endif

@@ -181,6 +181,9 @@ static void write_http(gw_text *out, const gw_http_metrics *http) {
     snprintf(labels, sizeof(labels), "code=\"%s\"", gw_http_error_get((gw_http_error)i)->code);
     value(out, "http_errors_total", labels, http->errors[i]);
   }
+  head(out, "reloads_total", "counter", "Settings read again at SIGHUP");
+  value(out, "reloads_total", "result=\"ok\"", http->reloads);
+  value(out, "reloads_total", "result=\"refused\"", http->reloads_failed);
   figure(out, "sockets_open", "gauge", "WebSockets of callers without WebRTC", http->sockets_open);
   figure(out, "sockets_opened_total", "counter", "WebSockets that callers opened", http->sockets_opened);
   head(out, "socket_sound_dropped_total", "counter", "20 ms of sound of such callers that were thrown away");

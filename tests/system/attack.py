@@ -1,12 +1,22 @@
-"""What somebody may try who means ill: tokens that are none, other people's sessions."""
+"""What somebody may try who means ill: tokens that are none, other people's sessions, floods and bombs while somebody talks;
+and what SIGHUP changes without a call noticing."""
 import base64
 import hashlib
 import hmac
+import http.client
 import json
+import os
+import random
+import signal
+import socket
+import ssl
 import subprocess
+import tempfile
+import threading
 import time
 
-from harness import BINARY, JSON, Gateway, Peer, check, refused
+from callers import Caller
+from harness import BINARY, JSON, PATIENCE, Gateway, Peer, check, law_holds, refused, wait_for
 
 SECRET = "a secret of the system tests"
 
@@ -106,3 +116,177 @@ def test_attack_from_elsewhere():
         check(g.request("GET", "/chat", None, {"Host": "talk.example"})[0] == 200, "a name of --host is ours")
         said = [g.request("POST", "/api/offer", "{}", {**JSON, "X-Forwarded-For": "192.0.2.1"})[0] for _ in range(5)]
         check(said == [400] * 5, "without a trusted proxy nobody speaks for others")
+
+
+def certificate(folder, name):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", f"/CN={name}", "-keyout", folder + "/key.pem", "-out", folder + "/chain.pem"], check=True,
+                   capture_output=True)
+
+
+def test_reload():
+    with tempfile.TemporaryDirectory() as folder:
+        def write(name, text):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(text)
+
+        def shown():
+            context = ssl._create_unverified_context()
+            with context.wrap_socket(socket.create_connection(("127.0.0.1", g.port), timeout=PATIENCE)) as stream:
+                return hashlib.sha256(stream.getpeercert(True)).digest()
+
+        def ask(method, path, body=None, headers=None):
+            connection = http.client.HTTPSConnection("127.0.0.1", g.port, timeout=PATIENCE,
+                                                     context=ssl._create_unverified_context())
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return response.status, response.read(), {}
+
+        def reload(word):
+            g.process.send_signal(signal.SIGHUP)
+            return wait_for(lambda: any(word in line for line in g.log))
+
+        certificate(folder, "first")
+        write("token", "first-token")
+        write("settings", "drain-seconds = 7\n")
+        with Gateway("--config", folder + "/settings", "--auth-token-file", folder + "/token", "--tls-cert", folder + "/chain.pem",
+                     "--tls-key", folder + "/key.pem") as g:
+            g.request = ask
+            first = shown()
+            peer = Peer(g, post=False)
+            peer.post("/api/offer", headers=bearer("first-token"))
+            check(peer.status == 200 and peer.until(lambda line: line == "state connected"), "a call over HTTPS")
+            certificate(folder, "second")
+            write("token", "second-token")
+            write("settings", "drain-seconds = 1\nmax-sessions = 5\n")
+            check(reload("reloaded"), "SIGHUP: settings are read again")
+            line = next((line for line in g.log if "reloaded" in line), "")
+            check("auth-token" in line and "drain-seconds" in line and "max-sessions" in line.split("needs_restart")[-1],
+                  "the line names what changed and what waits")
+            check(ask("GET", "/api/ice", None, bearer("first-token"))[0] == 401 and
+                  ask("GET", "/api/ice", None, bearer("second-token"))[0] == 200, "the new token holds")
+            second = shown()
+            check(first != second, "the new certificate is shown")
+            write("chain.pem", "rubbish")
+            check(reload("certificate_kept") and shown() == second, "one that cannot be used changes nothing")
+            write("settings", "nonsense\n")
+            check(reload("reload_refused") and ask("GET", "/api/ice", None, bearer("second-token"))[0] == 200,
+                  "settings that cannot be used change nothing")
+            peer.do("opus fc" + "00" * 20)
+            check(peer.until(lambda line: line.startswith("audio")), "the call goes on")
+
+
+def bombs():
+    """Descriptions that are small to send and could be large to read."""
+    head = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+    media = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
+    yield head + media * 1500
+    yield head + media + "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n" * 1200
+    yield head + media + "a=rtpmap:111 opus/48000/2\r\n" * 1800
+    yield head + "m=audio 9 UDP/TLS/RTP/SAVPF" + " 111" * 14000 + "\r\n"
+    yield head + "a=group:BUNDLE" + " 0" * 25000 + "\r\n" + media
+    yield head + media + "a=fmtp:111 " + "a" * 60000 + "\r\n"
+
+
+class Talker:
+    """Somebody who talks while others attack: a packet each 20 ms."""
+
+    def __init__(self, peer):
+        self.peer, self.sent, self.stops = peer, 0, threading.Event()
+        self.thread = threading.Thread(target=self.talk, daemon=True)
+        self.thread.start()
+
+    def talk(self):
+        while not self.stops.wait(0.02):
+            self.peer.do("opus fc" + "00" * 40)
+            self.sent += 1
+
+    def stop(self):
+        self.stops.set()
+        self.thread.join()
+
+
+def flood_offers(g, bodies, n, address):
+    """The statuses that came; one connection, kept open."""
+    said = {}
+    connection = http.client.HTTPConnection("127.0.0.1", g.port, timeout=PATIENCE)
+    for i in range(n):
+        connection.request("POST", "/api/offer", bodies[i % len(bodies)], {**JSON, "X-Forwarded-For": address})
+        response = connection.getresponse()
+        response.read()
+        said[response.status] = said.get(response.status, 0) + 1
+    connection.close()
+    return said
+
+
+def half_requests(g, n):
+    """Bodies that never end."""
+    socks = [socket.create_connection(("127.0.0.1", g.port), timeout=PATIENCE) for _ in range(n)]
+    for sock in socks:
+        sock.sendall(b"POST /api/offer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                     b"Content-Length: 60000\r\n\r\n{")
+    return socks
+
+
+def flood_socket(g):
+    """Thousands of messages over one WebSocket, also from one that never said who it is."""
+    with Caller(g) as c:
+        try:
+            for i in range(3000):
+                c.say(type="ping", t=i)
+        except OSError:
+            pass  # thrown out, which is as good
+    silent = [Caller(g, hello=False) for _ in range(20)]
+    for c in silent:
+        c.sock.close()
+
+
+def flood_media(peer, dice):
+    """Noise to the media port, from a stranger."""
+    port = int(next(line for line in peer.answer["sdp"].split("\r\n") if "typ host" in line).split()[5])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for _ in range(4000):
+            sock.sendto(bytes([dice.choice((0, 20, 22, 128, 144, 255))]) + dice.randbytes(60), ("127.0.0.1", port))
+
+
+def test_attack_floods():
+    dice = random.Random(7)
+    with Gateway("--trusted-proxy", "127.0.0.1", "--address-rate", "60", "--admin-token", "a", "--connect-seconds", "2",
+                 "--workers", "2") as g:
+        admin = {"Authorization": "Bearer a"}
+        victim, other = Peer(g), Peer(g)
+        check(all(p.until(lambda line: line == "state connected") for p in (victim, other)), "two talk")
+        sid = victim.answer["sessionId"]
+        row = lambda: json.loads(g.request("GET", f"/api/sessions/{sid}", headers=admin)[1])  # noqa: E731
+        talker = Talker(victim)
+        before, resident = row(), g.metric("process_resident_bytes")
+        offer = json.dumps({"type": "offer", "sdp": other.offer})
+        said = flood_offers(g, [offer], 2000, "192.0.2.66")
+        check(said.get(429, 0) > 1800 and set(said) <= {200, 429}, f"thousands of offers from one address: {said}")
+        said = flood_offers(g, [json.dumps({"type": "offer", "sdp": bomb}) for bomb in bombs()], 24, "192.0.2.67")
+        check(set(said) <= {400, 413, 422}, f"descriptions like bombs: {said}")
+        slow = half_requests(g, 60)
+        guesses = {g.request(method, "/api/sessions/" + dice.randbytes(16).hex(), '{"candidates":[]}', JSON)[0]
+                   for _ in range(60) for method in ("PATCH", "DELETE")}
+        check(guesses == {404}, f"guessed ids of sessions: {guesses}")
+        refused(g, "the other's id is no key without its place", 404, "not_found", "GET", f"/api/sessions/{sid}/../../etc/passwd")
+        flood_socket(g)
+        flood_media(other, dice)
+        for i in range(3000):
+            other.say(type="ping", t=i)
+        check(g.alive(), "alive")
+        talker.stop()
+        after = row()
+        heard, lost = after["packetsIn"] - before["packetsIn"], after["lost"] - before["lost"]
+        check(heard > 100 and lost < 0.01 * heard, f"who talks loses nothing: {lost} of {heard} packets")
+        victim.do("opus fc" + "00" * 20)
+        check(victim.until(lambda line: line.startswith("audio")), "and is heard")
+        for sock in slow:
+            sock.close()
+        check(wait_for(lambda: len(json.loads(g.request("GET", "/api/sessions", headers=admin)[1])["sessions"]) <= 2),
+              "what the flood opened is gone")
+        if b"__asan_init" not in open(BINARY, "rb").read():
+            level = resident + 24e6
+            check(wait_for(lambda: g.metric("process_resident_bytes") < level),
+                  f"memory is as before: {resident / 1e6:.0f} MB, now {g.metric('process_resident_bytes') / 1e6:.0f}")
+        check(law_holds(g), "datagrams in = consumed + dropped")
