@@ -584,10 +584,10 @@ void gw_config_show(const gw_config *config, FILE *out) {
 
 /* Read by the HTTP thread alone, and anew for each request. */
 static const uint8_t reloadable[] = {
-    GW_ROW_auth_token,   GW_ROW_token_secret, GW_ROW_token_secret_old, GW_ROW_admin_token,     GW_ROW_turn_secret,
-    GW_ROW_offer_rate,   GW_ROW_address_rate, GW_ROW_token_rate,       GW_ROW_turn_secret_old, GW_ROW_turn_ttl,
-    GW_ROW_ice_rate,     GW_ROW_host,         GW_ROW_cors_origin,      GW_ROW_trusted_proxy,   GW_ROW_hsts,
-    GW_ROW_drain_seconds};
+    GW_ROW_auth_token, GW_ROW_token_secret, GW_ROW_token_secret_old, GW_ROW_admin_token,     GW_ROW_turn_secret,
+    GW_ROW_offer_rate, GW_ROW_address_rate, GW_ROW_token_rate,       GW_ROW_turn_secret_old, GW_ROW_turn_ttl,
+    GW_ROW_ice_rate,   GW_ROW_host,         GW_ROW_cors_origin,      GW_ROW_trusted_proxy,   GW_ROW_hsts,
+    GW_ROW_overload,   GW_ROW_drain_seconds};
 
 static size_t size_of(const row *r) {
   switch (r->kind) {

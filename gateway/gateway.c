@@ -295,6 +295,7 @@ static void say_ready(const gw_http *http, const wr_addr *listen) {
 
 static void serve(gw_http *http) {
   gw_ice_begin(http);
+  gw_pulse_begin(http);
   while (!http->stopping) {
     if (lws_service(http->lws, 0) < 0) break;
     gw_http_take_messages(http);

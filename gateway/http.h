@@ -12,6 +12,7 @@
 #include "gateway/ice_service.h"
 #include "gateway/map.h"
 #include "gateway/music.h"
+#include "gateway/overload.h"
 #include "gateway/rate.h"
 #include "gateway/sender.h"
 #include "gateway/tools.h"
@@ -107,6 +108,9 @@ struct gw_http {
   wr_time offer_budget_at;
   gw_ice_service ice;
   gw_rate ice_rate, address_rate, token_rate;
+  gw_overload overload;
+  lws_sorted_usec_list_t pulse; /* each second */
+  wr_time pulse_at, cpu_was[GW_MAX_WORKERS];
   bool on_loopback; /* where we listen */
   gw_turn_fetch ice_fetch;
   lws_sorted_usec_list_t ice_due;
@@ -199,6 +203,9 @@ void gw_ask_server(gw_http *http, gw_ask *ask);       /* owned */
 
 /* ---- gateway/gateway.c ---- */
 void gw_http_take_messages(gw_http *http);
+
+/* ---- gateway/http_pulse.c ---- */
+void gw_pulse_begin(gw_http *http); /* the workers run */
 
 /* ---- gateway/http_reload.c ---- */
 void gw_http_reload(gw_http *http);              /* SIGHUP: settings, certificate and key; no call is touched */

@@ -109,6 +109,7 @@ gw_http_error gw_api_place(gw_http *http, const gw_claims *claims, gw_request *r
   if (error != GW_HTTP_OK) return error;
   if (http->draining && !request->resumes)
     return GW_HTTP_DRAINING; /* who has a session may keep it to the deadline */
+  if (http->overload.on && !request->resumes) return GW_HTTP_OVERLOADED;
   if (!gw_rate_spend_key(&http->token_rate, claims->who, http->config->token_rate, gw_now()))
     return GW_HTTP_TOO_MANY;
   if (!spend_offer(http)) return GW_HTTP_TOO_MANY;
@@ -331,13 +332,16 @@ static void get_health(gw_exchange *x) { respond_json(x, 200, json_pack("{s:s}",
 static void get_ready(gw_exchange *x) {
   char text[GW_ICE_WHY_MAX];
   wr_time now = gw_now();
-  bool draining = x->http->draining, degraded = gw_ice_service_is_degraded(&x->http->ice, text, now);
+  bool draining = x->http->draining, overloaded = x->http->overload.on,
+       degraded = gw_ice_service_is_degraded(&x->http->ice, text, now);
   json_t *reasons = json_array(), *lacks = json_array();
   if (draining) json_array_append_new(reasons, json_string("draining"));
+  if (overloaded) json_array_append_new(reasons, json_string("overloaded"));
   if (degraded) json_array_append_new(lacks, json_string(text));
-  if (draining) x->retry_after = 5;
-  respond_json(x, draining ? 503 : 200,
-               json_pack("{s:b,s:o,s:o,s:s}", "ready", !draining, "reasons", reasons, "degraded", lacks, "ice",
+  bool ready = !draining && !overloaded;
+  if (!ready) x->retry_after = 5;
+  respond_json(x, ready ? 200 : 503,
+               json_pack("{s:b,s:o,s:o,s:s}", "ready", ready, "reasons", reasons, "degraded", lacks, "ice",
                          gw_ice_level_name(gw_ice_service_level(&x->http->ice, now))));
 }
 

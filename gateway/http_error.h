@@ -27,6 +27,7 @@
   X(TOO_MANY, 429, "too_many_requests", "too many new sessions; try again")                                   \
   X(INTERNAL, 500, "internal", "something failed on our side")                                                \
   X(FULL, 503, "full", "too many sessions; try again")                                                        \
+  X(OVERLOADED, 503, "overloaded", "the calls that run need all there is; try again")                         \
   X(DRAINING, 503, "draining", "this server is going away; connect again")
 
 typedef enum gw_http_error {

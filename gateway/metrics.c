@@ -181,6 +181,10 @@ static void write_http(gw_text *out, const gw_http_metrics *http) {
     snprintf(labels, sizeof(labels), "code=\"%s\"", gw_http_error_get((gw_http_error)i)->code);
     value(out, "http_errors_total", labels, http->errors[i]);
   }
+  figure(out, "overloaded", "gauge", "1 while new calls are refused for the sake of those that run",
+         http->overloaded);
+  head(out, "worker_busy_ratio", "gauge", "Share of a core that the busiest worker took in the last second");
+  gw_text_add(out, "xiaozhi_rtc_worker_busy_ratio %.3f\n", http->busiest_percent / 100);
   head(out, "reloads_total", "counter", "Settings read again at SIGHUP");
   value(out, "reloads_total", "result=\"ok\"", http->reloads);
   value(out, "reloads_total", "result=\"refused\"", http->reloads_failed);

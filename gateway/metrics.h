@@ -56,8 +56,10 @@ uint64_t gw_metrics_dropped(const gw_metrics *metrics);
 
 /* HTTP-side figures, of the thread that serves it. */
 typedef struct gw_http_metrics {
-  uint64_t responses[6];                                                      /* by hundreds: [2] is 2xx */
-  uint64_t errors[24];                                                        /* by gw_http_error code */
+  uint64_t responses[6];  /* by hundreds: [2] is 2xx */
+  uint64_t errors[24];    /* by gw_http_error code */
+  double busiest_percent; /* of a core, by the busiest worker, in the last second */
+  bool overloaded;
   uint64_t reloads, reloads_failed;                                           /* SIGHUP */
   uint64_t sockets_opened, sockets_open, sound_dropped_in, sound_dropped_out; /* callers' WebSockets; pieces */
 } gw_http_metrics;

@@ -290,3 +290,25 @@ def test_attack_floods():
             check(wait_for(lambda: g.metric("process_resident_bytes") < level),
                   f"memory is as before: {resident / 1e6:.0f} MB, now {g.metric('process_resident_bytes') / 1e6:.0f}")
         check(law_holds(g), "datagrams in = consumed + dropped")
+
+
+def test_overload():
+    with Gateway("--overload", "1", "--workers", "1") as g:
+        peer = Peer(g)
+        check(peer.until(lambda line: line == "state connected"), "a call")
+        stops, dice = threading.Event(), random.Random(3)
+
+        def busy():
+            while not stops.is_set():
+                flood_media(peer, dice)
+        noise = threading.Thread(target=busy, daemon=True)
+        noise.start()
+        late = 4 * PATIENCE  # five seconds, and however long the machine has no time for us
+        over = wait_for(lambda: b"overloaded" in g.request("GET", "/readyz")[1], late)
+        check(over and g.metric("overloaded") == 1, "busy for seconds: overloaded, in /readyz and the metrics")
+        refused(g, "a new call", 503, "overloaded", "POST", "/api/offer", json.dumps({"type": "offer", "sdp": peer.offer}), JSON)
+        peer.do("opus fc" + "00" * 20)
+        check(peer.until(lambda line: line.startswith("audio")), "the call goes on")
+        stops.set()
+        noise.join()
+        check(wait_for(lambda: g.request("GET", "/readyz")[0] == 200, late), "quiet again: ready")

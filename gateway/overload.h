@@ -1,0 +1,20 @@
+/* gateway/overload.h - whether new calls would spoil those that run: by how busy the busiest worker is, with
+ * hysteresis. Pure: once a second it is told how much of the second that worker computed. */
+#ifndef GATEWAY_OVERLOAD_H
+#define GATEWAY_OVERLOAD_H
+
+#include <stdbool.h>
+
+#define GW_OVERLOAD_SECONDS 5 /* in a row above the limit, until new calls are refused */
+#define GW_OVERLOAD_CALM 3    /* in a row clearly below it, until they are taken again */
+#define GW_OVERLOAD_BELOW 0.8 /* of the limit: clearly below */
+
+typedef struct gw_overload {
+  bool on;
+  unsigned n; /* seconds in a row that speak for the other state */
+} gw_overload;
+
+/* |percent| of a core, by the busiest worker; |limit|: 0 never. Whether the state changed. */
+bool gw_overload_step(gw_overload *overload, double percent, double limit);
+
+#endif
