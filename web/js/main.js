@@ -223,6 +223,10 @@ function shown(message) {
 
 // ---- what the assistant may ask for ----
 
+/** Pictures are megabytes each: the conversation keeps the last ones. @type {HTMLCanvasElement[]} */
+const photos = [];
+const PHOTOS_SHOWN = 20;
+
 /** @type {import("./tools.js").Hands} */
 const hands = {
   setVolume,
@@ -233,8 +237,10 @@ const hands = {
     showTalk();
   },
   takePhoto: async () => {
-    const photo = await camera.take(preview.stream);
+    const photo = await camera.take(preview.video);
     const copy = photo.canvas;
+    photos.push(copy);
+    if (photos.length > PHOTOS_SHOWN) photos.shift()?.remove(); // the words beside it stay
     copy.setAttribute("role", "img");
     copy.setAttribute("aria-label", t("photoTitle"));
     captions.card([line(t("photoTitle")), copy]);

@@ -1,6 +1,6 @@
 /* preview.js - the person's own camera, as a small picture that can be dragged about, pushed away to the side, switched and
  * turned off; off means that the camera is off. Only the person sees it: what the assistant gets are single photos, each
- * taken in full view (camera.js). */
+ * shown in the conversation (camera.js). */
 
 import { byId } from "./dom.js";
 import { t } from "./i18n.js";
@@ -39,9 +39,9 @@ export class Preview {
     addEventListener("pagehide", () => this.off());
   }
 
-  /** The picture that is on, or none. */
-  get stream() {
-    return this.#stream;
+  /** Where the camera that is on is shown, or none. */
+  get video() {
+    return this.#stream ? this.#video : null;
   }
 
   async #on() {
