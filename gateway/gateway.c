@@ -22,6 +22,7 @@
 #include "gateway/http.h"
 #include "gateway/identity.h"
 #include "gateway/log.h"
+#include "gateway/notify.h"
 #include "gateway/roles.h"
 #include "wr/crypto_openssl.h"
 
@@ -144,6 +145,7 @@ static void obey_signals(gw_http *http) {
   if (!http->n_signals || http->draining) return;
   http->draining = true;
   gw_log(GW_INFO, "draining", NULL);
+  gw_notify("STOPPING=1");
   tell_workers(http, GW_DRAIN, (uint32_t)http->config->drain_seconds);
 }
 
@@ -420,6 +422,7 @@ int gw_serve(const gw_config *given, const char *embedded_url, gw_reload *reload
   bool ok = start(&http, &crypto, &listen, error);
   if (ok) {
     say_ready(&http, &listen);
+    gw_notify("READY=1");
     gw_log(GW_INFO, "ready", "version", GW_VERSION, NULL);
     serve(&http);
   } else {

@@ -4,6 +4,7 @@
 
 #include "gateway/http.h"
 #include "gateway/log.h"
+#include "gateway/notify.h"
 
 static wr_time cpu_of(const gw_worker *worker) {
   clockid_t clock;
@@ -31,6 +32,7 @@ static void measure(gw_http *http) {
 static void pulse(lws_sorted_usec_list_t *due) {
   gw_http *http = lws_container_of(due, gw_http, pulse);
   measure(http);
+  gw_notify("WATCHDOG=1"); /* this thread turns */
   gw_pulse_begin(http);
 }
 
