@@ -44,7 +44,10 @@ static double run(world *w, int seconds) {
   for (wr_time end = w->now + WR_S(seconds); w->now < end; w->now += WR_MS(5)) {
     double bps = wr_bwe_target_bps(&w->bwe);
     w->credit += (bps < w->most_bps ? bps : w->most_bps) / 200;
-    for (; w->credit >= 8000; w->credit -= 8000) send_one(w);
+    while (w->credit >= 8000) {
+      w->credit -= 8000;
+      send_one(w);
+    }
     if (w->now - w->told_at < WR_MS(100)) continue;
     w->told_at = w->now;
     uint8_t out[WR_TWCC_PACKET_MAX];
