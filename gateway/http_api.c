@@ -272,18 +272,19 @@ static void get_session(gw_exchange *x) {
 }
 
 static void add_row(gw_exchange *x, const gw_session_row *row) {
-  char timeline[GW_TIMELINE_TEXT_MAX];
+  char timeline[GW_TIMELINE_TEXT_MAX], judged[GW_QUALITY_TEXT_MAX];
+  gw_quality_write(judged, &row->figures);
   gw_timeline_write(timeline, &row->timeline);
   gw_text_add(&x->rows,
               "%s{\"id\":\"%s\",\"state\":\"%s\",\"backend\":\"%s\",\"purpose\":\"%s\",\"transport\":\"%s\","
               "\"age\":%.3f,\"rtt\":%.1f,"
               "\"jitter\":%.1f,\"packetsIn\":%llu,\"packetsOut\":%llu,\"lost\":%llu,\"messagesIn\":%llu,"
-              "\"messagesOut\":%llu,\"dropped\":%llu,\"timeline\":%s}",
+              "\"messagesOut\":%llu,\"dropped\":%llu,\"timeline\":%s%s}",
               x->n_rows++ ? "," : "", row->id, row->state, row->backend, row->purpose, row->transport,
               (double)row->age_us / 1e6, row->rtt_us / 1e3, row->jitter_us / 1e3,
               (unsigned long long)row->rtp_packets_in, (unsigned long long)row->rtp_packets_out,
               (unsigned long long)row->rtp_lost, (unsigned long long)row->messages_in,
-              (unsigned long long)row->messages_out, (unsigned long long)row->dropped, timeline);
+              (unsigned long long)row->messages_out, (unsigned long long)row->dropped, timeline, judged);
 }
 
 static void respond_metrics(gw_exchange *x) {

@@ -14,6 +14,8 @@
 static const wr_time bounds[GW_HISTOGRAM_BOUNDS] = {100,     250,     500,     1000,    2500,   5000,
                                                     10000,   20000,   50000,   100000,  250000, 500000,
                                                     1000000, 2500000, 5000000, 10000000};
+/* MOS; with the thresholds of the levels among them (manager/quality.c). */
+static const double score_bounds[GW_SCORE_BOUNDS] = {1.5, 2, 2.6, 3, 3.4, 3.9, 4.2, 4.4};
 static const char *const state_names[GW_N_STATES] = {"new", "connecting", "connected", "degraded", "lost"};
 static const char *const phase_names[GW_N_PHASES] = {"signalling", "ice", "dtls", "first_media", "data"};
 
@@ -24,6 +26,14 @@ void gw_histogram_add(gw_histogram *histogram, wr_time us) {
   histogram->count[i]++;
   histogram->n++;
   histogram->sum_us += (uint64_t)us;
+}
+
+void gw_scores_add(gw_scores *scores, double mos) {
+  size_t i = 0;
+  while (i < GW_SCORE_BOUNDS && mos > score_bounds[i]) i++;
+  scores->count[i]++;
+  scores->n++;
+  scores->sum_milli += (uint64_t)(mos * 1e3 + 0.5);
 }
 
 void gw_conn_sums_add(gw_conn_sums *sums, const wr_conn_stats *stats) {
@@ -123,6 +133,17 @@ static void write_histogram(gw_text *out, const char *name, const char *labels, 
   gw_text_add(out, "xiaozhi_rtc_%s_bucket{%s%sle=\"+Inf\"} %llu\n", name, labels, comma, (unsigned long long)h->n);
   gw_text_add(out, "xiaozhi_rtc_%s_sum%s%s%s %g\n", name, open, labels, close, (double)h->sum_us / 1e6);
   gw_text_add(out, "xiaozhi_rtc_%s_count%s%s%s %llu\n", name, open, labels, close, (unsigned long long)h->n);
+}
+
+static void write_scores(gw_text *out, const char *name, const gw_scores *s) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < GW_SCORE_BOUNDS; i++) {
+    sum += s->count[i];
+    gw_text_add(out, "xiaozhi_rtc_%s_bucket{le=\"%g\"} %llu\n", name, score_bounds[i], (unsigned long long)sum);
+  }
+  gw_text_add(out, "xiaozhi_rtc_%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)s->n);
+  gw_text_add(out, "xiaozhi_rtc_%s_sum %.3f\n", name, (double)s->sum_milli / 1e3);
+  gw_text_add(out, "xiaozhi_rtc_%s_count %llu\n", name, (unsigned long long)s->n);
 }
 
 static void write_counters(gw_text *out, const gw_metrics *m) {
@@ -235,4 +256,6 @@ void gw_metrics_write(gw_text *out, const gw_metrics *m, const gw_http_metrics *
   write_histogram(out, "jitter_seconds", "", &m->jitter);
   head(out, "queue_seconds", "histogram", "Queues on the way to callers, sampled once a second per session");
   write_histogram(out, "queue_seconds", "", &m->queue);
+  head(out, "quality_score", "histogram", "MOS of calls by the E-model, 1 to 4.5, once a second per session");
+  write_scores(out, "quality_score", &m->quality);
 }

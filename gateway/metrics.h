@@ -21,6 +21,13 @@ typedef struct gw_histogram {
   uint64_t n, sum_us;
 } gw_histogram;
 
+/* Of MOS values, 1 to 4.5. */
+#define GW_SCORE_BOUNDS 8
+typedef struct gw_scores {
+  uint64_t count[GW_SCORE_BOUNDS + 1]; /* the last: above every bound */
+  uint64_t n, sum_milli;
+} gw_scores;
+
 typedef enum gw_phase {
   GW_PHASE_SIGNALLING,  /* offer received -> answer ready */
   GW_PHASE_ICE,         /* answer -> a pair works */
@@ -45,10 +52,12 @@ typedef struct gw_metrics {
   uint64_t sessions[GW_N_STATES]; /* filled when a copy is made */
   gw_histogram connect[GW_N_PHASES];
   gw_histogram loop_lag, turn_latency, rtt, jitter, queue;
+  gw_scores quality;
   gw_conn_sums conns;
 } gw_metrics;
 
 void gw_histogram_add(gw_histogram *histogram, wr_time us);
+void gw_scores_add(gw_scores *scores, double mos);
 void gw_conn_sums_add(gw_conn_sums *sums, const wr_conn_stats *stats);
 /* |from| is added to |to|. */
 void gw_metrics_merge(gw_metrics *to, const gw_metrics *from);

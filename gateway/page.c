@@ -129,17 +129,18 @@ void gw_page_say_draining(gw_session *s, wr_time now) {
 }
 
 void gw_page_say_quality(gw_session *s, const wr_conn_stats *stats, wr_time now) {
-  char text[320], media[32] = "";
+  char text[320 + GW_QUALITY_TEXT_MAX], media[32] = "", judged[GW_QUALITY_TEXT_MAX];
   if (stats->first_audio_at) {
     const gw_timeline timeline = {.offered_at = s->offered_at};
     snprintf(media, sizeof(media), ",\"media\":%.1f", gw_timeline_ms(&timeline, stats->first_audio_at));
   }
+  gw_quality_write(judged, &s->quality.figures);
   snprintf(text, sizeof(text),
            "{\"type\":\"quality\",\"rtt\":%.1f,\"jitter\":%.1f,\"received\":%llu,\"lost\":%llu,\"sent\":%llu,"
-           "\"remoteLost\":%.3f,\"remoteJitter\":%.1f%s}",
+           "\"remoteLost\":%.3f,\"remoteJitter\":%.1f%s%s}",
            stats->rtt_us / 1000.0, stats->jitter_us / 1000.0, (unsigned long long)stats->rtp_packets_in,
            (unsigned long long)stats->rtp_lost, (unsigned long long)stats->rtp_packets_out,
-           stats->remote_fraction_lost / 256.0, stats->remote_jitter_us / 1000.0, media);
+           stats->remote_fraction_lost / 256.0, stats->remote_jitter_us / 1000.0, media, judged);
   gw_page_say(s, text, now);
 }
 
@@ -179,6 +180,12 @@ static void on_text(gw_session *s, const gw_page_message *m, wr_time now) {
   gw_link_say(s, m->text, now);
 }
 
+static void on_stats(gw_session *s, const gw_page_message *m) {
+  gw_told told = gw_quality_told(&s->quality, m->samples, m->concealed);
+  s->worker->metrics.counter[GW_SAMPLES_PLAYED] += told.samples;
+  s->worker->metrics.counter[GW_SAMPLES_CONCEALED] += told.concealed;
+}
+
 static void on_message(gw_session *s, const gw_page_message *m, wr_time now) {
   char pong[80];
   switch (m->type) {
@@ -196,7 +203,7 @@ static void on_message(gw_session *s, const gw_page_message *m, wr_time now) {
     case GW_PAGE_ABORT: gw_link_abort(s, now); return;
     case GW_PAGE_TOOL_RESULT: on_tool_result(s, m, now); return;
     case GW_PAGE_PHOTO: gw_photo_begin(s, m, now); return;
-    case GW_PAGE_STATS: return;
+    case GW_PAGE_STATS: on_stats(s, m); return;
     case GW_PAGE_PING:
       snprintf(pong, sizeof(pong), "{\"type\":\"pong\",\"t\":%s}", m->t);
       gw_page_say(s, pong, now);

@@ -106,9 +106,15 @@ static void read_ping(gw_page_message *m, const json_t *root) {
     snprintf(m->t, sizeof(m->t), "null");
 }
 
+static double number_at(const json_t *root, const char *key) {
+  const json_t *value = json_object_get(root, key);
+  return json_is_number(value) ? json_number_value(value) : -1;
+}
+
 static void read_stats(gw_page_message *m, const json_t *root) {
-  (void)root;
   m->type = GW_PAGE_STATS;
+  m->samples = number_at(root, "samples");
+  m->concealed = number_at(root, "concealed");
 }
 
 static void read_photo(gw_page_message *m, const json_t *root) {

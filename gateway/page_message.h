@@ -25,7 +25,7 @@ typedef enum gw_page_type {
   GW_PAGE_TOUCH,       /* |text|: what to tell the assistant */
   GW_PAGE_TOOL_RESULT, /* |id|, |ok|, |text| */
   GW_PAGE_PING,        /* |t| as a JSON number */
-  GW_PAGE_STATS,       /* */
+  GW_PAGE_STATS,       /* |samples|, |concealed| */
   GW_PAGE_PHOTO,       /* |id|, |size|, |mime| */
 } gw_page_type;
 
@@ -35,7 +35,8 @@ typedef struct gw_page_message {
   int64_t id;
   uint32_t size;
   bool ok;
-  const char *mime; /* "image/jpeg" or "image/png" or "image/webp": static */
+  double samples, concealed; /* cumulative; -1: not told */
+  const char *mime;          /* "image/jpeg" or "image/png" or "image/webp": static */
   char t[32];
   char text[GW_PAGE_TEXT_MAX + 1];
   const char *why; /* BAD: static text for the error message */

@@ -10,6 +10,7 @@
 #include "gateway/mailbox.h"
 #include "gateway/metrics.h"
 #include "gateway/page_message.h"
+#include "gateway/quality.h"
 #include "gateway/timeline.h"
 #include "xiaozhi/ota.h"
 
@@ -145,6 +146,7 @@ typedef struct gw_session_row {
   uint32_t rtt_us, jitter_us;
   uint64_t rtp_packets_in, rtp_packets_out, rtp_lost, messages_in, messages_out, dropped;
   gw_timeline timeline;
+  gw_figures figures;
 } gw_session_row;
 
 typedef struct gw_snapshot {

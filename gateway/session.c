@@ -127,6 +127,7 @@ static void drop_peer(gw_session *s, const char *why) {
   drop_conn(s);
   gw_caller_close(s, GW_FAREWELL_REPLACED, why);
   s->offered_at = 0;
+  gw_quality_init(&s->quality);
 }
 
 /* The answer to |request| by |s->conn|; sends the reply. */
@@ -182,6 +183,7 @@ void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {
   choose_identity(s, request);
   gw_downlink_init(&s->down, &w->stock, w->repacketizer, wr_rng_u32(&w->settings.rng), now);
   gw_uplink_init(&s->up, s->cold->held, w->repacketizer, emit_uplink, s);
+  gw_quality_init(&s->quality);
   gw_link_init(s);
   s->link.mode = request->has_mode ? request->mode : XZ_MODE_AUTO;
   set_state(s, GW_SESSION_NEW, WR_NEVER);
@@ -441,6 +443,14 @@ static void pump(gw_session *s, wr_time now) {
   }
 }
 
+static void judge_quality(gw_session *s, wr_time now) {
+  wr_stats stats;
+  if (!s->conn) return;
+  wr_conn_read_stats(s->conn, &stats, now);
+  gw_quality_step(&s->quality, &stats);
+  if (s->quality.figures.mos >= 0) gw_scores_add(&s->worker->metrics.quality, s->quality.figures.mos);
+}
+
 static void sample_quality(gw_session *s, wr_time now) {
   wr_conn_stats stats;
   if (!gw_session_stats(s, &stats)) return;
@@ -451,6 +461,7 @@ static void sample_quality(gw_session *s, wr_time now) {
   if (s->conn)
     wr_conn_set_audio_copies(s->conn,
                              gw_repair_step(&s->repair, stats.remote_fraction_lost / 256.0, stats.rtt_us, now));
+  judge_quality(s, now);
   gw_page_say_quality(s, &stats, now);
 }
 
@@ -573,6 +584,7 @@ void gw_session_describe(const gw_session *s, gw_session_row *row, wr_time now) 
   gw_session_timeline(s, &row->timeline);
   wr_conn_stats stats;
   if (!gw_session_stats(s, &stats)) return;
+  row->figures = s->quality.figures;
   row->rtt_us = stats.rtt_us;
   row->jitter_us = stats.jitter_us;
   row->rtp_packets_in = stats.rtp_packets_in;

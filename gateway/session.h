@@ -12,6 +12,7 @@
 #include "gateway/downlink.h"
 #include "gateway/pcm.h"
 #include "gateway/protocol.h"
+#include "gateway/quality.h"
 #include "gateway/repair.h"
 #include "gateway/uplink.h"
 #include "wr/conn.h"
@@ -121,6 +122,7 @@ typedef struct gw_session {
   gw_downlink down;
   gw_uplink up;
   gw_repair repair;
+  gw_quality quality;
   gw_link link;
   gw_cold *cold;
 } gw_session;

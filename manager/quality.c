@@ -160,6 +160,17 @@ double mgr_quality_mos(double r_factor) {
   return most(1.0 + 0.035 * r_factor + r_factor * (r_factor - 60.0) * (100.0 - r_factor) * 7e-6, 1.0);
 }
 
+double mgr_quality_direction_r(double rtt_ms, double buffer_ms, double loss) {
+  double way_ms = most(rtt_ms, 0.0) / 2.0 + FIXED_DELAY_MS;
+  return mgr_quality_r(way_ms + most(buffer_ms, 0.0), loss, BURST_RATIO, false);
+}
+
+mgr_level mgr_quality_level(double mos) {
+  size_t i = 0;
+  while (mos < levels[i].mos) i++;
+  return levels[i].level;
+}
+
 /* ---- loss ---- */
 
 /* How the second counter counts. */
@@ -292,18 +303,15 @@ static void score(mgr_quality *q) {
   mgr_figures *f = &q->figures;
   double loss_down = most(f->loss_down, q->concealed);
   if (!is_there(f->rtt_ms) && !is_there(loss_down) && !is_there(f->loss_up)) return;
-  double way_ms = most(f->rtt_ms, 0.0) / 2.0 + FIXED_DELAY_MS;
-  double down = mgr_quality_r(way_ms + most(f->buffer_ms, 0.0), loss_down, BURST_RATIO, false);
-  double up = mgr_quality_r(way_ms, f->loss_up, BURST_RATIO, false);
+  double down = mgr_quality_direction_r(f->rtt_ms, f->buffer_ms, loss_down);
+  double up = mgr_quality_direction_r(f->rtt_ms, 0.0, f->loss_up);
   f->r_factor = least(down, up);
   f->mos = mgr_quality_mos(f->r_factor);
 }
 
 static unsigned judge_level(mgr_quality *q) {
   if (!is_there(q->figures.mos)) return 0;
-  size_t i = 0;
-  while (q->figures.mos < levels[i].mos) i++;
-  mgr_level level = levels[i].level, before = q->level;
+  mgr_level level = mgr_quality_level(q->figures.mos), before = q->level;
   q->n_better = level > before ? q->n_better + 1 : 0;
   if (level < before || before == MGR_LEVEL_UNKNOWN)
     q->level = level;

@@ -92,5 +92,10 @@ unsigned mgr_quality_set_muted(mgr_quality *q, bool muted);
  */
 double mgr_quality_r(double delay_ms, double loss, double burst_ratio, bool has_fec);
 double mgr_quality_mos(double r_factor);
+/* The same for one direction of a call of ours, with the constants of quality.c for what lies beside the network:
+ * the round trip, the playout buffer at its end (ms), the loss. */
+double mgr_quality_direction_r(double rtt_ms, double buffer_ms, double loss);
+/* What a MOS is called, without hysteresis. */
+mgr_level mgr_quality_level(double mos);
 
 #endif

@@ -95,6 +95,7 @@ export class WebRTCManager extends EventTarget {
   /** @type {Mode} */
   #mode;
   #muted = false;
+  #toldSamples = 0; // that were played, as the gateway was told
   #hushed = false;
   #micState = "UNKNOWN";
   /** @type {StateDetail} */
@@ -683,6 +684,9 @@ export class WebRTCManager extends EventTarget {
     const sample = await this.#peers.get(link)?.sample(this.#microphone.live);
     if (!sample || this.#closed) return;
     this.#recorder.sample(sample);
+    const { in_samples: samples = -1, in_concealed: concealed = -1 } = sample;
+    if (samples > 0 && samples !== this.#toldSamples) this.#peers.get(link)?.send({ type: "stats", samples, concealed });
+    this.#toldSamples = samples;
     this.#measure((core) => core.sample(link, sample, performance.now()));
   }
 
