@@ -15,6 +15,8 @@ enum {
   AS_EP_N_BEGIN = 5,   /* voiced frames within EP_WINDOW that make a beginning: 100 ms */
   AS_EP_WINDOW = 8,    /* 160 ms */
   AS_EP_HANG = 30,     /* quiet frames that make an end: 600 ms */
+  AS_EP_PAUSE = 10,    /* those after which it is worth knowing whether the sentence is whole: 200 ms */
+  AS_EP_SURE = 18,     /* those that make an end if it is: 360 ms */
   AS_EP_MIN_VOICE = 8, /* voiced frames an utterance needs; less is a click: 160 ms */
   AS_EP_MAX = 15 * 50, /* frames after which it is cut: 15 s */
   AS_EP_PRE_ROLL = 20, /* frames before the beginning that belong to it: 400 ms */

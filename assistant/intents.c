@@ -72,6 +72,12 @@ static int amount_in(const char *text) {
   return value;
 }
 
+bool as_may_go_on(const char *text) {
+  const char *last = strrchr(text, ' ') ? strrchr(text, ' ') + 1 : text;
+  int v = number_word(last, strlen(last));
+  return v >= 20 && v < 100 && v % 10 == 0;
+}
+
 static bool has(const char *text, const char *const *keys) {
   for (; *keys; keys++)
     if (strstr(text, *keys)) return true;

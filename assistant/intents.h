@@ -45,6 +45,8 @@ typedef struct as_reply {
 /* |text| is recognised or typed; any case and punctuation. */
 as_intent as_intent_of(const char *text);
 as_language as_language_of(const char *text);
+/* The words end in a number that another word may complete: "twenty", of "twenty five". */
+bool as_may_go_on(const char *text);
 
 /* The answer where no tool is needed; |now| is local time, |turn| counts a session's turns and picks the joke. For
  * volume and photo it is what to say when the device has no such tool. */

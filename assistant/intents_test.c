@@ -58,6 +58,12 @@ TEST(as_intents_of_spoken_and_typed_text) {
   CHECK_EQ(as_intent_of("café au lait").language, AS_ENGLISH);
 }
 
+TEST(as_numbers_may_go_on) {
+  CHECK(as_may_go_on("set volume to twenty") && as_may_go_on("ninety"));
+  CHECK(!as_may_go_on("volume ten") && !as_may_go_on("volume twenty five") && !as_may_go_on("one hundred"));
+  CHECK(!as_may_go_on("volume twenty percent") && !as_may_go_on("what time is it") && !as_may_go_on(""));
+}
+
 /* Every text is bounded, whatever is typed. */
 TEST(as_intents_survive_any_text) {
   check_rng rng = {11};

@@ -116,7 +116,7 @@ void as_studio_stop(as_studio *s) {
 
 bool as_studio_submit(as_studio *s, as_job *job) {
   pthread_mutex_lock(&s->lock);
-  bool room = s->todo.n < AS_STUDIO_QUEUE;
+  bool room = s->todo.n < (job->early ? 1 : AS_STUDIO_QUEUE) && !(job->early && s->settings.scripted);
   if (room) {
     push(&s->todo, job);
     pthread_cond_signal(&s->work);

@@ -20,7 +20,8 @@ typedef struct as_studio_settings {
 
 as_studio *as_studio_start(const as_studio_settings *settings); /* NULL: out of memory or threads */
 void as_studio_stop(as_studio *studio);                         /* waits for the jobs in hand; frees the rest */
-/* Takes |job|, to hear or to speak, over. false: the queue is full and the job stays the caller's. */
+/* Takes |job|, to hear or to speak, over. false: the queue is full, or not empty and the job early; it stays the
+ * caller's. */
 bool as_studio_submit(as_studio *studio, as_job *job);
 /* Forgets the jobs of |session| that nobody has begun. */
 void as_studio_cancel(as_studio *studio, uint64_t session);

@@ -68,3 +68,21 @@ TEST(studio_has_a_bounded_queue) {
   sem_post(&go_on);
   as_studio_stop(studio);
 }
+
+TEST(studio_guesses_only_when_nobody_waits) {
+  sem_init(&done, 0, 0);
+  sem_init(&go_on, 0, 0);
+  as_studio_settings settings = {.n_threads = 1, .model_dir = "", .wake = hold};
+  as_studio *studio = as_studio_start(&settings);
+  REQUIRE(studio);
+  CHECK(as_studio_submit(studio, job_of(1)));
+  REQUIRE(wait_for(&done)); /* the worker stands still behind it */
+  as_job *first = job_of(1), *second = job_of(1);
+  first->early = second->early = true;
+  CHECK(as_studio_submit(studio, first));
+  CHECK(!as_studio_submit(studio, second));
+  as_job_free(second);
+  as_studio_cancel(studio, 1);
+  sem_post(&go_on);
+  as_studio_stop(studio);
+}

@@ -581,6 +581,7 @@ static void on_tool_result(as_turn *t, const xz_host_result *result, wr_time now
 static void forget_utterance(as_turn *t) {
   t->n_utterance = t->n_piece = 0;
   t->voiced = false;
+  t->guess.state = AS_GUESS_NONE;
   as_endpointer_reset(&t->endpointer);
 }
 
@@ -617,6 +618,69 @@ static void hear_utterance(as_turn *t) {
   new_turn(t);
   t->phase = AS_PHASE_HEARING;
   if (!submit(t, job)) say(t, "embarrassed", "I am busy at the moment. Please try again.");
+}
+
+/* ---- guessing ---- */
+
+static void on_heard(as_turn *t, const as_job *job, wr_time now);
+
+/* A pause: is it the end? Plugged-in recognisers cost somebody money, and are asked once. */
+static void guess(as_turn *t) {
+  const as_endpointer *ep = &t->endpointer;
+  if (t->phase != AS_PHASE_IDLE || t->link.speaking || t->world.plugged[AS_JOB_HEAR]) return;
+  if (ep->n_quiet != AS_EP_PAUSE || ep->n_voiced < AS_EP_MIN_VOICE) return;
+  as_job *job = calloc(1, sizeof *job);
+  if (job) job->samples = malloc(t->n_utterance * sizeof *job->samples);
+  if (!job || !job->samples) {
+    as_job_free(job);
+    return;
+  }
+  job->kind = AS_JOB_HEAR;
+  job->early = true;
+  job->n_samples = t->n_utterance;
+  memcpy(job->samples, t->utterance, t->n_utterance * sizeof *job->samples);
+  new_turn(t); /* an older guess is void */
+  if (submit(t, job)) t->guess.state = AS_GUESS_ASKED;
+}
+
+/* The utterance has ended where it was guessed. */
+static void answer_guess(as_turn *t, wr_time now) {
+  as_job job = {.kind = AS_JOB_HEAR, .heard = t->guess.heard};
+  forget_utterance(t);
+  t->phase = AS_PHASE_HEARING;
+  on_heard(t, &job, now);
+}
+
+/* The sentence is whole, and it has been quiet for long enough to believe that. */
+static void end_by_guess(as_turn *t, wr_time now) {
+  bool whole = t->guess.state == AS_GUESS_KNOWN && t->guess.heard.text[0] && !as_may_go_on(t->guess.heard.text);
+  if (whole && t->endpointer.n_quiet >= AS_EP_SURE) answer_guess(t, now);
+}
+
+/* After each frame within an utterance. */
+static void follow_guess(as_turn *t, wr_time now) {
+  if (t->endpointer.n_quiet == 0) t->guess.state = AS_GUESS_NONE; /* it goes on */
+  guess(t);
+  end_by_guess(t, now);
+}
+
+static void on_guessed(as_turn *t, const as_job *job, wr_time now) {
+  if (t->guess.state != AS_GUESS_ASKED || job->failed) return;
+  t->guess.state = AS_GUESS_KNOWN;
+  t->guess.heard = job->heard;
+  end_by_guess(t, now);
+}
+
+/* As far as possible by what was guessed. */
+static void end_utterance(as_turn *t, wr_time now) {
+  if (t->guess.state == AS_GUESS_KNOWN) {
+    answer_guess(t, now);
+  } else if (t->guess.state == AS_GUESS_ASKED) {
+    forget_utterance(t);
+    t->phase = AS_PHASE_HEARING; /* the guess, when it comes, is what was heard */
+  } else {
+    hear_utterance(t);
+  }
 }
 
 static bool keep(as_turn *t, const int16_t *samples, size_t n) {
@@ -662,13 +726,14 @@ static void on_frame(as_turn *t, const int16_t *frame, wr_time now) {
     case AS_EP_INSIDE:
       t->last_voice_at = now;
       if ((t->link.speaking || waits_for_server(t)) && t->endpointer.n_voiced == BARGE_FRAMES) interrupt(t);
+      if (!manual(t)) follow_guess(t, now);
       return;
     case AS_EP_CLICK:
       t->stats.n_clicks++;
       if (!manual(t)) forget_utterance(t);
       return;
     case AS_EP_END:
-      if (!manual(t)) hear_utterance(t);
+      if (!manual(t)) end_utterance(t, now);
       return;
   }
 }
@@ -790,7 +855,10 @@ void as_turn_done(as_turn *t, as_job *job, wr_time now) {
     queue_spoken(t);
     return;
   }
-  if (current && job->kind == AS_JOB_HEAR && t->phase == AS_PHASE_HEARING) on_heard(t, job, now);
+  if (current && job->kind == AS_JOB_HEAR && t->phase == AS_PHASE_HEARING)
+    on_heard(t, job, now);
+  else if (current && job->early)
+    on_guessed(t, job, now);
   if (current && job->kind == AS_JOB_THINK) on_thought(t, job, now);
   as_job_free(job);
 }

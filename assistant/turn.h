@@ -5,6 +5,9 @@
  *                                                 or, with a dialogue that is plugged in:
  *                                                 stt, thinking (job) <-> tool calls -> speaking, as words come
  *
+ * A pause within an utterance is used to recognise it so far: a whole sentence is answered without waiting on, and
+ * when the utterance ends there and then its words are known.
+ *
  * Every input begins a new turn number when it ends the old one (abort, listen start, typed text), so a late result
  * finds no owner. */
 #ifndef ASSISTANT_TURN_H
@@ -62,6 +65,12 @@ typedef struct as_talk {
   size_t n_photo;
 } as_talk;
 
+/* What was recognised of an utterance in a pause that may be its end. */
+typedef struct as_guess {
+  enum { AS_GUESS_NONE, AS_GUESS_ASKED, AS_GUESS_KNOWN } state;
+  as_heard heard; /* KNOWN */
+} as_guess;
+
 typedef struct as_turn_stats {
   uint64_t n_heard, n_unrecognised, n_clicks, n_typed, n_barge_ins, n_failed_jobs;
   uint64_t n_fallbacks; /* jobs of plugged-in stages that the built-in ones had to do */
@@ -82,6 +91,7 @@ typedef struct as_turn {
   int16_t *utterance; /* pre-roll, then everything of the utterance */
   size_t n_utterance, utterance_cap;
   bool voiced; /* within an utterance */
+  as_guess guess;
   /* dialogue */
   char person[AS_PERSON_MAX]; /* whose memory; "" nobody's */
   char said[AS_HEARD_MAX];    /* what this turn answers */

@@ -144,6 +144,67 @@ TEST(as_turn_hears_answers_and_ends_the_bracket) {
   end();
 }
 
+/* Speech, then the pause in which it is recognised so far. */
+static void pause_after_speech(wr_time now) {
+  begin(plain);
+  (void)sent();
+  say(listen_auto, now);
+  sound(false, 900, now);
+  sound(true, 900, now);
+  sound(false, 240, now);
+  REQUIRE(asked && asked->kind == AS_JOB_HEAR && asked->early);
+}
+
+TEST(as_turn_answers_a_whole_sentence_early) {
+  pause_after_speech(0);
+  words_are_heard("what time is it", 0);
+  CHECK_TEXT(sent(), ""); /* known, but it might go on */
+  sound(false, 180, 0);
+  CHECK(strstr(sent(), "\"text\":\"what time is it\""));
+  CHECK_EQ(turn.stats.n_heard, 1);
+  end();
+}
+
+TEST(as_turn_waits_when_a_sentence_may_go_on) {
+  static const char *const words[] = {"set volume to twenty", ""}; /* five; or something else altogether */
+  for (int i = 0; i < 2; i++) {
+    pause_after_speech(0);
+    words_are_heard(words[i], 0);
+    sound(false, 240, 0);
+    CHECK_TEXT(sent(), "");
+    sound(false, 180, 0);
+    CHECK(strstr(sent(), i ? "\"text\":\"...\"" : "to twenty")); /* without asking once more */
+    CHECK_EQ(turn.stats.n_heard + turn.stats.n_unrecognised, 1);
+    end();
+  }
+}
+
+TEST(as_turn_a_sentence_that_goes_on_is_heard_whole) {
+  pause_after_speech(0);
+  size_t n_first = asked->n_samples;
+  sound(true, 300, 0);
+  words_are_heard("stop", 0);
+  sound(false, 240, 0);
+  CHECK_TEXT(sent(), "");
+  REQUIRE(asked && asked->early && asked->n_samples > n_first + 16 * 300);
+  sound(false, 420, 0); /* it ends before the recogniser is done */
+  CHECK_TEXT(sent(), "");
+  words_are_heard("stop talking", 0);
+  CHECK(strstr(sent(), "\"text\":\"stop talking\""));
+  CHECK_EQ(turn.stats.n_heard, 1);
+  /* Busy: as if nothing had been guessed. */
+  pause_after_speech(0);
+  sound(true, 300, 0);
+  as_job_free(asked);
+  asked = NULL;
+  busy = true;
+  sound(false, 300, 0);
+  busy = false;
+  sound(false, 420, 0);
+  REQUIRE(asked && !asked->early);
+  end();
+}
+
 TEST(as_turn_speaks_sentence_by_sentence) {
   begin(plain);
   say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"blah blah\"}", 0);

@@ -9,7 +9,7 @@ from the assistant's packet to its first frame at the caller.
 
 A turn is spoken: a phrase by espeak-ng, as Opus, frame by frame, to the embedded assistant with its built-in stages. Outside
 the answer is decoded as it arrives, and the first frame that can be heard counts; its first part is until the words are
-told (detection of the end, 600 ms of it by design, and recognition), its second until they are answered. Inside it is the
+told (detection of the end, 360 ms of it by design, in which recognition begins), its second until the answer. Inside it is the
 gateway's turn_latency_seconds, which here begins with the words: this caller does not tell how loud its packets are.
 
 Limits are for the whole run on a quiet machine; a quick one prints them. Ends with "N passed, N failed"."""
