@@ -122,7 +122,9 @@ def program_page():
         argument = "" if row["kind"] == "FLAG" else f" \\fI{roff(row.get('argument', 'N')).replace(' ', chr(92) + '~')}\\fR"
         print(f".TP\n\\fB\\-\\-{roff(row['key'])}\\fR{argument}\n{roff(row['help'])}.")
     print(".SH SIGNALS\n.TP\n.B SIGTERM\nNo new calls; those that are there are told, and end after\n.BR drain\\-seconds .\n"
-          "A second one ends at once.\n.SH EXIT STATUS\n0: fine; 1: the operation failed; 2: bad usage or settings.\n"
+          "A second one ends at once.\n.TP\n.B SIGHUP\n"
+          "Reads the settings, their files and the certificate again; no call is touched.\n"
+          ".SH EXIT STATUS\n0: fine; 1: the operation failed; 2: bad usage or settings.\n"
           ".SH FILES\n.I /etc/xiaozhi\\-rtc/xiaozhi\\-rtc.conf\nas the service has it.\n"
           ".SH SEE ALSO\n.BR xiaozhi\\-rtc.conf (5)")
 
