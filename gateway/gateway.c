@@ -138,15 +138,20 @@ static void tell_workers(gw_http *http, gw_kind kind, uint32_t number) {
     gw_tell(&http->to[i], &(gw_message){.kind = (uint16_t)kind, .number = number}, NULL, 0);
 }
 
+bool gw_http_drain(gw_http *http, uint32_t seconds) {
+  if (http->draining) return false;
+  http->draining = true;
+  gw_log(GW_INFO, "draining", NULL);
+  gw_notify("STOPPING=1");
+  tell_workers(http, GW_DRAIN, seconds);
+  return true;
+}
+
 static void obey_signals(gw_http *http) {
   if (http->wants_reload) gw_http_reload(http);
   http->wants_reload = false;
   if (http->n_signals >= 2) http->stopping = true;
-  if (!http->n_signals || http->draining) return;
-  http->draining = true;
-  gw_log(GW_INFO, "draining", NULL);
-  gw_notify("STOPPING=1");
-  tell_workers(http, GW_DRAIN, (uint32_t)http->config->drain_seconds);
+  if (http->n_signals) (void)gw_http_drain(http, (uint32_t)http->config->drain_seconds);
 }
 
 /* ---- start ---- */

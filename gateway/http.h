@@ -168,6 +168,9 @@ bool gw_request_is_rare(gw_http *http, const wr_addr *from); /* false: too many 
 void gw_request_from(const gw_http *http, struct lws *wsi, wr_addr *from);
 bool gw_token_is(const char *token, const char *wanted); /* in constant time; false for an empty |wanted| */
 
+/* ---- gateway/http_admin.c ---- */
+void gw_admin_drain(gw_exchange *x);
+
 /* ---- gateway/http_files.c: the page's files and an operator's ---- */
 bool gw_files_get(gw_exchange *x); /* false: there is no such file; nothing was answered */
 bool gw_files_exist(const gw_exchange *x);
@@ -203,6 +206,9 @@ void gw_ask_server(gw_http *http, gw_ask *ask);       /* owned */
 
 /* ---- gateway/gateway.c ---- */
 void gw_http_take_messages(gw_http *http);
+/* No new sessions, pages are told, and the program ends when all are gone or after |seconds|. false: it does so
+ * already. */
+bool gw_http_drain(gw_http *http, uint32_t seconds);
 
 /* ---- gateway/http_pulse.c ---- */
 void gw_pulse_begin(gw_http *http); /* the workers run */

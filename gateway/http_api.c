@@ -10,8 +10,9 @@
 
 #define SESSIONS_PATH "/api/sessions/"
 
-/* OFFERS, KEEPS: a token, also one that has ended: it keeps the sessions that it opened, and opens no more. */
-typedef enum access_right { OPEN, TOKEN, OFFERS, KEEPS, ADMIN } access_right;
+/* OFFERS, KEEPS: a token, also one that has ended: it keeps the sessions that it opened, and opens no more.
+ * ENDS: as KEEPS, SEES: as TOKEN, and the admin may, too. */
+typedef enum access_right { OPEN, TOKEN, OFFERS, KEEPS, ENDS, SEES, ADMIN } access_right;
 typedef void handler(gw_exchange *x);
 
 typedef struct route {
@@ -366,12 +367,13 @@ static const route routes[] = {
     {"/whip", GW_POST, OFFERS, "application/sdp", post_whip},
     {"/api/sessions/*/offer", GW_POST, KEEPS, "application/json", post_reoffer},
     {"/api/sessions/*", GW_PATCH, KEEPS, "application/trickle-ice-sdpfrag application/json", patch_session},
-    {"/api/sessions/*", GW_DELETE, KEEPS, NULL, delete_session},
+    {"/api/sessions/*", GW_DELETE, ENDS, NULL, delete_session},
     {"/api/sessions/*", GW_GET, ADMIN, NULL, get_session},
     {"/api/sessions", GW_GET, ADMIN, NULL, get_sessions},
+    {"/api/admin/drain", GW_POST, ADMIN, "application/json", gw_admin_drain},
     {"/api/socket", GW_GET, TOKEN, NULL, get_socket},
     {"/api/ice", GW_GET, TOKEN, NULL, get_ice},
-    {"/api/ice/status", GW_GET, TOKEN, NULL, get_ice_status},
+    {"/api/ice/status", GW_GET, SEES, NULL, get_ice_status},
     {"/api/roles", GW_GET, TOKEN, NULL, get_roles},
     {"/api/avatars", GW_GET, TOKEN, NULL, get_avatars},
     {"/avatar/*/*", GW_GET, OPEN, NULL, gw_files_avatar},
@@ -424,11 +426,12 @@ static bool may_enter(gw_exchange *x, access_right right) {
   if (right == OPEN) return true;
   gw_token_of(x->wsi, token);
   gw_http_error error = GW_HTTP_OK;
+  bool is_admin = gw_token_is(token, x->http->config->admin_token);
   if (right == ADMIN)
-    error = gw_token_is(token, x->http->config->admin_token) ? GW_HTTP_OK : GW_HTTP_UNAUTHORIZED;
-  else
+    error = is_admin ? GW_HTTP_OK : GW_HTTP_UNAUTHORIZED;
+  else if (!is_admin || (right != ENDS && right != SEES))
     error = gw_token_enter(x->http, token, &x->claims);
-  if (error == GW_HTTP_EXPIRED && (right == OFFERS || right == KEEPS)) error = GW_HTTP_OK;
+  if (error == GW_HTTP_EXPIRED && (right == OFFERS || right == KEEPS || right == ENDS)) error = GW_HTTP_OK;
   if (error == GW_HTTP_OK && !is_within(x)) error = GW_HTTP_SCOPE;
   if (error != GW_HTTP_OK) gw_respond_error(x, error, NULL, 0);
   return error == GW_HTTP_OK;

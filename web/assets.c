@@ -8,6 +8,7 @@
 static const char *without_alias(const char *path) {
   if (strcmp(path, "/") == 0) return "/index.html";
   if (strcmp(path, "/chat") == 0 || strcmp(path, "/chatv2") == 0) return "/chat.html";
+  if (strcmp(path, "/admin") == 0) return "/admin.html";
   return path;
 }
 

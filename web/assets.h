@@ -2,7 +2,8 @@
  *
  * Every html, css, js, svg, png and webmanifest below web/ is in the table under its path relative to web/, with a
  * leading slash ("/js/main.js"), and the manager's core, which is built: "/js/manager/manager.wasm". Routes come on
- * top of that: "/" is index.html, "/chat" and "/chatv2" are chat.html. The table is constant: any thread may read
+ * top of that: "/" is index.html, "/chat" and "/chatv2" are chat.html, "/admin" is
+ * admin.html. The table is constant: any thread may read
  * it at any time, and pointers live as long as the program.
  *
  * Each file is there as it is and, where that is smaller, compressed when the program was built. A server sends the

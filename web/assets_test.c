@@ -17,6 +17,7 @@ TEST(web_assets_are_found_by_path_and_alias) {
   CHECK_TEXT(chat->path, "/chat.html");
   CHECK(find("/chatv2") == chat);
   CHECK(find("/chat.html") == chat);
+  CHECK(find("/admin") && find("/admin") == find("/admin.html"));
   CHECK_TEXT(chat->mime, "text/html; charset=utf-8");
   CHECK(memcmp(chat->body[WEB_PLAIN].data, "<!doctype html>", 15) == 0);
 }

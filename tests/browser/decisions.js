@@ -234,9 +234,10 @@ test("i18n: every text that is used exists, in three languages, and none is left
   const inFolder = (/** @type {string} */ folder) =>
     readdirSync(new URL(`js/${folder}`, web)).filter((name) => name.endsWith(".js")).map((name) => folder + name);
   const scripts = [...inFolder(""), ...inFolder("avatar/")];
-  const sources = ["index.html", "chat.html", ...scripts.map((name) => `js/${name}`)];
-  const used = sources.map((name) => (name.endsWith("i18n.js") ? "" : readFileSync(new URL(name, web), "utf8"))).join("\n");
-  const table = readFileSync(new URL("js/i18n.js", web), "utf8");
+  const admin = readdirSync(new URL("admin", web)).filter((name) => name.endsWith(".js")).map((name) => `admin/${name}`);
+  const sources = ["index.html", "chat.html", "admin.html", ...admin, ...scripts.map((name) => `js/${name}`)];
+  const used = sources.map((name) => (/i18n|words/.test(name) ? "" : readFileSync(new URL(name, web), "utf8"))).join("\n");
+  const table = ["js/i18n.js", "admin/words.js"].map((name) => readFileSync(new URL(name, web), "utf8")).join("\n");
   const rows = [...table.matchAll(/^ {2}(\w+): \[([\s\S]*?)\],$/gm)];
   check(rows.length > 60, `${rows.length} rows`);
   for (const [, key = "", texts = ""] of rows) {

@@ -6,6 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { auditInPage } from "./audit.js";
 import { avatarTests } from "./avatar.js";
+import { testAdmin } from "./admin.js";
 import "./decisions.js";
 import "./hands.js";
 import { testLooks } from "./looks.js";
@@ -519,6 +520,7 @@ const bench = {
 };
 testStart(bench);
 testSignIn(bench);
+testAdmin(bench);
 testFaces(bench, () => chromium);
 testFrames({ url: () => gateway.url, chromium: () => chromium });
 testPage(bench);

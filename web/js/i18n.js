@@ -491,6 +491,11 @@ const TABLE = {
   said: ["The gateway says: {text}", "网关提示：{text}", "Cổng báo: {text}"],
 };
 
+/** Words of one page that the others need not load. @param {typeof TABLE} texts */
+export function addTexts(texts) {
+  Object.assign(TABLE, texts);
+}
+
 /** @type {Lang} */
 let current = "en";
 

@@ -28,10 +28,12 @@ export class Plots {
   #samples = [];
   /** @type {Map<string, {now:HTMLElement, top:HTMLElement, lines:SVGPathElement[]}>} */
   #parts = new Map();
+  #plots;
 
-  /** @param {HTMLElement} place */
-  constructor(place) {
-    place.append(...PLOTS.map((plot) => this.#build(plot)));
+  /** @param {HTMLElement} place @param {readonly Plot[]} [plots] */
+  constructor(place, plots = PLOTS) {
+    this.#plots = plots;
+    place.append(...plots.map((plot) => this.#build(plot)));
     translate(place);
   }
 
@@ -59,7 +61,7 @@ export class Plots {
   }
 
   draw() {
-    for (const { name, unit, least, digits, series } of PLOTS) {
+    for (const { name, unit, least, digits, series } of this.#plots) {
       const part = this.#parts.get(name);
       if (!part) continue;
       const curves = series.map(({ figure, scale }) =>

@@ -1,0 +1,76 @@
+// The operator's page: the token, a call from close by, the question before draining; in both sizes, light and dark.
+
+import { auditInPage, fitInPage } from "./audit.js";
+import { Gateway } from "./gateway.js";
+import { check, same, test, until } from "./harness.js";
+
+const TOKEN = "boss-of-the-browser-tests";
+
+/** @param {import("./start.js").Bench} bench */
+export function testAdmin({ inChromium, binary, screens }) {
+  test("chromium: admin: the token, a call from close by, the question before draining", async () => {
+    const other = new Gateway(binary, { args: ["--admin-token", TOKEN, "--auth-token", "caller", "--backend", "echo"] });
+    await other.start();
+    try {
+      await inChromium(async (page) => {
+        page.expected.push(/status of (401|404|503)/, /net::ERR_/);
+        /** @type {string[]} */
+        const addresses = [];
+        page.on("request", (request) => addresses.push(request.url()));
+        const textOf = (/** @type {string} */ id) => page.$eval(id, (element) => element.textContent ?? "");
+        const audit = async (/** @type {string} */ what) => {
+          same(await page.evaluate(auditInPage), [], `${what}: names, contrast, sizes`);
+          same(await page.evaluate(fitInPage), [], `${what}: nothing cut off`);
+        };
+
+        await page.goto(`${other.url}/admin`);
+        await page.type("#token", "caller");
+        await page.keyboard.press("Enter");
+        await until("word that it is wrong", () => textOf("#token-error"));
+        await audit("the form");
+        await page.$eval("#token", (field) => (/** @type {HTMLInputElement} */ (field).value = ""));
+        await page.type("#token", TOKEN);
+        await page.keyboard.press("Enter");
+        await page.waitForSelector("#desk", { visible: true });
+        await until("its state", async () => (await textOf("#health")) === "Ready for calls");
+        check(!(await page.$eval("#no-calls", (line) => line.hasAttribute("hidden"))), "nobody calls yet");
+
+        const caller = await page.browser().newPage();
+        await caller.goto(`${other.url}/chat#token=caller`);
+        await caller.waitForSelector("#start");
+        const loaded = await caller.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => name));
+        same(loaded.filter((name) => name.includes("/admin")), [], "the caller's page loads nothing of this one");
+        await caller.click("#start");
+        await page.bringToFront();
+        await until("the call", async () => (await textOf("#calls tbody")).includes("connected"));
+        await page.click("#calls tbody button");
+        await until("its time-line", async () => /ice.*dtls/.test(await textOf("#timeline")));
+        await until("its curves", () => page.$eval('[data-plot="rtt"] path', (path) => /L/.test(path.getAttribute("d") ?? "")));
+        await page.screenshot({ path: `${screens}/desktop-light-admin.png`, fullPage: true });
+        await audit("the desk");
+        await page.setViewport({ width: 390, height: 844, isMobile: true, hasTouch: true });
+        await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
+        await page.select("#lang", "vi");
+        await until("Vietnamese", async () => (await textOf("#health")).startsWith("Sẵn sàng"));
+        await audit("the desk on a phone, dark");
+        await page.screenshot({ path: `${screens}/phone-dark-admin.png`, fullPage: true });
+        await page.select("#lang", "en");
+
+        await page.click("#drain");
+        await page.waitForSelector("#drain-sheet[open]");
+        check((await textOf("#drain-sheet")).includes("Calls now: 1."), "it says whom it concerns");
+        await audit("the question");
+        await page.keyboard.press("Escape");
+        same((await fetch(`${other.url}/readyz`)).status, 200, "ready after Escape");
+        same(addresses.filter((address) => address.includes(TOKEN)), [], "addresses with the token");
+        same(await page.evaluate(() => JSON.stringify(localStorage)).then((kept) => kept.includes("boss")), false, "kept for good");
+        check(!other.log.includes(TOKEN), "the gateway's log has it");
+        await page.click("#leave");
+        same(await page.evaluate(() => sessionStorage.length), 0, "kept after signing out");
+        await caller.close();
+      });
+    } finally {
+      await other.stop();
+    }
+  });
+}
