@@ -8,10 +8,10 @@
 #include "gateway/origin.h"
 
 void gw_token_of(struct lws *wsi, char token[GW_TOKEN_MAX]) {
-  char header[GW_TOKEN_MAX + 8];
+  char header[GW_TOKEN_MAX + 7];
   token[0] = 0;
   if (lws_hdr_copy(wsi, header, sizeof(header), WSI_TOKEN_HTTP_AUTHORIZATION) < 0) return;
-  if (strncasecmp(header, "Bearer ", 7) == 0) snprintf(token, GW_TOKEN_MAX, "%s", header + 7);
+  if (strncasecmp(header, "Bearer ", 7) == 0) memcpy(token, header + 7, strlen(header + 7) + 1);
 }
 
 bool gw_token_is(const char *token, const char *wanted) {
