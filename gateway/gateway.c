@@ -300,6 +300,13 @@ static void say_ready(const gw_http *http, const wr_addr *listen) {
   fflush(stdout);
 }
 
+/* Whoever hung up the last call, or asked for the drain, gets the answer, unless it does not read. The pulse of
+ * each second ends the wait. */
+static void send_last_words(gw_http *http) {
+  for (wr_time until = gw_now() + WR_S(1); http->n_unsent && gw_now() < until;)
+    if (lws_service(http->lws, 0) < 0) return;
+}
+
 static void serve(gw_http *http) {
   gw_ice_begin(http);
   gw_pulse_begin(http);
@@ -308,7 +315,10 @@ static void serve(gw_http *http) {
     gw_http_take_messages(http);
     obey_signals(http);
   }
-  if (http->n_signals < 2) gw_ice_end(http);
+  if (http->n_signals < 2) {
+    send_last_words(http);
+    gw_ice_end(http);
+  }
   tell_workers(http, GW_STOP, 0);
   for (uint16_t i = 0; i < http->n_workers; i++) {
     while (!gw_sender_flush(&http->to[i])) usleep(1000); /* a full mailbox of a busy worker */

@@ -26,6 +26,8 @@ void gw_respond(gw_exchange *x, int status, const char *type, const void *data, 
   x->data = data;
   x->len = len;
   x->ready = true;
+  x->http->n_unsent += !x->is_unsent;
+  x->is_unsent = true;
   if (x->number) x->http->exchanges[x->number % GW_EXCHANGES_MAX] = NULL;
   x->number = 0;
   if (status >= 100 && status < 600) x->http->metrics.responses[status / 100]++;
@@ -86,6 +88,7 @@ static void end_exchange(connection *c) {
   gw_exchange *x = c->exchange;
   if (!x) return;
   if (x->number) x->http->exchanges[x->number % GW_EXCHANGES_MAX] = NULL;
+  x->http->n_unsent -= x->is_unsent;
   if (x->is_file) close(x->file);
   free(x->body);
   free(x->owned);

@@ -63,7 +63,7 @@ struct gw_exchange {
   bool wants_rows, wants_one;
   char only_id[GW_ID_HEX + 1];
   /* response */
-  bool ready, begun;
+  bool ready, begun, is_unsent; /* is_unsent: counted by http->n_unsent */
   int status;
   const char *type; /* static; NULL: no body */
   const uint8_t *data;
@@ -120,6 +120,7 @@ struct gw_http {
   unsigned n_signals; /* SIGTERM and SIGINT so far: the first drains, the second stops */
   bool draining, stopping;
   unsigned n_drained;
+  unsigned n_unsent;           /* responses that are not all written */
   lws_sorted_usec_list_t trim; /* memory that handshakes freed goes back to the system */
   bool trim_is_due;
 };
