@@ -48,7 +48,7 @@ check(fs.existsSync(binary), `GATEWAY must name the gateway's program (it is "${
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "xiaozhi-browser-"));
 fs.mkdirSync(screens, { recursive: true });
-const gateway = new Gateway(binary, { args: ["--avatars", path.join(folder, "avatars")] });
+const gateway = new Gateway(binary, { args: ["--avatars", path.join(folder, "avatars"), "--host", "insecure.test"] });
 const microphone = path.join(folder, "microphone.wav");
 /** @type {Browser} */
 let chromium;
