@@ -192,6 +192,7 @@ TEST(as_turn_a_sentence_that_goes_on_is_heard_whole) {
   words_are_heard("stop talking", 0);
   CHECK(strstr(sent(), "\"text\":\"stop talking\""));
   CHECK_EQ(turn.stats.n_heard, 1);
+  end();
   /* Busy: as if nothing had been guessed. */
   pause_after_speech(0);
   sound(true, 300, 0);

@@ -132,7 +132,7 @@ def main():
     last = {}
 
     def gateway_carries(calls):
-        gateway = Gateway(binary, "--backend", "echo", "--max-sessions", str(calls + 10))
+        gateway = Gateway(binary, "--backend", "echo", "--max-sessions", str(calls + 10), "--overload", "0")
         ramp = 250
         before = cpu_seconds(gateway.pid)
         result = call(binary, gateway.url, "--sessions", str(calls), "--ramp", str(ramp), "--duration",

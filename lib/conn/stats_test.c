@@ -77,8 +77,8 @@ static pair *begin(void) {
   static uint8_t message_buffer[70000];
   static wr_sdp scratch;
   pair *p = calloc(1, sizeof *p);
-  const wr_crypto *crypto;
-  CHECK_EQ(wr_crypto_openssl_open(&crypto), WR_OK);
+  static const wr_crypto *crypto; /* one certificate for all tests */
+  if (!crypto) CHECK_EQ(wr_crypto_openssl_open(&crypto), WR_OK);
   size_t bytes = (wr_pool_size(WR_CONN_POOL_BLOCK, N_BLOCKS) + 15) / 16 * 16;
   p->pool_memory = aligned_alloc(16, bytes);
   p->air = calloc(N_FLYING, sizeof *p->air);

@@ -275,6 +275,7 @@ def test_attack_floods():
         for i in range(3000):
             other.say(type="ping", t=i)
         check(g.alive(), "alive")
+        wait_for(lambda: row()["packetsIn"] - before["packetsIn"] > 110)  # enough to say what one percent is
         talker.stop()
         after = row()
         heard, lost = after["packetsIn"] - before["packetsIn"], after["lost"] - before["lost"]
@@ -293,7 +294,7 @@ def test_attack_floods():
 
 
 def test_overload():
-    with Gateway("--overload", "1", "--workers", "1") as g:
+    with Gateway("--overload", "2", "--workers", "1") as g:
         peer = Peer(g)
         check(peer.until(lambda line: line == "state connected"), "a call")
         stops, dice = threading.Event(), random.Random(3)
@@ -311,4 +312,5 @@ def test_overload():
         check(peer.until(lambda line: line.startswith("audio")), "the call goes on")
         stops.set()
         noise.join()
+        peer.do("close")  # under a sanitizer even one call may be more than the little that is called quiet here
         check(wait_for(lambda: g.request("GET", "/readyz")[0] == 200, late), "quiet again: ready")
