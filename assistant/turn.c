@@ -671,13 +671,23 @@ static void on_guessed(as_turn *t, const as_job *job, wr_time now) {
   end_by_guess(t, now);
 }
 
-/* As far as possible by what was guessed. */
+/* By what was guessed, if that is a sentence; else all of it is heard, with the quiet at its end. */
 static void end_utterance(as_turn *t, wr_time now) {
-  if (t->guess.state == AS_GUESS_KNOWN) {
+  if (t->guess.state == AS_GUESS_KNOWN && t->guess.heard.text[0]) {
     answer_guess(t, now);
   } else if (t->guess.state == AS_GUESS_ASKED) {
+    t->phase = AS_PHASE_HEARING; /* it comes any moment */
+    t->voiced = false;
+  } else {
+    hear_utterance(t);
+  }
+}
+
+/* The guess comes after the utterance has ended. */
+static void on_late_guess(as_turn *t, const as_job *job, wr_time now) {
+  if (job->heard.text[0] || job->failed) {
     forget_utterance(t);
-    t->phase = AS_PHASE_HEARING; /* the guess, when it comes, is what was heard */
+    on_heard(t, job, now);
   } else {
     hear_utterance(t);
   }
@@ -856,7 +866,7 @@ void as_turn_done(as_turn *t, as_job *job, wr_time now) {
     return;
   }
   if (current && job->kind == AS_JOB_HEAR && t->phase == AS_PHASE_HEARING)
-    on_heard(t, job, now);
+    (job->early ? on_late_guess : on_heard)(t, job, now);
   else if (current && job->early)
     on_guessed(t, job, now);
   if (current && job->kind == AS_JOB_THINK) on_thought(t, job, now);

@@ -6,7 +6,7 @@
  *                                                 stt, thinking (job) <-> tool calls -> speaking, as words come
  *
  * A pause within an utterance is used to recognise it so far: a whole sentence is answered without waiting on, and
- * when the utterance ends there and then its words are known.
+ * when a sentence that might have gone on ends there, its words are known.
  *
  * Every input begins a new turn number when it ends the old one (abort, listen start, typed text), so a late result
  * finds no owner. */

@@ -153,7 +153,9 @@ def measure_turns(peer, harness, n):
                     heard = at
                     break
             time.sleep(0.005)
-        wrong += not stt or stt["text"] == "..."
+        if not stt or stt["text"] == "...":
+            wrong += 1
+            print(f"     not understood: {phrase}")
         if heard:
             out.append((heard - end) * 1000)
         peer.message("tts", 30, state="stop")
