@@ -587,6 +587,7 @@ static void forget_utterance(as_turn *t) {
 
 /* Whatever was under way is over; its results will find no owner. */
 static void new_turn(as_turn *t) {
+  if (t->phase == AS_PHASE_HEARING && t->guess.state == AS_GUESS_ASKED) forget_utterance(t);
   t->turn++;
   t->phase = AS_PHASE_IDLE;
   end_talk(t);
@@ -676,8 +677,7 @@ static void end_utterance(as_turn *t, wr_time now) {
   if (t->guess.state == AS_GUESS_KNOWN && t->guess.heard.text[0]) {
     answer_guess(t, now);
   } else if (t->guess.state == AS_GUESS_ASKED) {
-    t->phase = AS_PHASE_HEARING; /* it comes any moment */
-    t->voiced = false;
+    t->phase = AS_PHASE_HEARING; /* it comes any moment, and the sound is kept until then */
   } else {
     hear_utterance(t);
   }
