@@ -4,7 +4,7 @@
 
 #include "check.h"
 #include "conn/conn_state.h"
-#include "wr/crypto_openssl.h"
+#include "conn_settings.h"
 
 /* Two peers joined by a wire that delivers in order, at once, and lets a test drop or change what passes. */
 typedef struct peer {
@@ -39,13 +39,7 @@ static wr_pool *pool;
 static const wr_crypto *crypto;
 
 static void make_peer(peer *p, uint16_t port, void (*adjust)(wr_conn_settings *)) {
-  wr_conn_settings settings;
-  wr_conn_settings_default(&settings);
-  settings.crypto = crypto;
-  settings.rng = wr_crypto_openssl_rng();
-  settings.pool = pool;
-  settings.message_buffer = message_buffer;
-  settings.message_buffer_bytes = sizeof message_buffer;
+  wr_conn_settings settings = conn_settings(crypto, pool, message_buffer, sizeof message_buffer);
   if (adjust) adjust(&settings);
   *p = (peer){0};
   CHECK(wr_addr_parse(&p->addr, WR_BYTES_LITERAL("127.0.0.1"), port));

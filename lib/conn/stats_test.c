@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "wr/crypto_openssl.h"
+#include "conn_settings.h"
 
 /* Two conns joined by a wire of a constant delay of 20 ms, which loses some packets of sound from |a|. */
 #define DELAY_US WR_MS(20)
@@ -85,13 +85,7 @@ static pair *begin(void) {
   wr_pool *pool = wr_pool_init(p->pool_memory, WR_CONN_POOL_BLOCK, N_BLOCKS);
   p->now = WR_S(1);
   for (unsigned side = 0; side < 2; side++) {
-    wr_conn_settings settings;
-    wr_conn_settings_default(&settings);
-    settings.crypto = crypto;
-    settings.rng = wr_crypto_openssl_rng();
-    settings.pool = pool;
-    settings.message_buffer = message_buffer;
-    settings.message_buffer_bytes = sizeof message_buffer;
+    wr_conn_settings settings = conn_settings(crypto, pool, message_buffer, sizeof message_buffer);
     CHECK(wr_addr_parse(&p->addr[side], WR_BYTES_LITERAL("127.0.0.1"), (uint16_t)(1000 + side)));
     p->conn[side] = wr_conn_init(aligned_alloc(16, (wr_conn_size() + 15) / 16 * 16), &settings, p->now);
     CHECK_EQ(wr_conn_add_local(p->conn[side], &p->addr[side], &p->addr[side], p->now), WR_OK);

@@ -3,7 +3,7 @@
 
 #include "check.h"
 #include "conn/conn_state.h"
-#include "wr/crypto_openssl.h"
+#include "conn_settings.h"
 
 enum { N_BLOCKS = 300, VP8 = 96, RTX = 97, SSRC = 4711, RTX_SSRC = 4712 };
 
@@ -24,13 +24,7 @@ static wr_video last;
 static uint8_t last_byte;
 
 static wr_conn *make(const wr_addr *at, bool video) {
-  wr_conn_settings settings;
-  wr_conn_settings_default(&settings);
-  settings.crypto = crypto;
-  settings.rng = wr_crypto_openssl_rng();
-  settings.pool = pool;
-  settings.message_buffer = message_buffer;
-  settings.message_buffer_bytes = sizeof message_buffer;
+  wr_conn_settings settings = conn_settings(crypto, pool, message_buffer, sizeof message_buffer);
   settings.video = video;
   settings.video_buffer = video_buffer;
   settings.video_buffer_bytes = sizeof video_buffer;
