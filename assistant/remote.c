@@ -36,6 +36,7 @@ typedef struct request {
 struct as_remote {
   plug plugs[AS_N_STAGES];
   char voice[64];
+  char ca[512]; /* a file; "": the system's */
   wr_time silence_us;
   as_remote_world world;
   as_asker asker;
@@ -95,6 +96,7 @@ as_remote *as_remote_open(const as_assistant_settings *s, const as_remote_world 
   if (!r) return NULL;
   r->world = *world;
   r->silence_us = WR_S(s->plug_seconds ? s->plug_seconds : AS_PLUG_SECONDS);
+  snprintf(r->ca, sizeof r->ca, "%s", s->plug_ca ? s->plug_ca : "");
   snprintf(r->voice, sizeof r->voice, "%s", s->voice_name && *s->voice_name ? s->voice_name : "alloy");
   bool fine = open_plug(r, AS_JOB_HEAR, &s->recogniser, "/audio/transcriptions", error, cap) &&
               open_plug(r, AS_JOB_THINK, &s->dialogue, "/chat/completions", error, cap) &&
@@ -105,10 +107,25 @@ as_remote *as_remote_open(const as_assistant_settings *s, const as_remote_world 
   return NULL;
 }
 
-bool as_remote_uses_tls(const as_remote *r) {
+/* Where this system keeps the certificates it trusts: libwebsockets would not look there. */
+static const char *ca_file(const as_remote *r) {
+  static const char bundle[] = "/etc/ssl/certs/ca-certificates.crt";
+  const char *named = getenv("SSL_CERT_FILE");
+  if (r->ca[0]) return r->ca;
+  return named && *named ? named : bundle;
+}
+
+/* TLS costs megabytes to set up: only where it is used. */
+void as_remote_prepare(const as_remote *r, struct lws_context_creation_info *info) {
+  unsigned silence_s = (unsigned)(r->silence_us / WR_S(1));
   bool tls = false;
+  info->fd_limit_per_thread += AS_ASKS_MAX;
+  info->timeout_secs = silence_s + 20; /* ours is first */
+  info->connect_timeout_secs = silence_s / 2 + 1;
   for (size_t i = 0; i < AS_N_STAGES; i++) tls = tls || r->plugs[i].endpoint.tls;
-  return tls;
+  if (!tls) return;
+  info->options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+  info->client_ssl_ca_filepath = ca_file(r);
 }
 
 bool as_remote_start(as_remote *r, struct lws_context *lws, struct lws_vhost *vhost, void (*wake)(void *ctx),
@@ -123,6 +140,10 @@ bool as_remote_start(as_remote *r, struct lws_context *lws, struct lws_vhost *vh
 bool as_remote_does(const as_remote *r, as_job_kind kind) { return r && r->plugs[kind].used; }
 
 const char *as_remote_model(const as_remote *r, as_job_kind kind) { return r->plugs[kind].model; }
+
+const as_endpoint *as_remote_endpoint(const as_remote *r, as_job_kind kind) { return &r->plugs[kind].endpoint; }
+
+bool as_remote_has_key(const as_remote *r, as_job_kind kind) { return r->plugs[kind].key[0] != 0; }
 
 void as_remote_woken(as_remote *r) { as_asker_resolved(&r->asker); }
 
@@ -195,10 +216,22 @@ static void rest(plug *p, as_why why, unsigned retry_after_s) {
   p->why = why;
 }
 
+/* What the server said of its failure: {"error":{"message":".."}} and its relatives, or what came, as it is. */
+static void words_of(const request *q, char *out, size_t cap) {
+  json_t *json = json_loads(q->ask->error, 0, NULL);
+  const json_t *error = json_object_get(json, "error"), *inner = json_object_get(error, "message");
+  const char *text = json_string_value(inner ? inner : error ? error : json_object_get(json, "message"));
+  if (!text) text = q->chat.error[0] ? q->chat.error : q->ask->error;
+  snprintf(out, cap, "%s", text);
+  for (char *c = out; *c; c++)
+    if ((unsigned char)*c < ' ') *c = ' ';
+  json_decref(json);
+}
+
 static void note(request *q, as_why why) {
   as_remote *r = q->remote;
   plug *p = &r->plugs[q->job->kind];
-  char line[500], what[160];
+  char line[500], what[sizeof q->job->error];
   if (!why) {
     p->n_failures = 0;
     return;
@@ -206,9 +239,9 @@ static void note(request *q, as_why why) {
   p->n_failures++;
   p->outage++;
   rest(p, why, q->ask->retry_after_s);
-  snprintf(what, sizeof what, "%.*s", (int)sizeof what - 1, q->chat.error[0] ? q->chat.error : q->ask->error);
-  for (char *c = what; *c; c++)
-    if ((unsigned char)*c < ' ') *c = ' ';
+  words_of(q, what, sizeof what);
+  q->job->status = q->ask->status;
+  memcpy(q->job->error, what, sizeof q->job->error);
   snprintf(line, sizeof line, "%s of %s failed: %s status=%u says=%s", as_stage_name(q->job->kind),
            p->endpoint.authority, as_why_name(why), q->ask->status, what);
   r->world.log(r->world.ctx, AS_LOG_WARNING, line);

@@ -43,11 +43,15 @@ as_remote *as_remote_open(const as_assistant_settings *settings, const as_remote
 bool as_remote_start(as_remote *remote, struct lws_context *lws, struct lws_vhost *vhost, void (*wake)(void *ctx),
                      void *ctx);
 void as_remote_close(as_remote *remote);
-bool as_remote_uses_tls(const as_remote *remote);
+/* What |info|, of the loop, needs for asking, certificates among it. Before as_remote_start; borrowed texts live as
+ * long as |remote|. */
+void as_remote_prepare(const as_remote *remote, struct lws_context_creation_info *info);
 void as_remote_woken(as_remote *remote);
 
 bool as_remote_does(const as_remote *remote, as_job_kind kind);
 const char *as_remote_model(const as_remote *remote, as_job_kind kind);
+const as_endpoint *as_remote_endpoint(const as_remote *remote, as_job_kind kind);
+bool as_remote_has_key(const as_remote *remote, as_job_kind kind);
 /* The interface of a stage: |remote| takes jobs of every kind, those that nothing is plugged in for as well. */
 bool as_remote_take(void *remote, as_job *job);
 void as_remote_cancel(void *remote, uint64_t session);

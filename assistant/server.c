@@ -444,25 +444,6 @@ static void *serve(void *ctx) {
 /* NAT boxes forget quiet connections, so a ping every 25 s; nothing for a minute means that nobody is there. */
 static const lws_retry_bo_t keep_alive = {.secs_since_valid_ping = 25, .secs_since_valid_hangup = 60};
 
-/* Where this system keeps the certificates it trusts: libwebsockets would not look there. */
-static const char *ca_file(const as_assistant *a) {
-  static const char bundle[] = "/etc/ssl/certs/ca-certificates.crt";
-  const char *named = getenv("SSL_CERT_FILE");
-  if (a->settings.plug_ca && *a->settings.plug_ca) return a->settings.plug_ca;
-  return named && *named ? named : bundle;
-}
-
-/* TLS costs megabytes to set up: only where it is used. */
-static void allow_asking(as_assistant *a, struct lws_context_creation_info *info) {
-  unsigned silence_s = a->settings.plug_seconds ? a->settings.plug_seconds : AS_PLUG_SECONDS;
-  info->fd_limit_per_thread += AS_ASKS_MAX;
-  info->timeout_secs = silence_s + 20; /* ours is first */
-  info->connect_timeout_secs = silence_s / 2 + 1;
-  if (!as_remote_uses_tls(a->remote)) return;
-  info->options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
-  info->client_ssl_ca_filepath = ca_file(a);
-}
-
 static bool listen_on(as_assistant *a, char *error, size_t cap) {
   struct lws_context_creation_info info = {
       .protocols = protocols,
@@ -476,7 +457,7 @@ static bool listen_on(as_assistant *a, char *error, size_t cap) {
       .vhost_name = "assistant",
       .fd_limit_per_thread = a->settings.n_sessions + 64,
   };
-  if (a->remote) allow_asking(a, &info);
+  if (a->remote) as_remote_prepare(a->remote, &info);
   a->context = lws_create_context(&info);
   a->vhost = a->context ? lws_create_vhost(a->context, &info) : NULL;
   int port = a->vhost ? lws_get_vhost_listen_port(a->vhost) : -1;

@@ -42,6 +42,7 @@ typedef struct as_job {
   as_why why;      /* not NONE: the plugged-in stage failed; what is here is the built-in one's work */
   bool rests;      /* it was not even asked, since it failed others before */
   uint32_t outage; /* which time of trouble this is: one explanation for each is enough */
+  unsigned status; /* with |why|: what the server answered in HTTP, 0 nothing; |error|: the words it had for it */
   bool early;      /* hear: more may follow, so it is refused when others wait */
   /* hear: the utterance. speak: sound that came from elsewhere and only has to be packed. */
   int16_t *samples; /* owned */

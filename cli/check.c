@@ -164,6 +164,9 @@ int check_run(const gw_config *config) {
   check_tcp(config);
   check_faces(config);
   check_backend(config);
+#ifdef HAVE_ASSISTANT
+  check_stages(config, finding);
+#endif
   check_ice(config, finding);
   return n_broken ? 1 : 0;
 }

@@ -8,6 +8,8 @@
 typedef void check_finding(bool ok, const char *what, const char *detail);
 /* cli/check_ice.c: STUN and TURN servers. */
 void check_ice(const gw_config *config, check_finding *finding);
+/* cli/check_stages.c: servers of stages that are plugged into the embedded assistant. */
+void check_stages(const gw_config *config, check_finding *finding);
 
 /* One line per finding on standard output; 0 if nothing is broken, else 1. */
 int check_run(const gw_config *config);

@@ -14,6 +14,7 @@
 #include "wr/crypto_openssl.h"
 #ifdef HAVE_ASSISTANT
 #include "assistant/assistant.h"
+#include "cli/plugs.h"
 #endif
 #ifdef HAVE_CLIENT
 #include "cli/health.h"
@@ -83,13 +84,7 @@ static as_assistant *start_assistant(const char *host, uint16_t port, const char
   settings.admin_token = config.admin_token;
   settings.n_sessions = (unsigned)config.max_sessions;
   settings.scripted = strcmp(config.speech, "scripted") == 0;
-  settings.recogniser = (as_plug){config.stt_url, config.stt_key_file, config.stt_url[0] ? config.stt_model : ""};
-  settings.dialogue = (as_plug){config.llm_url, config.llm_key_file, config.llm_model};
-  settings.synthesiser = (as_plug){config.tts_url, config.tts_key_file, config.tts_url[0] ? config.tts_model : ""};
-  settings.voice_name = config.tts_voice;
-  settings.prompt_file = config.llm_prompt_file;
-  settings.plug_seconds = (unsigned)config.stage_seconds;
-  settings.plug_ca = config.backend_ca;
+  plugs_read(&settings, &config);
   settings.log = log_assistant;
   gw_log_setup(config.log_level, config.log_format);
   as_assistant *helper = as_assistant_start(&settings, error, sizeof(error));

@@ -1,5 +1,5 @@
 """A server of language, recognition and voice in the OpenAI-compatible form, for tests/system/stages.py. Whoever asks it
-says how it is to behave: the last word of a person to the dialogue; |hear| and |speak| for the others."""
+says how it is to behave: the last word of a person to the dialogue, or |think|; |hear| and |speak| for the others."""
 import http.server
 import io
 import json
@@ -61,6 +61,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if how.isdigit():
             more = {"Retry-After": "120"} if how == "429" else {"Location": "/v1/elsewhere"} if how == "302" else {}
             self.whole(int(how), b'{"error":{"message":"scripted"}}', **more)
+        elif how == "no model":
+            self.whole(404, b'{"error":{"message":"The model `m1` does not exist","code":"model_not_found"}}')
+        elif how == "no tools":
+            self.whole(400, b'{"error":{"message":"m1 does not support tools"}}')
         elif how == "stall":
             self.wait_for_end()
         elif how == "drip":
@@ -75,6 +79,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif how == "hang up":
             self.close_connection = True
         else:
+            if how == "slow":
+                time.sleep(2.5)
             return False
         return True
 
@@ -101,7 +107,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer_chat(self, outer, request):
         last = request["messages"][-1]
         content = last["content"]
-        word = content if isinstance(content, str) else content[0]["text"]
+        word = outer.think or (content if isinstance(content, str) else content[0]["text"])
         if self.fail(word):
             return
         self.begin("text/event-stream")
@@ -133,7 +139,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class MockModels:
     def __init__(self, cert=None):
-        self.asked, self.hear, self.speak, self.n_hung_up = [], "", "", 0
+        self.asked, self.think, self.hear, self.speak, self.n_hung_up = [], "", "", "", 0
         self.heard, self.sound = "what time is it", tone()
         self.go = threading.Event()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -300,7 +300,85 @@ def test_stages_tls_and_names():
             with plugged(models, "llm", seconds="20") as g, meet(g) as p:
                 p.text("who are you")
                 check(caption(p, "cannot be reached") and caption(p, "I am the built-in"), "a name that nobody has: said so")
-    at_once((trusted,), (distrusted, cert), (distrusted, other, "--backend-ca", other + ".pem"), (named,), (nameless,))
+
+    def doctors(key, code, words, *more):
+        with MockModels(key) as models:
+            got, found = doctor("--llm-url", models.url, *more)
+            held = got == code and words in found["llm"][1] and bool(models.asked) == (code == 0)
+            check(held, f"check, {os.path.basename(key)}: {found['llm'][1]}".replace(models.url, "URL"))
+    at_once((trusted,), (distrusted, cert), (distrusted, other, "--backend-ca", other + ".pem"), (named,), (nameless,),
+            (doctors, cert, 0, "answers", "--backend-ca", cert + ".pem"),
+            (doctors, cert, 1, "its TLS certificate is not to be trusted: "),
+            (doctors, other, 1, "not one that --backend-ca vouches for", "--backend-ca", other + ".pem"))
+
+
+def doctor(*options):
+    """Exit code and findings of `check` about stages: {"llm": ["ok", "URL: sentence"]}."""
+    done = subprocess.run([BINARY, "check", "--listen", "127.0.0.1:0", "--udp", "127.0.0.1:0", *options],
+                          capture_output=True, text=True, timeout=120, check=False)
+    lines = [line.split(None, 2) for line in done.stdout.splitlines()]
+    return done.returncode, {what: (verdict, said) for verdict, what, said in lines if what in ("stt", "llm", "tts", "stages")}
+
+
+def consult(stage, how, verdict, words, *more):
+    """What `check` says of a server that behaves |how|."""
+    with MockModels() as models:
+        if stage == "tts" and how == "mp3":
+            models.sound = b"ID3\x04" + bytes(2000)
+        setattr(models, {"llm": "think", "stt": "hear", "tts": "speak"}[stage], how)
+        code, found = doctor(f"--{stage}-url", models.url, "--stage-seconds", "1" if how == "stall" else "20", *more)
+        said = found.get(stage, ("", ""))
+        held = said[0] == verdict and code == (verdict != "ok") and said[1].startswith(models.url + ": ")
+        check(held and all(word in said[1] for word in words) and len(found) == 1,
+              f"check, {stage} {how or 'well'}: {said[1].replace(models.url, 'URL')}")
+
+
+def test_stages_are_checked_by_the_doctor():
+    folder = tempfile.mkdtemp(prefix="xz-")
+    with open(os.path.join(folder, "key"), "w", encoding="utf-8") as file:
+        file.write(KEY + "\n")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{s.getsockname()[1]}"
+
+    def all_three():
+        with MockModels() as models:
+            code, found = doctor("--llm-url", models.url, "--llm-model", "m1", "--llm-key-file", file.name, "--stt-url",
+                                 models.url, "--tts-url", models.url, "--tts-voice", "nova")
+            check(code == 0 and all(found[s][0] == "ok" and "answers" in found[s][1] for s in ("stt", "llm", "tts")),
+                  f"check, all three well: {found}".replace(models.url, "URL"))
+            check("heard 'what time is it'" in found["stt"][1] and "0.5 s of speech" in found["tts"][1], "with what they made")
+            path, headers, body = next(a for a in models.asked if a[0].endswith("/completions"))
+            request = json.loads(body)
+            check(headers["authorization"] == "Bearer " + KEY and request["model"] == "m1" and request["tools"],
+                  "the dialogue was asked as in a conversation: key, model, tools")
+
+    def not_there(url, words):
+        code, found = doctor("--llm-url", url, "--stage-seconds", "20")
+        verdict, said = found.get("llm", ("", ""))
+        check(code == 1 and verdict == "BROKEN" and words in said, f"check: {said}".replace(url, "URL"))
+
+    def without_key():
+        code, found = doctor("--llm-url", nobody, "--llm-key-file", "/nowhere")
+        check(code == 1 and "/nowhere" in found["stages"][1], "check, a key file that is not there: said so")
+    model = ("--llm-model", "m1")
+    at_once((all_three,), (not_there, nobody, "nobody listens on port "), (not_there, "http://no-such-name.invalid", "the name no-such-name.invalid has no address"), (without_key,),
+            (consult, "llm", "401", "BROKEN", ["it wants a key: give --llm-key-file (401)"]),
+            (consult, "llm", "401", "BROKEN", ["it refuses the key in --llm-key-file (401)"], "--llm-key-file", file.name),
+            (consult, "llm", "no model", "BROKEN", ["does not know the model 'm1' (404): see --llm-model"], *model),
+            (consult, "llm", "404", "BROKEN", ["nothing at /v1/chat/completions (404): see --llm-url"]),
+            (consult, "llm", "no tools", "BROKEN", ["rejects the request (400): m1 does not support tools"]),
+            (consult, "llm", "429", "BROKEN", ["asked less often (429): scripted"]),
+            (consult, "llm", "500", "BROKEN", ["fault of its own (500): scripted"]),
+            (consult, "llm", "302", "BROKEN", ["it redirects (302)", "--llm-url"]),
+            (consult, "llm", "stall", "BROKEN", ["no answer within 1 s", "--stage-seconds"]),
+            (consult, "llm", "slow", "ok", ["answers, but only after "]),
+            (consult, "llm", "garbage", "BROKEN", ["breaks off"]), (consult, "llm", "hang up", "BROKEN", ["breaks off"]),
+            (consult, "stt", "401", "BROKEN", ["it wants a key: give --stt-key-file (401)"]),
+            (consult, "stt", "no model", "BROKEN", ["the model 'whisper-1' (404): see --stt-model"]),
+            (consult, "stt", "half", "BROKEN", ["no answer in the OpenAI-compatible form"]),
+            (consult, "tts", "stall", "BROKEN", ["no answer within 1 s"]),
+            (consult, "tts", "mp3", "BROKEN", ["no WAV of 16 bits"]))
 
 
 def test_stages_usage():
