@@ -280,12 +280,15 @@ static void add_row(gw_exchange *x, const gw_session_row *row) {
               "%s{\"id\":\"%s\",\"state\":\"%s\",\"backend\":\"%s\",\"purpose\":\"%s\",\"transport\":\"%s\","
               "\"age\":%.3f,\"rtt\":%.1f,"
               "\"jitter\":%.1f,\"packetsIn\":%llu,\"packetsOut\":%llu,\"lost\":%llu,\"messagesIn\":%llu,"
-              "\"messagesOut\":%llu,\"dropped\":%llu,\"timeline\":%s%s}",
+              "\"messagesOut\":%llu,\"dropped\":%llu,\"videoFrames\":%llu,\"videoBytes\":%llu,\"videoKept\":%zu,"
+              "\"timeline\":%s%s}",
               x->n_rows++ ? "," : "", row->id, row->state, row->backend, row->purpose, row->transport,
               (double)row->age_us / 1e6, row->rtt_us / 1e3, row->jitter_us / 1e3,
               (unsigned long long)row->rtp_packets_in, (unsigned long long)row->rtp_packets_out,
               (unsigned long long)row->rtp_lost, (unsigned long long)row->messages_in,
-              (unsigned long long)row->messages_out, (unsigned long long)row->dropped, timeline, judged);
+              (unsigned long long)row->messages_out, (unsigned long long)row->dropped,
+              (unsigned long long)row->video_frames, (unsigned long long)row->video_bytes, row->video_kept,
+              timeline, judged);
 }
 
 static void respond_metrics(gw_exchange *x) {

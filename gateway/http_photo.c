@@ -25,6 +25,10 @@ static void on_done(gw_post *post, unsigned status, const char *text, size_t len
   free(u);
 }
 
+static const char *extension_of(const char *mime) {
+  return strcmp(mime, "image/jpeg") == 0 ? "jpg" : strchr(mime, '/') + 1;
+}
+
 void gw_photo_upload(gw_http *http, gw_photo *photo) {
   static const char tail[] = "\r\n--" BOUNDARY "--\r\n";
   upload *u = calloc(1, sizeof(*u));
@@ -35,9 +39,9 @@ void gw_photo_upload(gw_http *http, gw_photo *photo) {
                       "--" BOUNDARY
                       "\r\nContent-Disposition: form-data; name=\"question\"\r\n\r\n%.500s\r\n"
                       "--" BOUNDARY
-                      "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"camera.jpg\"\r\n"
+                      "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"camera.%s\"\r\n"
                       "Content-Type: %s\r\n\r\n",
-                      photo->question, photo->mime);
+                      photo->question, extension_of(photo->mime), photo->mime);
   post->http = http;
   post->identity = &photo->identity;
   post->content_type = "multipart/form-data; boundary=" BOUNDARY;

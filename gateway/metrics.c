@@ -54,6 +54,13 @@ void gw_conn_sums_add(gw_conn_sums *sums, const wr_conn_stats *stats) {
   sums->feedback_in += stats->feedback_in;
   sums->feedback_out += stats->feedback_out;
   sums->breaks += stats->breaks;
+  sums->video_packets_in += stats->video_packets_in;
+  sums->video_bytes_in += stats->video_bytes_in;
+  sums->video_repaired += stats->video_packets_repaired;
+  sums->video_frames += stats->video_frames;
+  sums->video_key_frames += stats->video_key_frames;
+  sums->video_dropped += stats->video_frames_dropped;
+  sums->video_key_requests += stats->video_key_requests;
 }
 
 void gw_metrics_merge(gw_metrics *to, const gw_metrics *from) {
@@ -189,6 +196,20 @@ static void write_conns(gw_text *out, const gw_conn_sums *c) {
   figure(out, "circuit_breaks_total", "counter", "Streams stopped as their way did not carry them", c->breaks);
 }
 
+static void write_video(gw_text *out, const gw_conn_sums *c) {
+  figure(out, "video_packets_total", "counter", "RTP packets of cameras, repetitions among them",
+         c->video_packets_in);
+  figure(out, "video_bytes_total", "counter", "RTP payload bytes of cameras", c->video_bytes_in);
+  figure(out, "video_repaired_total", "counter", "RTP packets of cameras that came when asked for again",
+         c->video_repaired);
+  head(out, "video_frames_total", "counter",
+       "Whole frames of cameras by kind, and what was not whole or not decodable");
+  value(out, "video_frames_total", "kind=\"key\"", c->video_key_frames);
+  value(out, "video_frames_total", "kind=\"other\"", c->video_frames - c->video_key_frames);
+  value(out, "video_frames_total", "kind=\"dropped\"", c->video_dropped);
+  figure(out, "video_key_requests_total", "counter", "Key frames asked for (PLI, FIR)", c->video_key_requests);
+}
+
 static void write_http(gw_text *out, const gw_http_metrics *http) {
   head(out, "http_responses_total", "counter", "HTTP responses by class");
   for (unsigned i = 1; i < 6; i++) {
@@ -239,6 +260,7 @@ void gw_metrics_write(gw_text *out, const gw_metrics *m, const gw_http_metrics *
   }
   write_counters(out, m);
   write_conns(out, &m->conns);
+  write_video(out, &m->conns);
   write_http(out, http);
   head(out, "connect_seconds", "histogram", "Duration of the phases of connecting");
   for (size_t i = 0; i < GW_N_PHASES; i++) {

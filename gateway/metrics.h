@@ -43,6 +43,8 @@ typedef struct gw_conn_sums {
   uint64_t rtp_packets_in, rtp_bytes_in, rtp_packets_out, rtp_bytes_out;
   uint64_t rtp_lost, rtp_repaired, rtp_late, rtp_duplicate, rtp_reordered;
   uint64_t feedback_in, feedback_out, breaks;
+  uint64_t video_packets_in, video_bytes_in, video_repaired, video_frames, video_key_frames, video_dropped;
+  uint64_t video_key_requests;
 } gw_conn_sums;
 
 #define GW_N_STATES 5 /* of a session; names in metrics.c */

@@ -110,11 +110,11 @@ void gw_page_say_ready(gw_session *s, wr_time now) {
   s->said_ready = true;
   gw_session_timeline(s, &timeline);
   gw_timeline_write(points, &timeline);
-  const char *can = s->echo ? "false" : "true";
+  const char *can = s->echo ? "false" : "true", *sees = s->conn && gw_session_takes_video(s) ? "true" : "false";
   snprintf(text, sizeof(text),
            "{\"type\":\"ready\",\"sessionId\":\"%s\",\"resume\":\"%s\",\"features\":{\"tools\":%s,\"photo\":%s,"
-           "\"touch\":%s,\"backend\":\"%s\"},\"timeline\":%s}",
-           s->id_text, token, can, can, can, s->echo ? "echo" : "assistant", points);
+           "\"video\":%s,\"touch\":%s,\"backend\":\"%s\"},\"timeline\":%s}",
+           s->id_text, token, can, can, sees, can, s->echo ? "echo" : "assistant", points);
   gw_page_say(s, text, now);
 }
 
@@ -167,6 +167,7 @@ static void on_tool_result(gw_session *s, const gw_page_message *m, wr_time now)
   /* Of a photo that was taken, the assistant's word on it is the result, not the page's; it may come before this.
    */
   if (m->id == s->photo_call && m->ok) return;
+  if (m->id == s->photo_call && gw_photo_by_video(s, m->text, now)) return;
   gw_link_tool_result(s, (uint32_t)m->id, m->ok, m->text, now);
 }
 
@@ -178,6 +179,12 @@ static void on_text(gw_session *s, const gw_page_message *m, wr_time now) {
   }
   if (m->id > 0) s->last_text = m->id;
   gw_link_say(s, m->text, now);
+}
+
+/* Of a picture that began before its page said so nothing was kept. */
+static void on_camera(gw_session *s, const gw_page_message *m, wr_time now) {
+  gw_video_switch(&s->video, m->ok);
+  if (m->ok) gw_session_ask_key_frame(s, now);
 }
 
 static void on_stats(gw_session *s, const gw_page_message *m) {
@@ -203,6 +210,7 @@ static void on_message(gw_session *s, const gw_page_message *m, wr_time now) {
     case GW_PAGE_ABORT: gw_link_abort(s, now); return;
     case GW_PAGE_TOOL_RESULT: on_tool_result(s, m, now); return;
     case GW_PAGE_PHOTO: gw_photo_begin(s, m, now); return;
+    case GW_PAGE_CAMERA: on_camera(s, m, now); return;
     case GW_PAGE_STATS: on_stats(s, m); return;
     case GW_PAGE_PING:
       snprintf(pong, sizeof(pong), "{\"type\":\"pong\",\"t\":%s}", m->t);
@@ -242,7 +250,7 @@ void gw_page_recv(gw_session *s, const wr_event *event, wr_time now) {
   gw_page_message_read(&m, event->message);
   if (!s->echo)
     on_message(s, &m, now);
-  else if (m.type == GW_PAGE_BAD || m.type == GW_PAGE_PING)
+  else if (m.type == GW_PAGE_BAD || m.type == GW_PAGE_PING || m.type == GW_PAGE_CAMERA)
     on_message(s, &m, now);
   else
     echo(s, event, now);

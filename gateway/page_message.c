@@ -137,6 +137,13 @@ static void read_photo(gw_page_message *m, const json_t *root) {
   }
 }
 
+static void read_camera(gw_page_message *m, const json_t *root) {
+  const char *state = text_at(root, "state");
+  m->type = GW_PAGE_CAMERA;
+  m->ok = strcmp(state, "on") == 0;
+  if (!m->ok && strcmp(state, "off") != 0) bad(m, "camera: state is none of on, off");
+}
+
 static const struct {
   const char *type;
   reader *read;
@@ -148,7 +155,8 @@ static const struct {
                {"ping", read_ping},
                {"tool_result", read_tool_result},
                {"stats", read_stats},
-               {"photo", read_photo}};
+               {"photo", read_photo},
+               {"camera", read_camera}};
 
 void gw_page_message_read(gw_page_message *message, wr_bytes text) {
   memset(message, 0, offsetof(gw_page_message, text) + 1);

@@ -27,6 +27,7 @@ typedef enum gw_page_type {
   GW_PAGE_PING,        /* |t| as a JSON number */
   GW_PAGE_STATS,       /* |samples|, |concealed| */
   GW_PAGE_PHOTO,       /* |id|, |size|, |mime| */
+  GW_PAGE_CAMERA,      /* |ok|: it is on */
 } gw_page_type;
 
 typedef struct gw_page_message {

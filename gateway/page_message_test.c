@@ -37,6 +37,11 @@ TEST(page_message_others) {
   CHECK_TEXT(m.text, "(strokes your face)");
   CHECK_EQ(read("{\"type\":\"photo\",\"id\":3,\"size\":1000,\"mime\":\"image/jpeg\"}"), GW_PAGE_PHOTO);
   CHECK_EQ(m.size, 1000);
+  CHECK_EQ(read("{\"type\":\"camera\",\"state\":\"on\"}"), GW_PAGE_CAMERA);
+  CHECK(m.ok);
+  CHECK_EQ(read("{\"type\":\"camera\",\"state\":\"off\"}"), GW_PAGE_CAMERA);
+  CHECK(!m.ok);
+  CHECK_EQ(read("{\"type\":\"camera\",\"state\":true}"), GW_PAGE_BAD);
 }
 
 TEST(page_message_tool_result_values) {

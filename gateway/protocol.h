@@ -145,6 +145,8 @@ typedef struct gw_session_row {
   wr_time age_us;
   uint32_t rtt_us, jitter_us;
   uint64_t rtp_packets_in, rtp_packets_out, rtp_lost, messages_in, messages_out, dropped;
+  uint64_t video_frames, video_bytes;
+  size_t video_kept; /* bytes of the frame kept */
   gw_timeline timeline;
   gw_figures figures;
 } gw_session_row;

@@ -103,12 +103,17 @@ static void start_conn(gw_session *s, wr_time now) {
   settings.message_buffer = w->message_buffer;
   settings.message_buffer_bytes = settings.max_message_bytes;
   settings.cname = "xiaozhi";
+  settings.video = gw_session_takes_video(s);
+  settings.video_buffer = w->video_buffer;
+  settings.video_buffer_bytes = w->video_buffer ? GW_VIDEO_FRAME_MAX : 0;
   gw_ufrag_prefix(settings.ufrag_prefix, w->settings.index, s->slot);
   s->conn = wr_conn_init(s->conn_memory, &settings, now);
   for (size_t i = 0; i < w->settings.locals->n; i++)
     (void)wr_conn_add_local(s->conn, &w->settings.locals->at[i].base, &w->settings.locals->at[i].shown, now);
   gw_reach_add_to(&w->reach, s->conn, now);
 }
+
+bool gw_session_takes_video(const gw_session *s) { return s->worker->video_buffer && s->purpose != GW_FOR_ECHO; }
 
 static void drop_conn(gw_session *s) {
   if (!s->conn) return;
@@ -117,6 +122,7 @@ static void drop_conn(gw_session *s) {
   gw_conn_sums_add(&s->worker->metrics.conns, &stats);
   wr_conn_wipe(s->conn);
   s->conn = NULL;
+  gw_video_forget(&s->video);
   gw_page_closed(s);
   s->announced = s->heard = false;
   gw_worker_forget(s->worker, s);
@@ -287,6 +293,13 @@ void gw_session_hush(gw_session *s) {
   if (s->caller.number) gw_caller_hush(s); /* a peer connection holds a frame or two */
 }
 
+void gw_session_ask_key_frame(gw_session *s, wr_time now) {
+  const wr_agreement *agreement = s->conn ? wr_conn_agreement(s->conn) : NULL;
+  if (!agreement || !agreement->video || !gw_video_may_ask(&s->video, now)) return;
+  (void)wr_conn_request_key_frame(s->conn, now); /* not connected yet: then the first frame is one */
+  s->dirty = true;
+}
+
 bool gw_session_stats(const gw_session *s, wr_conn_stats *stats) {
   *stats = (wr_conn_stats){0};
   if (s->conn) wr_conn_get_stats(s->conn, stats);
@@ -388,10 +401,18 @@ static void on_channel_open(gw_session *s, const wr_event *event, wr_time now) {
   gw_page_opened(s, event->channel, now);
 }
 
+/* The buffer is the worker's: nothing of one caller's picture stays in it. */
+static void on_video(gw_session *s, const wr_video *video, wr_time now) {
+  gw_video_take(&s->video, video, now);
+  if (video->is_key) gw_photo_tick(s, now);
+  wr_wipe(s->worker->video_buffer, video->frame.len);
+}
+
 static void on_event(gw_session *s, const wr_event *event, wr_time now) {
   switch (event->kind) {
     case WR_EVENT_STATE: on_state(s, event, now); return;
     case WR_EVENT_AUDIO: gw_session_heard(s, &event->audio, now); return;
+    case WR_EVENT_VIDEO: on_video(s, &event->video, now); return;
     case WR_EVENT_DATA_READY: record_since_answer(s, GW_PHASE_DATA, now); return;
     case WR_EVENT_CHANNEL_OPEN: on_channel_open(s, event, now); return;
     case WR_EVENT_MESSAGE: gw_page_recv(s, event, now); return;
@@ -409,7 +430,6 @@ static void on_event(gw_session *s, const wr_event *event, wr_time now) {
       return;
     case WR_EVENT_AUDIO_ENDED:
     case WR_EVENT_CANDIDATE:
-    case WR_EVENT_VIDEO:
     case WR_EVENT_BUFFERED_LOW: return;
   }
 }
@@ -468,6 +488,8 @@ static void sample_quality(gw_session *s, wr_time now) {
 static wr_time deadline_of(const gw_session *s) {
   wr_time at = wr_time_min(s->state_until, s->quality_at);
   if (s->conn) at = wr_time_min(at, wr_conn_deadline(s->conn));
+  at = wr_time_min(at, gw_video_deadline(&s->video));
+  if (s->photo_frame_until) at = wr_time_min(at, s->photo_frame_until);
   if (s->echo) return at;
   at = wr_time_min(at, gw_downlink_deadline(&s->down));
   at = wr_time_min(at, gw_uplink_deadline(&s->up));
@@ -502,6 +524,8 @@ void gw_session_tick(gw_session *s, wr_time now) {
     return;
   }
   if (s->conn && now >= wr_conn_deadline(s->conn)) wr_conn_tick(s->conn, now);
+  gw_video_tick(&s->video, now);
+  gw_photo_tick(s, now);
   if (gw_session_has_peer(s) && now >= s->quality_at) sample_quality(s, now);
   if (!s->echo) {
     gw_uplink_tick(&s->up, now);
@@ -590,5 +614,8 @@ void gw_session_describe(const gw_session *s, gw_session_row *row, wr_time now) 
   row->rtp_packets_in = stats.rtp_packets_in;
   row->rtp_packets_out = stats.rtp_packets_out;
   row->rtp_lost = stats.rtp_lost;
+  row->video_frames = stats.video_frames;
+  row->video_bytes = stats.video_bytes_in;
+  row->video_kept = s->video.len;
   for (size_t i = 0; i < WR_DROP_COUNT; i++) row->dropped += stats.drop[i];
 }

@@ -15,6 +15,7 @@
 #include "gateway/quality.h"
 #include "gateway/repair.h"
 #include "gateway/uplink.h"
+#include "gateway/video.h"
 #include "wr/conn.h"
 #include "xiaozhi/client.h"
 
@@ -117,8 +118,12 @@ typedef struct gw_session {
   uint32_t n_kept, kept_bytes; /* of cold->kept */
   gw_photo *photo;             /* being collected */
   char photo_question[512];
-  int64_t photo_call;   /* the latest tool call for a photo; 0: none yet */
-  bool photo_is_wanted; /* and it was not announced yet */
+  int64_t photo_call;        /* the latest tool call for a photo; 0: none yet */
+  bool photo_is_wanted;      /* and it was not announced yet */
+  wr_time photo_asked_at;    /* for a frame */
+  wr_time photo_frame_until; /* a frame of the video is waited for instead; 0: no */
+  char photo_excuse[128];    /* the page's, if that does not come */
+  gw_video video;
   gw_downlink down;
   gw_uplink up;
   gw_repair repair;
@@ -152,6 +157,9 @@ bool gw_session_has_peer(const gw_session *session); /* false: lost */
 wr_err gw_session_send_message(gw_session *session, uint16_t channel, bool is_text, wr_bytes message, wr_time now);
 wr_err gw_session_send_audio(gw_session *session, const gw_downlink_item *item, wr_time now);
 void gw_session_hush(gw_session *session); /* nothing of the answer leaves, or is heard, any more */
+/* A key frame of the camera, which then becomes the frame kept; not too often. */
+void gw_session_ask_key_frame(gw_session *session, wr_time now);
+bool gw_session_takes_video(const gw_session *session);
 bool gw_session_stats(const gw_session *session, wr_conn_stats *stats); /* false: no peer; all zero */
 void gw_session_heard(gw_session *session, const wr_audio *audio, wr_time now);
 void gw_session_connected(gw_session *session, wr_time now);
@@ -194,6 +202,10 @@ void gw_page_tool(gw_session *session, const xz_tool_call *call, bool waits, wr_
 void gw_photo_begin(gw_session *session, const gw_page_message *message, wr_time now);
 /* false: no photo is being collected. */
 bool gw_photo_chunk(gw_session *session, wr_bytes chunk, wr_time now);
+/* The page has no photo for the open call, as |excuse| says. true: its camera sends video, and the call is answered
+ * by a key frame of that, or by the excuse. */
+bool gw_photo_by_video(gw_session *session, const char *excuse, wr_time now);
+void gw_photo_tick(gw_session *session, wr_time now); /* also when a frame came */
 
 /* ---- gateway/link.c: the assistant ---- */
 void gw_link_init(gw_session *session);

@@ -549,9 +549,12 @@ bool gw_worker_open(gw_worker *w, const gw_worker_settings *settings, const char
   w->free_slots = zeroed_pages(n * sizeof(uint32_t));
   void *pool = zeroed_pages(pool_bytes(n));
   w->message_buffer = zeroed_pages(MESSAGE_BUFFER_BYTES);
+  bool takes_video = strcmp(settings->config->video, "on") == 0;
+  w->video_buffer = takes_video ? zeroed_pages(GW_VIDEO_FRAME_MAX) : NULL;
   w->scratch = zeroed_pages(sizeof(*w->scratch));
   w->repacketizer = opus_repacketizer_create();
-  if (!ok || !w->slots || !w->free_slots || !pool || !w->message_buffer || !w->scratch || !w->repacketizer)
+  if (!ok || !w->slots || !w->free_slots || !pool || !w->message_buffer || !w->scratch || !w->repacketizer ||
+      (takes_video && !w->video_buffer))
     return false;
   w->pool = wr_pool_init(pool, WR_CONN_POOL_BLOCK, pool_blocks(n));
   gw_sender_init(&w->http, settings->http);
@@ -577,6 +580,7 @@ void gw_worker_close(gw_worker *w) {
   if (w->slots) munmap(w->slots, w->settings.n_slots * w->slot_bytes);
   if (w->free_slots) munmap(w->free_slots, w->settings.n_slots * sizeof(uint32_t));
   if (w->message_buffer) munmap(w->message_buffer, MESSAGE_BUFFER_BYTES);
+  if (w->video_buffer) munmap(w->video_buffer, GW_VIDEO_FRAME_MAX);
   if (w->scratch) munmap(w->scratch, sizeof(*w->scratch));
   if (w->repacketizer) opus_repacketizer_destroy(w->repacketizer);
   gw_stock_wipe(&w->stock);

@@ -63,6 +63,7 @@ typedef struct gw_worker {
   uint32_t n_used; /* slots ever used: those beyond are untouched pages */
   wr_pool *pool;
   uint8_t *message_buffer;
+  uint8_t *video_buffer; /* NULL: --video off */
   wr_sdp *scratch;
   _Atomic uint32_t n_sessions; /* read by the HTTP thread to choose the emptiest */
   wr_time roam_at;             /* of the period in which |n_roams| unknown addresses were looked at */
