@@ -31,10 +31,12 @@
 
 /* ---- mail from workers ---- */
 
-static void on_gone(gw_http *http, const gw_message *m) {
+static void on_gone(gw_http *http, gw_message *m) {
   gw_map_key key = gw_key_of_id(m->bytes);
   gw_map_remove(&http->sessions, &key);
   gw_socket_session_gone(http, m->ref);
+  gw_view_keep(http, m->owned);
+  m->owned = NULL;
 }
 
 static void on_drained(gw_http *http) {
@@ -75,6 +77,7 @@ static void take(gw_http *http, gw_message *m) {
       m->owned = NULL;
       break;
     case GW_SNAPSHOT_TAKEN: gw_api_snapshot(http, m->number, m->owned); break;
+    case GW_SEEN: gw_view_seen(http, m->number, m->owned); break;
     case GW_ERRAND_DONE:
       gw_mqtt_errand_done(http, m->owned);
       m->owned = NULL;
@@ -335,6 +338,7 @@ static void close_all(gw_http *http) {
     free(http->sockets[i]);
   }
   gw_mailbox_close(&http->inbox);
+  gw_view_wipe(http);
   gw_map_close(&http->sessions);
   gw_map_close(&http->callers);
   free(http->roles);

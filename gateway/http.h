@@ -21,6 +21,7 @@
 #define GW_BODY_MAX 65536u
 #define GW_DISCARD_MAX (8u * 1024 * 1024) /* a larger body is not even read to its end */
 #define GW_EXCHANGES_MAX 4096
+#define GW_ENDED_KEPT 32 /* sessions whose last minute is kept after their end */
 #define GW_CALLERS_BEYOND \
   64 /* WebSockets of callers that have no session, or not any more, beside those of sessions */
 
@@ -61,6 +62,7 @@ struct gw_exchange {
   gw_text rows;
   unsigned n_awaited, n_rows;
   bool wants_rows, wants_one;
+  bool wants_stats, wants_minute; /* gateway/http_view.c */
   char only_id[GW_ID_HEX + 1];
   /* response */
   bool ready, begun, is_unsent; /* is_unsent: counted by http->n_unsent */
@@ -93,8 +95,10 @@ struct gw_http {
   gw_worker *workers;
   uint16_t n_workers;
   gw_sender to[GW_MAX_WORKERS];
-  gw_map sessions; /* id -> gw_ref */
-  gw_map callers;  /* number -> caller_socket of http_caller.c */
+  gw_map sessions;               /* id -> gw_ref */
+  gw_view *ended[GW_ENDED_KEPT]; /* the last of those sessions, owned, a ring */
+  uint32_t n_ended;
+  gw_map callers; /* number -> caller_socket of http_caller.c */
   uint32_t last_caller;
   gw_exchange *exchanges[GW_EXCHANGES_MAX];
   uint32_t last_number;
@@ -155,6 +159,20 @@ void gw_api_snapshot(gw_http *http, uint32_t number, gw_snapshot *snapshot);
  * cleared for an unknown one. */
 gw_http_error gw_api_place(gw_http *http, const gw_claims *claims, gw_request *request, const uint8_t id[16],
                            gw_ref *ref);
+
+/* The session named in the path after "/api/sessions/"; false: answered 404. */
+bool gw_api_find(gw_exchange *x, gw_ref *ref);
+/* |x| is answered by what the worker of |ref| replies to |kind|. |request|: owned; or NULL, then the message's
+ * number is the exchange's, else it is |number|. */
+void gw_api_ask(gw_exchange *x, gw_ref ref, gw_kind kind, uint32_t number, gw_request *request);
+
+/* ---- gateway/http_view.c: one session from close by ---- */
+void gw_view_get_minute(gw_exchange *x);
+void gw_view_get_stats(gw_exchange *x);
+void gw_view_seen(gw_http *http, uint32_t number, const gw_view *view);
+bool gw_view_ended(gw_exchange *x);              /* answered, by what is kept of a session that has ended */
+void gw_view_keep(gw_http *http, gw_view *view); /* of a session that has ended; owned; NULL does nothing */
+void gw_view_wipe(gw_http *http);
 
 /* ---- gateway/http_auth.c: whose request it is ---- */
 /* The token in the request's header; "" none. */

@@ -31,7 +31,7 @@ static void respond_json(gw_exchange *x, int status, json_t *body) {
   gw_respond_owned(x, status, "application/json", text, text ? strlen(text) : 0);
 }
 
-static void ask(gw_exchange *x, gw_ref ref, gw_kind kind, uint32_t number, gw_request *request) {
+void gw_api_ask(gw_exchange *x, gw_ref ref, gw_kind kind, uint32_t number, gw_request *request) {
   if (!gw_exchange_await(x)) {
     free(request);
     return;
@@ -54,12 +54,12 @@ static gw_ref unpack_ref(uint64_t v) {
   return (gw_ref){(uint16_t)(v >> 56), (uint32_t)(v >> 32) & 0xffffff, (uint32_t)v};
 }
 
-/* The session named in the path; answers 404 if there is none. */
-static bool find_session(gw_exchange *x, gw_ref *ref) {
-  char hex[GW_ID_HEX + 1];
+bool gw_api_find(gw_exchange *x, gw_ref *ref) {
+  char hex[GW_ID_HEX + 2]; /* one too long is none of ours */
   uint8_t id[16];
   uint64_t value;
   snprintf(hex, sizeof(hex), "%s", x->path + strlen(SESSIONS_PATH));
+  hex[strcspn(hex, "/")] = 0;
   gw_map_key key;
   bool known = gw_unhex(id, sizeof(id), hex);
   if (known) key = gw_key_of_id(id);
@@ -129,7 +129,7 @@ static void open_session(gw_exchange *x, gw_request *request, const uint8_t *res
     gw_respond_error(x, error, NULL, 0);
     return;
   }
-  ask(x, ref, GW_OFFER, 0, request);
+  gw_api_ask(x, ref, GW_OFFER, 0, request);
 }
 
 static void post_offer(gw_exchange *x) {
@@ -158,31 +158,31 @@ static void post_reoffer(gw_exchange *x) {
   uint8_t id[16];
   const char *why;
   gw_ref ref;
-  if (!find_session(x, &ref)) return;
+  if (!gw_api_find(x, &ref)) return;
   gw_request *request = gw_read_offer(body_of(x), id, &why);
   if (!request) {
     gw_respond_error(x, GW_HTTP_BAD_JSON, why, 0);
     return;
   }
   request->resumes = false; /* the session is named by the path */
-  ask(x, ref, GW_OFFER, 0, request);
+  gw_api_ask(x, ref, GW_OFFER, 0, request);
 }
 
 static void patch_session(gw_exchange *x) {
   const char *why;
   gw_ref ref;
-  if (!find_session(x, &ref)) return;
+  if (!gw_api_find(x, &ref)) return;
   bool is_json = strcmp(x->content_type, "application/json") == 0, last = false;
   gw_request *request = is_json ? gw_read_candidates(body_of(x), &last, &why) : gw_read_text(body_of(x), &why);
   if (!request)
     gw_respond_error(x, is_json ? GW_HTTP_BAD_JSON : GW_HTTP_BAD_FRAGMENT, why, 0);
   else
-    ask(x, ref, is_json ? GW_CANDIDATES : GW_FRAGMENT, last, request);
+    gw_api_ask(x, ref, is_json ? GW_CANDIDATES : GW_FRAGMENT, last, request);
 }
 
 static void delete_session(gw_exchange *x) {
   gw_ref ref;
-  if (find_session(x, &ref)) ask(x, ref, GW_HANGUP, 0, NULL);
+  if (gw_api_find(x, &ref)) gw_api_ask(x, ref, GW_HANGUP, 0, NULL);
 }
 
 static json_t *ice_servers(gw_http *http) {
@@ -218,7 +218,7 @@ void gw_api_reply(gw_http *http, gw_reply *reply, gw_ref ref) {
     gw_caller_reply(http, reply, ref);
     return;
   }
-  if (!x) return; /* the client did not wait */
+  if (!x || (reply->error == GW_HTTP_NO_SESSION && gw_view_ended(x))) return; /* it did not wait, or just ended */
   if (reply->error != GW_HTTP_OK) {
     gw_respond_error(x, reply->error, reply->why, reply->line);
   } else if (reply->id[0]) {
@@ -372,6 +372,8 @@ static const route routes[] = {
     {"/api/sessions/*", GW_PATCH, KEEPS, "application/trickle-ice-sdpfrag application/json", patch_session},
     {"/api/sessions/*", GW_DELETE, ENDS, NULL, delete_session},
     {"/api/sessions/*", GW_GET, ADMIN, NULL, get_session},
+    {"/api/sessions/*/last-minute", GW_GET, ADMIN, NULL, gw_view_get_minute},
+    {"/api/sessions/*/stats", GW_GET, ADMIN, NULL, gw_view_get_stats},
     {"/api/sessions", GW_GET, ADMIN, NULL, get_sessions},
     {"/api/admin/drain", GW_POST, ADMIN, "application/json", gw_admin_drain},
     {"/api/socket", GW_GET, TOKEN, NULL, get_socket},

@@ -78,6 +78,7 @@ static void open_socket(gw_session *s, wr_time now) {
     link->client_ready = true;
   }
   gw_page_tell(s, "backend", now, "state", "connecting", NULL);
+  gw_session_note(s, "assistant", "connecting", NULL, now);
   link->state = GW_LINK_ASKING;
   if (!gw_ota_is_used(s) || gw_ota_start(s, now)) connect_socket(s);
 }
@@ -153,6 +154,7 @@ static bool is_answering(const gw_session *s) { return s->link.in_answer || !gw_
 void gw_link_listen(gw_session *s, xz_mode mode, wr_time now) {
   gw_link *link = &s->link;
   bool same = link->listening && link->mode == mode;
+  gw_session_note(s, "listen", "start", NULL, now);
   link->wants_to_listen = true;
   link->mode = mode;
   gw_link_want(s, now);
@@ -175,6 +177,7 @@ static void expect_answer(gw_session *s, wr_time asked_at, wr_time now) {
 
 void gw_link_listen_stop(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
+  gw_session_note(s, "listen", "stop", NULL, now);
   link->wants_to_listen = false;
   expect_answer(s, now, now);
   if (link->state != GW_LINK_READY)
@@ -185,6 +188,7 @@ void gw_link_listen_stop(gw_session *s, wr_time now) {
 
 void gw_link_abort(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
+  gw_session_note(s, "answer", "abort", NULL, now);
   silence_answer(s, now);
   if (link->state != GW_LINK_READY || !link->wants_to_listen || link->mode == XZ_MODE_MANUAL) return;
   if (!link->listening) start_listening(s, now);
@@ -233,6 +237,7 @@ static void on_ready(gw_session *s, wr_time now) {
   count(s, GW_BACKEND_CONNECTS);
   gw_log(GW_INFO, "backend", "session", s->id_text, "state", "ready", NULL);
   gw_page_tell(s, "backend", now, "state", "ready", NULL);
+  gw_session_note(s, "assistant", "ready", NULL, now);
   gw_page_say_ready(s, now);
   if (link->wants_to_listen || link->early.n_records) start_listening(s, now);
   for (size_t i = 0; i < link->n_unsaid; i++) {
@@ -426,6 +431,7 @@ static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time 
   if (link->wants_to_listen) gw_uplink_start(&s->up, false, now);
   gw_log(GW_WARN, "backend", "session", s->id_text, "state", "lost", "reason", reason, NULL);
   gw_page_tell(s, "backend", now, "state", "lost", "reason", reason, NULL);
+  gw_session_note(s, "assistant", "lost", refused ? "refused" : NULL, now);
   bool hung_up = link->hung_up; /* our own close is no end of the conversation */
   link->hung_up = false;
   if (was_ready && was_idle && code == 1000 && !hung_up) {

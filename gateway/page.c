@@ -67,6 +67,7 @@ void gw_page_opened(gw_session *s, uint16_t channel, wr_time now) {
   gw_page_closed(s);
   s->has_chat = s->had_chat = true;
   s->chat = channel;
+  gw_session_note(s, "chat", "open", NULL, now);
   if (!s->echo) {
     gw_link_want(s, now);
     gw_link_tell_state(s, now);
@@ -146,6 +147,7 @@ void gw_page_say_quality(gw_session *s, const wr_conn_stats *stats, wr_time now)
 
 void gw_page_tts(gw_session *s, const char *state, wr_time now) {
   gw_page_tell(s, "tts", now, "state", state, NULL);
+  gw_session_note(s, "answer", state, NULL, now);
 }
 
 /* The page's form of a call: one parameter is its value, several are an object, none is none. */

@@ -7,6 +7,7 @@
 #define GATEWAY_PROTOCOL_H
 
 #include "gateway/http_error.h"
+#include "gateway/last_minute.h"
 #include "gateway/mailbox.h"
 #include "gateway/metrics.h"
 #include "gateway/page_message.h"
@@ -40,11 +41,12 @@ typedef enum gw_kind {
   GW_CALLER_BYTES, /* the same: a piece of sound, or of a photo */
   GW_CALLER_GONE,  /* the same; bytes: gw_farewell */
   GW_SNAPSHOT,     /* |number|: request */
+  GW_LOOK,         /* |number|: request, for everything that is known of the session */
   GW_DRAIN,        /* |number|: seconds */
   GW_STOP,
   /* to the HTTP thread */
   GW_REPLY,        /* owned gw_reply; |ref| of the session if there is one */
-  GW_SESSION_GONE, /* bytes: the id, 16 */
+  GW_SESSION_GONE, /* bytes: the id, 16; owned gw_view: its last */
   GW_ASK,          /* owned gw_ask: a request to the OTA server */
   GW_LINK_OPEN,    /* owned gw_target */
   GW_LINK_SEND_TEXT,
@@ -58,6 +60,7 @@ typedef enum gw_kind {
   GW_PHOTO,            /* owned gw_photo */
   GW_TOOL_ASK,         /* owned gw_tool_ask */
   GW_SNAPSHOT_TAKEN,   /* owned gw_snapshot; |number|: request */
+  GW_SEEN,             /* owned gw_view; |number|: request */
   GW_ERRAND_DONE,      /* owned gw_errand, from a thread that lived for it (gateway/http_mqtt.c) */
   GW_DRAINED,          /* the worker has no session left, or time is up */
 } gw_kind;
@@ -156,6 +159,15 @@ typedef struct gw_snapshot {
   size_t n_rows;
   gw_session_row rows[];
 } gw_snapshot;
+
+/* One session from close by. */
+typedef struct gw_view {
+  gw_session_row row;
+  bool has_conn; /* |stats| is one of a connection */
+  wr_stats stats;
+  gw_minute minute;
+  int64_t seen_at; /* seconds since 1970 */
+} gw_view;
 
 /* "0123456789abcdef" of |len| bytes; |out| has 2 * len + 1. */
 void gw_hex(char *out, const uint8_t *bytes, size_t len);

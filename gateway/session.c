@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "gateway/identity.h"
 #include "gateway/log.h"
@@ -30,9 +31,14 @@ static const gw_config *config_of(const gw_session *s) { return s->worker->setti
 
 static void count(gw_session *s, gw_counter counter) { s->worker->metrics.counter[counter]++; }
 
-static void set_state(gw_session *s, gw_session_state state, wr_time until) {
+void gw_session_note(gw_session *s, const char *event, const char *what, const char *why, wr_time now) {
+  gw_minute_note(&s->minute, event, what, why, now);
+}
+
+static void set_state(gw_session *s, gw_session_state state, wr_time until, const char *why, wr_time now) {
   s->state = state;
   s->state_until = until;
+  gw_session_note(s, "state", gw_session_state_text(state), why, now);
 }
 
 /* ---- replies ---- */
@@ -124,6 +130,7 @@ static void drop_conn(gw_session *s) {
   s->conn = NULL;
   gw_video_forget(&s->video);
   gw_page_closed(s);
+  gw_minute_restart(&s->minute);
   s->announced = s->heard = false;
   gw_worker_forget(s->worker, s);
 }
@@ -156,7 +163,8 @@ static bool take_peer(gw_session *s, const gw_request *request, wr_time now) {
   if (request->purpose == GW_FOR_SOCKET) return gw_caller_open(s, request, now);
   start_conn(s, now);
   if (!answer(s, request, now)) return false;
-  set_state(s, GW_SESSION_CONNECTING, now + WR_S(config_of(s)->connect_seconds));
+  set_state(s, GW_SESSION_CONNECTING, now + WR_S(config_of(s)->connect_seconds),
+            request->resumes ? "resumed" : NULL, now);
   gw_log(GW_INFO, "session", "session", s->id_text, "state", request->resumes ? "resumed" : "connecting", NULL);
   return true;
 }
@@ -183,6 +191,7 @@ void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {
   s->created_at = now;
   s->auto_listen = request->purpose == GW_FOR_WHIP || (request->has_mode && request->mode != XZ_MODE_MANUAL);
   s->quality_at = WR_NEVER;
+  gw_minute_init(&s->minute, now);
   wr_rng_fill(&w->settings.rng, s->id, sizeof(s->id));
   wr_rng_fill(&w->settings.rng, s->secret, sizeof(s->secret));
   gw_hex(s->id_text, s->id, sizeof(s->id));
@@ -192,7 +201,7 @@ void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {
   gw_quality_init(&s->quality);
   gw_link_init(s);
   s->link.mode = request->has_mode ? request->mode : XZ_MODE_AUTO;
-  set_state(s, GW_SESSION_NEW, WR_NEVER);
+  set_state(s, GW_SESSION_NEW, WR_NEVER, NULL, now);
   if (take_peer(s, request, now)) {
     count(s, GW_SESSIONS_OPENED);
     gw_session_settle(s, now);
@@ -224,13 +233,18 @@ static void resume(gw_session *s, const gw_request *request, wr_time now) {
   count(s, GW_SESSIONS_RESUMED);
 }
 
+static void note_restart(gw_session *s, wr_time now) {
+  count(s, GW_SESSIONS_RESTARTED);
+  gw_session_note(s, "ice", "restart", NULL, now);
+}
+
 void gw_session_reoffer(gw_session *s, const gw_request *request, wr_time now) {
   if (request->resumes)
     resume(s, request, now);
   else if (!s->conn)
     refuse(s, request, GW_HTTP_CONFLICT, NULL);
   else if (answer(s, request, now))
-    count(s, GW_SESSIONS_RESTARTED);
+    note_restart(s, now);
   gw_session_settle(s, now);
 }
 
@@ -247,7 +261,7 @@ void gw_session_fragment(gw_session *s, const gw_request *request, wr_time now) 
     free(reply);
     refuse(s, request, err == WR_ERR_STATE ? GW_HTTP_CONFLICT : GW_HTTP_BAD_FRAGMENT, &why);
   } else {
-    if (reply->len) count(s, GW_SESSIONS_RESTARTED);
+    if (reply->len) note_restart(s, now);
     send_reply(s->worker, reply, gw_session_ref(s));
   }
   gw_session_settle(s, now);
@@ -328,7 +342,7 @@ static void record_since_answer(gw_session *s, gw_phase phase, wr_time now) {
 
 void gw_session_connected(gw_session *s, wr_time now) {
   bool was_degraded = s->state == GW_SESSION_DEGRADED;
-  set_state(s, GW_SESSION_CONNECTED, WR_NEVER);
+  set_state(s, GW_SESSION_CONNECTED, WR_NEVER, NULL, now);
   if (s->conn) {
     count(s, GW_CONN_CONNECTED);
     record_phases(s, now);
@@ -336,9 +350,8 @@ void gw_session_connected(gw_session *s, wr_time now) {
   gw_downlink_pause(&s->down, false, now);
   if (s->link.listening && !s->up.active) gw_uplink_start(&s->up, s->link.mode != XZ_MODE_MANUAL, now);
   if (!was_degraded) gw_log(GW_INFO, "session", "session", s->id_text, "state", "connected", NULL);
-  if (s->echo) return;
   if (s->quality_at == WR_NEVER) s->quality_at = now + QUALITY_US;
-  gw_link_want(s, now);
+  if (!s->echo) gw_link_want(s, now);
 }
 
 /* The peer is gone: its conversation waits for it, if there is one. */
@@ -354,7 +367,7 @@ void gw_session_lose(gw_session *s, wr_end end, wr_time now) {
     s->end = why;
     return;
   }
-  set_state(s, GW_SESSION_LOST, now + WR_S(config_of(s)->resume_seconds));
+  set_state(s, GW_SESSION_LOST, now + WR_S(config_of(s)->resume_seconds), wr_end_text(end), now);
   s->quality_at = WR_NEVER;
   gw_page_closed(s);
   gw_downlink_pause(&s->down, true, now);
@@ -369,7 +382,7 @@ static void on_state(gw_session *s, const wr_event *event, wr_time now) {
     case WR_CONN_CONNECTED: gw_session_connected(s, now); return;
     case WR_CONN_DISCONNECTED:
       count(s, GW_CONN_DISCONNECTED);
-      if (s->state == GW_SESSION_CONNECTED) set_state(s, GW_SESSION_DEGRADED, WR_NEVER);
+      if (s->state == GW_SESSION_CONNECTED) set_state(s, GW_SESSION_DEGRADED, WR_NEVER, NULL, now);
       gw_downlink_pause(&s->down, true, now); /* nobody would hear it */
       return;
     case WR_CONN_CLOSED:
@@ -382,6 +395,7 @@ static void on_state(gw_session *s, const wr_event *event, wr_time now) {
 void gw_session_heard(gw_session *s, const wr_audio *audio, wr_time now) {
   if (!s->heard) {
     s->heard = true;
+    gw_session_note(s, "audio", "first", NULL, now);
     record_since_answer(s, GW_PHASE_FIRST_MEDIA, now);
   }
   if (!s->echo) {
@@ -421,14 +435,17 @@ static void on_event(gw_session *s, const wr_event *event, wr_time now) {
       gw_page_say_error(s, "too_big", "a message may have at most 64 KiB", now);
       return;
     case WR_EVENT_CHANNEL_CLOSED:
-      if (s->has_chat && event->channel == s->chat) gw_page_closed(s);
+      if (!s->has_chat || event->channel != s->chat) return;
+      gw_page_closed(s);
+      gw_session_note(s, "chat", "closed", NULL, now);
       return;
     case WR_EVENT_PATH:
       gw_worker_learn(s->worker, s, &event->path.remote);
       s->is_tcp = event->path.remote.transport == WR_TCP;
       count(s, s->is_tcp ? GW_PATH_TCP : GW_PATH_UDP);
+      gw_session_note(s, "path", s->is_tcp ? "tcp" : "udp", NULL, now);
       return;
-    case WR_EVENT_AUDIO_ENDED:
+    case WR_EVENT_AUDIO_ENDED: gw_session_note(s, "audio", "ended", NULL, now); return;
     case WR_EVENT_CANDIDATE:
     case WR_EVENT_BUFFERED_LOW: return;
   }
@@ -468,20 +485,22 @@ static void judge_quality(gw_session *s, wr_time now) {
   if (!s->conn) return;
   wr_conn_read_stats(s->conn, &stats, now);
   gw_quality_step(&s->quality, &stats);
-  if (s->quality.figures.mos >= 0) gw_scores_add(&s->worker->metrics.quality, s->quality.figures.mos);
+  if (!s->echo && s->quality.figures.mos >= 0) gw_scores_add(&s->worker->metrics.quality, s->quality.figures.mos);
 }
 
 static void sample_quality(gw_session *s, wr_time now) {
   wr_conn_stats stats;
   if (!gw_session_stats(s, &stats)) return;
   s->quality_at = now + QUALITY_US;
+  judge_quality(s, now);
+  gw_minute_step(&s->minute, &stats, &s->quality.figures, now);
+  if (s->echo) return;
   if (stats.rtt_us) gw_histogram_add(&s->worker->metrics.rtt, stats.rtt_us);
   if (s->conn && stats.rtp_packets_in) gw_histogram_add(&s->worker->metrics.jitter, stats.jitter_us);
   if (s->conn && stats.target_bps) gw_histogram_add(&s->worker->metrics.queue, stats.queue_us);
   if (s->conn)
     wr_conn_set_audio_copies(s->conn,
                              gw_repair_step(&s->repair, stats.remote_fraction_lost / 256.0, stats.rtt_us, now));
-  judge_quality(s, now);
   gw_page_say_quality(s, &stats, now);
 }
 
@@ -565,7 +584,11 @@ void gw_session_close(gw_session *s, gw_counter end, wr_time now) {
   gw_downlink_wipe(&s->down);
   gw_page_wipe(s);
   gw_page_closed(s);
-  gw_tell(&w->http, &(gw_message){.kind = GW_SESSION_GONE, .ref = gw_session_ref(s)}, s->id, sizeof(s->id));
+  gw_session_note(s, "state", "closed", end_text(end), now);
+  gw_view *last = gw_session_view(s, now);
+  if (last) last->row.state = "closed";
+  gw_message gone = {.kind = GW_SESSION_GONE, .ref = gw_session_ref(s), .owned = last};
+  gw_tell(&w->http, &gone, s->id, sizeof(s->id));
   gw_log(GW_INFO, "session", "session", s->id_text, "state", "closed", "reason", end_text(end), NULL);
   gw_worker_release(w, s);
 }
@@ -618,4 +641,15 @@ void gw_session_describe(const gw_session *s, gw_session_row *row, wr_time now) 
   row->video_bytes = stats.video_bytes_in;
   row->video_kept = s->video.len;
   for (size_t i = 0; i < WR_DROP_COUNT; i++) row->dropped += stats.drop[i];
+}
+
+gw_view *gw_session_view(const gw_session *s, wr_time now) {
+  gw_view *view = calloc(1, sizeof(*view));
+  if (!view) return NULL;
+  gw_session_describe(s, &view->row, now);
+  view->has_conn = s->conn != NULL;
+  if (s->conn) wr_conn_read_stats(s->conn, &view->stats, now);
+  view->minute = s->minute;
+  view->seen_at = time(NULL);
+  return view;
 }

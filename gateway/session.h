@@ -10,6 +10,7 @@
 #define GATEWAY_SESSION_H
 
 #include "gateway/downlink.h"
+#include "gateway/last_minute.h"
 #include "gateway/pcm.h"
 #include "gateway/protocol.h"
 #include "gateway/quality.h"
@@ -129,6 +130,7 @@ typedef struct gw_session {
   gw_repair repair;
   gw_quality quality;
   gw_link link;
+  gw_minute minute;
   gw_cold *cold;
 } gw_session;
 
@@ -151,6 +153,9 @@ void gw_session_tick(gw_session *session, wr_time now);
 void gw_session_close(gw_session *session, gw_counter end, wr_time now);
 void gw_session_settle(gw_session *session, wr_time now);
 void gw_session_timeline(const gw_session *session, gw_timeline *timeline);
+gw_view *gw_session_view(const gw_session *session, wr_time now); /* the caller's to free; NULL: no memory */
+/* For the operator, who may look: gw_minute_note. */
+void gw_session_note(gw_session *session, const char *event, const char *what, const char *why, wr_time now);
 
 /* ---- to the caller, over whatever there is ---- */
 bool gw_session_has_peer(const gw_session *session); /* false: lost */
@@ -195,7 +200,7 @@ void gw_page_tell(gw_session *session, const char *type, wr_time now, ...) __att
 void gw_page_say_ready(gw_session *session, wr_time now); /* once, when both sides are up */
 void gw_page_say_draining(gw_session *session, wr_time now);
 void gw_page_say_quality(gw_session *session, const wr_conn_stats *stats, wr_time now);
-void gw_page_tts(gw_session *session, const char *state, wr_time now);
+void gw_page_tts(gw_session *session, const char *state, wr_time now);                     /* |state|: a literal */
 void gw_page_tool(gw_session *session, const xz_tool_call *call, bool waits, wr_time now); /* for its answer */
 
 /* ---- gateway/photo.c ---- */

@@ -359,6 +359,15 @@ static void on_hangup(gw_worker *w, const gw_message *m, wr_time now) {
   refuse(w, m->number, s ? GW_HTTP_OK : GW_HTTP_NO_SESSION);
 }
 
+static void on_look(gw_worker *w, const gw_message *m, wr_time now) {
+  const gw_session *s = session_of(w, m->ref);
+  gw_view *view = s ? gw_session_view(s, now) : NULL;
+  if (!view)
+    refuse(w, m->number, s ? GW_HTTP_INTERNAL : GW_HTTP_NO_SESSION);
+  else
+    gw_tell(&w->http, &(gw_message){.kind = GW_SEEN, .owned = view, .number = m->number}, NULL, 0);
+}
+
 static void on_snapshot(gw_worker *w, uint32_t number, wr_time now) {
   uint32_t n = atomic_load_explicit(&w->n_sessions, memory_order_relaxed);
   gw_snapshot *shot = calloc(1, sizeof(*shot) + n * sizeof(shot->rows[0]));
@@ -432,6 +441,7 @@ static void on_message(gw_worker *w, gw_message *m, wr_time now) {
     case GW_CANDIDATES: on_session_request(w, m, now); break;
     case GW_HANGUP: on_hangup(w, m, now); break;
     case GW_SNAPSHOT: on_snapshot(w, m->number, now); break;
+    case GW_LOOK: on_look(w, m, now); break;
     case GW_DRAIN: on_drain(w, m->number, now); break;
     case GW_STOP:
       close_all(w, now);

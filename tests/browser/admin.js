@@ -46,6 +46,27 @@ export function testAdmin({ inChromium, binary, screens }) {
         await page.click("#calls tbody button");
         await until("its time-line", async () => /ice.*dtls/.test(await textOf("#timeline")));
         await until("its curves", () => page.$eval('[data-plot="rtt"] path', (path) => /L/.test(path.getAttribute("d") ?? "")));
+        const saved = await page.evaluate(async () => {
+          const [click, create] = [HTMLAnchorElement.prototype.click, URL.createObjectURL];
+          let text = Promise.resolve("");
+          URL.createObjectURL = (blob) => {
+            text = /** @type {Blob} */ (blob).text(); // the policy lets no script read it by its address
+            return create(blob);
+          };
+          /** @type {Promise<string>} */
+          const name = new Promise((resolve) => {
+            HTMLAnchorElement.prototype.click = function () {
+              resolve(this.download);
+            };
+          });
+          document.getElementById("minute")?.click();
+          const file = { name: await name, text: await text };
+          HTMLAnchorElement.prototype.click = click;
+          URL.createObjectURL = create;
+          return file;
+        });
+        check(/^last-minute-[0-9a-f]{8}\.json$/.test(saved.name), `a file: ${saved.name}`);
+        check(JSON.parse(saved.text).events.some((/** @type {{what:string}} */ { what }) => what === "connected"), "its events");
         await page.screenshot({ path: `${screens}/desktop-light-admin.png`, fullPage: true });
         await audit("the desk");
         await page.setViewport({ width: 390, height: 844, isMobile: true, hasTouch: true });

@@ -196,6 +196,15 @@ byId("hangup", HTMLButtonElement).addEventListener("click", () => {
     note("admHungUp", { id: short(id) });
   });
 });
+/** A link cannot carry the token: the answer is fetched and handed to the browser as a file. */
+byId("minute", HTMLButtonElement).addEventListener("click", () => {
+  const id = calls.looked;
+  dare(async () => {
+    const href = URL.createObjectURL(new Blob([await ask(token, `/api/sessions/${id}/last-minute`)], { type: "application/json" }));
+    make("a", { href, download: `last-minute-${short(id)}.json` }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  });
+});
 byId("leave", HTMLButtonElement).addEventListener("click", () => signOut(""));
 form.addEventListener("submit", (event) => {
   event.preventDefault();

@@ -76,6 +76,11 @@ export class Calls {
     return this.#calls.has(id) ? id : "";
   }
 
+  /** The one that is looked at, even if it is over; "": none. */
+  get looked() {
+    return this.#one?.row.id ?? "";
+  }
+
   /** @param {Row[]} rows */
   take(rows) {
     const before = this.#calls;

@@ -50,6 +50,7 @@ export const WORDS = {
   admEvents: ["Seen since this page was opened", "打开此页后的记录", "Ghi nhận từ khi mở trang"],
   admBegan: ["call {id}: {state}", "通话 {id}：{state}", "cuộc gọi {id}: {state}"],
   admEnded: ["call {id} ended after {age}", "通话 {id} 结束，时长 {age}", "cuộc gọi {id} kết thúc sau {age}"],
+  admMinute: ["Save its last minute", "保存最后一分钟", "Lưu phút cuối"],
   admHungUp: ["call {id}: hung up from here", "通话 {id}：已从此处挂断", "cuộc gọi {id}: đã ngắt từ đây"],
   admVersion: ["Version", "版本", "Phiên bản"],
   admUptime: ["Running for", "已运行", "Đã chạy"],
