@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_UP_S = 10, SETTLED_QUEUE_MS = 150, DOCUMENT_MAX = 1 << 20 };
+#include "sim/document.h"
+
+enum { WARM_UP_S = 10, SETTLED_QUEUE_MS = 150 };
 #define SETTLED_SHARE 0.8
 
 #define MBIT(x) ((uint32_t)((x)*1000000))
@@ -230,17 +232,6 @@ void sim_congestion_table(FILE *out, const char *document, uint64_t seed, unsign
 
 /* ---- the verb ---- */
 
-/* The whole file, NUL-terminated; NULL: it cannot be read. */
-static char *read_file(const char *path) {
-  FILE *in = fopen(path, "rb");
-  char *text = calloc(1, DOCUMENT_MAX + 1);
-  bool held = in && text && fread(text, 1, DOCUMENT_MAX, in) > 0;
-  if (in) (void)fclose(in);
-  if (held) return text;
-  free(text);
-  return NULL;
-}
-
 static int usage(FILE *to, int status) {
   fprintf(to,
           "usage: wr_sim congestion [--check FILE] [--seed N] [--seeds N]\n"
@@ -265,7 +256,7 @@ static int run_one(const char *section, uint64_t seed) {
 }
 
 static int run_table(const char *path, uint64_t seed, unsigned n_seeds) {
-  char *document = path ? read_file(path) : NULL;
+  char *document = path ? sim_document_read(path) : NULL;
   if (path && !document) {
     fprintf(stderr, "cannot read %s\n", path);
     return 2;

@@ -243,17 +243,18 @@ static int check_all(options o) {
 }
 
 static int usage(FILE *to, int status) {
-  fprintf(to,
-          "usage: wr_sim SCENARIO|check [--seed N] [--seeds N] [--loss PERCENT] [--rtt MS]\n"
-          "                             [--crypto null|openssl] [--trace]\n"
-          "       wr_sim faults [NAME] [--seed N] [--seeds N] [--trace]\n"
-          "       wr_sim bitrate [--check] [--seed N] [--seeds N], or bitrate help\n"
-          "       wr_sim congestion [--check FILE] [--on SECTION] [--seed N] [--seeds N], or congestion help\n"
-          "       wr_sim matrix [NAME] [--seed N] [--loss PERCENT] [--trace]\n\n"
-          "check runs every scenario at 0, 5, 10 and 25 %% loss: `call` with all seeds, the others with a tenth,\n"
-          "with OpenSSL a twentieth; and every fault with a fiftieth; and bitrate, and matrix.\n"
-          "matrix calls through every pair of NATs, with and without a relay, and through stranger networks: who\n"
-          "reaches whom, by which way, and in how many round trips. Scenarios:\n");
+  fprintf(
+      to,
+      "usage: wr_sim SCENARIO|check [--seed N] [--seeds N] [--loss PERCENT] [--rtt MS]\n"
+      "                             [--crypto null|openssl] [--trace]\n"
+      "       wr_sim faults [NAME] [--seed N] [--seeds N] [--trace]\n"
+      "       wr_sim bitrate [--check] [--seed N] [--seeds N], or bitrate help\n"
+      "       wr_sim congestion [--check FILE] [--on SECTION] [--seed N] [--seeds N], or congestion help\n"
+      "       wr_sim matrix [NAME] [--check FILE] [--seed N] [--loss PERCENT] [--trace]\n\n"
+      "check runs every scenario at 0, 5, 10 and 25 %% loss: `call` with all seeds, the others with a tenth,\n"
+      "with OpenSSL a twentieth; and every fault with a fiftieth; and bitrate, and matrix.\n"
+      "matrix calls through every pair of NATs, with and without a relay, and through stranger networks: who\n"
+      "reaches whom, by which way, and in how many round trips; and whether it stands so in FILE. Scenarios:\n");
   for (size_t i = 0; i < N_SCENARIOS; i++) fprintf(to, "  %-16s %s\n", scenarios[i].name, scenarios[i].about);
   fprintf(to, "faults breaks calls in every way below and tells how long each took to be well again:\n");
   for (size_t i = 0; i < sim_faults_n(); i++) fprintf(to, "  %-20s %s\n", sim_fault_name(i), sim_fault_about(i));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/document.h"
 #include "wr/crypto_openssl.h"
 
 #define RTT WR_MS(100)
@@ -307,18 +308,38 @@ static void run_named(const run *r, const char *name) {
   }
 }
 
+/* The tables, and whether the document at |path| says the same, word for word. false: it cannot be read. */
+static bool check_document(const char *path, uint64_t seed, unsigned *n_passed, unsigned *n_failed) {
+  char *document = sim_document_read(path), *text = NULL;
+  size_t size = 0;
+  FILE *out = document ? open_memstream(&text, &size) : NULL;
+  if (out) {
+    sim_matrix_table(out, seed, n_passed, n_failed);
+    bool held = fclose(out) == 0;
+    if (held) fputs(text, stdout);
+    if (held) sim_document_check(stdout, document, text, n_passed, n_failed);
+  }
+  free(text);
+  free(document);
+  return out != NULL;
+}
+
 int sim_matrix_main(int argc, char **argv) {
   unsigned n_passed = 0, n_failed = 0;
+  const char *document = NULL;
   run r = {.out = stdout, .seed = 1, .n_passed = &n_passed, .n_failed = &n_failed};
   const char *name = argc && argv[0][0] != '-' ? argv[0] : NULL;
   for (int i = name != NULL; i < argc; i++) {
     if (!strcmp(argv[i], "--trace")) r.trace = stdout;
     if (!strcmp(argv[i], "--loss") && i + 1 < argc) r.loss_ppm = (uint32_t)(strtod(argv[++i], NULL) * 10000);
+    if (!strcmp(argv[i], "--check") && i + 1 < argc) document = argv[++i];
     if (!strcmp(argv[i], "--seed") && i + 1 < argc) r.seed = strtoull(argv[++i], NULL, 10);
   }
   if (name)
     run_named(&r, name);
-  else
+  else if (document && !check_document(document, r.seed, &n_passed, &n_failed))
+    fprintf(stderr, "cannot read %s\n", document);
+  else if (!document)
     sim_matrix_table(stdout, r.seed, &n_passed, &n_failed);
   printf("%u passed, %u failed\n", n_passed, n_failed);
   return n_failed || !n_passed;

@@ -1,5 +1,5 @@
 /* sim/matrix_table.h - who reaches whom: every pair of NATs with STUN alone and with a relay, and other networks;
- * the tables of docs/ice.md, and what of them must hold.
+ * the tables of docs/nat.md, and what of them must hold.
  *
  * Whoever can connect does, in at most SIM_MATRIX_MOST_ROUND_TRIPS; where two NATs let a direct path exist it is
  * the one in use in the end, without a gap in the sound on the way there; where none exists the relay carries.
