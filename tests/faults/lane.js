@@ -257,8 +257,9 @@ async function saveLogs(stage, fault, error) {
 
 /** A browser as people have it: nothing is spared a page in the background, devices come from the sound server, and
  * permissions are asked for. Only the face keeps still, because software draws it here.
- * @param {"chromium"|"firefox"} kind @param {string} folder @param {SoundCard} card */
-function launch(kind, folder, card) {
+ * @param {"chromium"|"firefox"} kind @param {string} folder @param {SoundCard} card
+ * @param {string[]} [flags] of Chromium, beyond the usual */
+export function launch(kind, folder, card, flags = []) {
   if (kind === "chromium") {
     return launchChromium(folder, "", {
       pipe: true,
@@ -275,6 +276,7 @@ function launch(kind, folder, card) {
         "--disable-component-update",
         "--force-prefers-reduced-motion",
         "--autoplay-policy=no-user-gesture-required",
+        ...flags,
       ],
     });
   }
