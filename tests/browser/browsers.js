@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import puppeteer from "puppeteer-core";
+import { check } from "./harness.js";
 import { installProbe } from "./probe.js";
 
 const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
@@ -83,3 +84,33 @@ export async function openPage(browser, origin) {
 
 /** The console's errors and warnings that no test has asked for. @param {WatchedPage} page @returns {string[]} */
 export const unexpected = (page) => page.faults.filter((line) => !page.expected.some((known) => known.test(line)));
+
+// ---- what a person does in Firefox's own windows; the browser needs `--remote-allow-system-access` ----
+
+/** Firefox's own context: what its settings and menus call. @param {Browser} browser @param {string} code
+ * @returns {Promise<any>} */
+export async function inFirefoxItself(browser, code) {
+  const { connection } = /** @type {any} */ (browser);
+  const { result: tree } = await connection.send("browsingContext.getTree", { "moz:scope": "chrome" });
+  const { result } = await connection.send("script.evaluate", {
+    expression: code,
+    target: { context: tree.contexts[0].context },
+    awaitPromise: true,
+  });
+  check(result.type === "success", `in Firefox: ${JSON.stringify(result.exceptionDetails?.text)}`);
+  return result.result?.value;
+}
+
+/** The person's decision in the settings, as code. @param {string} url @param {"microphone"|"camera"} what
+ * @param {"granted"|"denied"} state */
+export const permissionCode = (url, what, state) => `(() => {
+  const principal = Services.scriptSecurityManager.createContentPrincipalFromOrigin("${url}");
+  Services.perms.addFromPrincipal(principal, "${what}", Services.perms.${state === "granted" ? "ALLOW" : "DENY"}_ACTION);
+})();`;
+
+/** What Firefox does itself when the permission is taken back in its panel. It then forgets the permission: what is to
+ * become of it must be said in the same breath. */
+export const STOP_SHARING = `(() => {
+  const { webrtcUI } = ChromeUtils.importESModule("resource:///modules/webrtcUI.sys.mjs");
+  webrtcUI.stopSharingStreams(webrtcUI.getActiveStreams(true, true, true, true), true, true, true, true);
+})();`;

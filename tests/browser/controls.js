@@ -276,7 +276,8 @@ function testWords({ inChromium, gateway }, withEcho) {
       await say({ type: "tool", id: 3, text: "take_photo" });
       await page.waitForSelector("#camera[open]");
       await page.click("#camera button[value=cancel]");
-      same((await until("word of it", () => sent(3))).ok, false, "the assistant is told");
+      same(await until("word of it", () => sent(3)),
+        { type: "tool_result", id: 3, ok: false, error: "no picture was taken: the person said no" }, "the assistant is told");
       same(await page.evaluate(() => [/** @type {any} */ (window).probe.binaryBytes, /** @type {any} */ (window).probe.tracks
         .filter((/** @type {MediaStreamTrack} */ track) => track.kind === "video" && track.readyState === "live").length]),
       [0, 0], "bytes of a picture, open cameras");

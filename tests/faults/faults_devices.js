@@ -2,6 +2,7 @@
 // changed where the browser keeps them. Hands-free, so that the microphone is in use all the time.
 
 import path from "node:path";
+import { STOP_SHARING } from "../browser/browsers.js";
 import { until } from "../browser/harness.js";
 import { captions, nextAnswer } from "../browser/talk.js";
 import { speak } from "../browser/speech.js";
@@ -184,10 +185,3 @@ export const DEVICES = [
     after: (stage) => permitMicrophone(stage, "granted"),
   },
 ];
-
-/** What Firefox does itself when the permission is taken back in its panel. It then forgets the permission: what is to
- * become of it must be said in the same breath. */
-const STOP_SHARING = `(() => {
-  const { webrtcUI } = ChromeUtils.importESModule("resource:///modules/webrtcUI.sys.mjs");
-  webrtcUI.stopSharingStreams(webrtcUI.getActiveStreams(true, true, true, true), true, true, true, true);
-})();`;

@@ -2,23 +2,13 @@
 
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
+import { inFirefoxItself, permissionCode } from "../browser/browsers.js";
 import { check } from "../browser/harness.js";
 
 /** @typedef {import("./lane.js").Stage} Stage */
 
-/** Firefox's own context: what its settings and menus call. @param {Stage} stage @param {string} code
- * @returns {Promise<any>} */
-export async function privileged({ browser }, code) {
-  const { connection } = /** @type {any} */ (browser);
-  const { result: tree } = await connection.send("browsingContext.getTree", { "moz:scope": "chrome" });
-  const { result } = await connection.send("script.evaluate", {
-    expression: code,
-    target: { context: tree.contexts[0].context },
-    awaitPromise: true,
-  });
-  check(result.type === "success", `in Firefox: ${JSON.stringify(result.exceptionDetails?.text)}`);
-  return result.result?.value;
-}
+/** @param {Stage} stage @param {string} code in Firefox's own context @returns {Promise<any>} */
+export const privileged = ({ browser }, code) => inFirefoxItself(browser, code);
 
 /** @param {Stage} stage @param {boolean} offline */
 export async function tellOffline(stage, offline) {
@@ -140,7 +130,4 @@ export async function permitMicrophone(stage, state) {
 }
 
 /** The same as code for Firefox. @param {Stage} stage @param {"granted"|"denied"} state */
-export const permission = ({ url }, state) => `(() => {
-  const principal = Services.scriptSecurityManager.createContentPrincipalFromOrigin("${url}");
-  Services.perms.addFromPrincipal(principal, "microphone", Services.perms.${state === "granted" ? "ALLOW" : "DENY"}_ACTION);
-})();`;
+export const permission = ({ url }, state) => permissionCode(url, "microphone", state);

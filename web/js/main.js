@@ -46,7 +46,7 @@ let role = roleOf(prefs, roles);
 const roleName = () => (role.own ? t("assistant") : textOf(role.name));
 const nameOf = (/** @type {"person"|"assistant"} */ who) => (who === "person" ? t("you") : roleName());
 const captions = new Captions(byId("captions", HTMLElement), byId("earlier", HTMLButtonElement), nameOf);
-const camera = new Camera(byId("camera", HTMLDialogElement));
+const camera = new Camera(byId("camera", HTMLDialogElement), (key) => ui.say("once", key));
 byId("face", HTMLElement).dataset["look"] = role.look;
 const avatar = new Avatar(byId("face", HTMLElement), {
   mic: () => meter.level("mic"),

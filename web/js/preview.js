@@ -2,6 +2,7 @@
  * turned off; off means that the camera is off. Only the person sees it: what the assistant gets are single photos, each
  * shown in the conversation (camera.js). */
 
+import { cameraTrouble } from "./camera.js";
 import { byId } from "./dom.js";
 import { t } from "./i18n.js";
 import { bringBackIn, clampIn, handleIn, isAwayIn, settleIn, sizeIn, startIn } from "./preview_place.js";
@@ -52,7 +53,7 @@ export class Preview {
       this.#box.hidden = false;
       this.#move(this.#at ?? startIn(viewport()));
     } catch (error) {
-      this.#onTrouble(troubleOf(error));
+      this.#onTrouble(cameraTrouble(error));
     }
     this.#busy = false;
     this.#show();
@@ -97,7 +98,7 @@ export class Preview {
       await this.#open(before.facingMode ? { facingMode: { exact: facing } } : { deviceId: { exact: next } });
       if (before.facingMode) this.#facing = facing;
     } catch (error) {
-      this.#onTrouble(troubleOf(error));
+      this.#onTrouble(cameraTrouble(error));
       await this.#open(before.deviceId ? { deviceId: before.deviceId } : {}).catch(() => this.off());
     }
     this.#busy = false;
@@ -185,10 +186,3 @@ export class Preview {
 }
 
 const viewport = () => ({ width: document.documentElement.clientWidth, height: innerHeight });
-
-/** @param {unknown} error of getUserMedia */
-function troubleOf(error) {
-  const name = error instanceof DOMException || error instanceof Error ? error.name : "";
-  if (name === "NotAllowedError" || name === "SecurityError") return "cameraDenied";
-  return name === "NotFoundError" || name === "OverconstrainedError" ? "cameraNone" : "cameraBusy";
-}

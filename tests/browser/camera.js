@@ -1,0 +1,179 @@
+// The camera that is off: what the assistant is told when it asks for a picture and gets none. And Firefox with a camera and
+// with its own questions: permissions that are refused, given and taken back, the picture that is dragged about.
+
+import { inFirefoxItself, launchChromium, launchFirefox, openPage, permissionCode, STOP_SHARING, unexpected } from "./browsers.js";
+import { check, same, test, until } from "./harness.js";
+import { call, captions, dial, reach, type } from "./talk.js";
+
+/** @typedef {import("./browsers.js").WatchedPage} Page */
+/** @typedef {import("./start.js").Bench} Bench */
+
+/** @param {Bench} bench */
+export function testCameraOff(bench) {
+  refuses(bench);
+  inFirefoxToo(bench);
+}
+
+/** Cameras that are open. @param {Page} page @returns {Promise<number>} */
+const cameras = (page) =>
+  page.evaluate(() => /** @type {any} */ (window).probe.tracks.filter((/** @type {MediaStreamTrack} */ track) =>
+    track.kind === "video" && track.readyState === "live").length);
+
+/** Asks for a picture, and waits for what is said about it. @param {Page} page @param {RegExp} why
+ * @param {() => Promise<unknown>} [act] what the person does when asked */
+async function asksInVain(page, why, act) {
+  await page.keyboard.press("Escape");
+  await reach(page, ["ready"], 30_000);
+  const before = (await captions(page, "assistant")).length;
+  await type(page, "take a photo");
+  await act?.();
+  const said = await until("a refusal in words", async () => {
+    const all = (await captions(page, "assistant")).slice(before);
+    return /no picture was taken/.test(all.join(" ")) ? all.join(" ") : "";
+  }, 20_000);
+  check(why.test(said), `the assistant says: ${said}`);
+  const left = await page.evaluate(() => [document.querySelector("#camera[open]"), document.querySelector(".card canvas"),
+    /** @type {any} */ (window).probe.binaryBytes]);
+  same([...left, await cameras(page)], [null, null, 0, 0], "a sheet, a picture, bytes of one, open cameras");
+}
+
+/** @param {Bench} bench */
+function refuses({ inChromium, gateway, folder, microphone }) {
+  test("chromium: camera: off, and the person says no or nothing: the assistant says why, and no camera stays open", () =>
+    inChromium(async (page) => {
+      await page.evaluateOnNewDocument(() => {
+        const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (wish) => {
+          const { hold } = /** @type {any} */ (window);
+          if (wish?.video) await hold;
+          return ask(wish);
+        };
+      });
+      await call(page, gateway.url);
+      await asksInVain(page, /no picture was taken: the person said no/, async () => {
+        await page.waitForSelector("#camera[open]");
+        await until("a camera", () => cameras(page));
+        await page.click("#camera button[value=cancel]");
+        await until("the camera off at once", async () => (await cameras(page)) === 0, 500);
+      });
+      await page.evaluate(() => {
+        const any = /** @type {any} */ (window);
+        any.hold = new Promise((resolve) => (any.answer = resolve));
+      });
+      await asksInVain(page, /nobody answered whether the camera may be used/);
+      // The answer comes after all: nothing is made of it.
+      const opened = () => page.evaluate(() => /** @type {any} */ (window).probe.tracks.filter((/** @type {any} */ track) =>
+        track.kind === "video").length);
+      const n = await opened();
+      await page.evaluate(() => /** @type {any} */ (window).answer());
+      await until("the late camera", async () => (await opened()) > n);
+      await until("that it is shut", async () => (await cameras(page)) === 0);
+    }));
+
+  test("chromium: camera: not allowed, and none there: the assistant says so, and the page what to do", async () => {
+    for (const [flag, key, why] of /** @type {const} */ ([
+      ["--use-fake-device-for-media-stream", "cameraDenied", /the camera is not allowed on this page/],
+      ["--mute-audio", "cameraNone", /there is no camera/],
+    ])) {
+      const args = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required", flag];
+      const browser = await launchChromium(folder, microphone, { args });
+      try {
+        const page = await openPage(browser, gateway.url);
+        await browser.defaultBrowserContext().setPermission(gateway.url,
+          { permission: { name: "camera" }, state: key === "cameraDenied" ? "denied" : "granted" });
+        await dial(page, gateway.url);
+        await reach(page, ["ready"]);
+        await asksInVain(page, why);
+        await page.waitForSelector(`#notice[data-key=${key}]`);
+        same(page.faults, [], "console");
+      } finally {
+        await browser.close();
+      }
+    }
+  });
+}
+
+/** @param {Bench} bench */
+function inFirefoxToo({ gateway, folder, card }) {
+  test("firefox: camera: denies, allows, takes back microphone and camera; the picture dragged, pushed away, off", async () => {
+    const browser = await launchFirefox(folder, card().env, {
+      args: ["--remote-allow-system-access"],
+      extraPrefsFirefox: {
+        "media.navigator.permission.disabled": false,
+        "media.navigator.streams.fake": true, // a camera and a microphone of its own,
+        "media.navigator.permission.fake": true, // for which it asks as for any other
+      },
+    });
+    const permit = (/** @type {"microphone"|"camera"} */ what, /** @type {"granted"|"denied"} */ state) =>
+      inFirefoxItself(browser, permissionCode(gateway.url, what, state));
+    try {
+      const page = await openPage(browser, gateway.url);
+      await page.setViewport({ width: 1280, height: 800 });
+      await permit("microphone", "denied");
+      await dial(page, gateway.url);
+      await gives(page, permit, (code) => inFirefoxItself(browser, code), permissionCode(gateway.url, "microphone", "denied"));
+      await permit("camera", "denied"); // not before: what was taken back there is forgotten of the camera, too
+      await asksInVain(page, /the camera is not allowed on this page/);
+      await page.waitForSelector("#notice[data-key=cameraDenied]");
+      await permit("camera", "granted");
+      await drags(page);
+      same(unexpected(page), [], "console");
+    } finally {
+      await browser.close();
+    }
+  });
+}
+
+/** The microphone: not allowed, allowed, taken back in the browser's own panel. @param {Page} page
+ * @param {(what:"microphone", state:"granted"|"denied") => Promise<unknown>} permit @param {(code:string) => Promise<unknown>} act
+ * @param {string} denial */
+async function gives(page, permit, act, denial) {
+  const told = () => page.$eval("#notice", (box) => /** @type {any} */ (box).dataset.key ?? "");
+  const key = () => page.$eval("#talk", (button) => button.getAttribute("aria-disabled"));
+  await until("word that it is not allowed", async () => (await told()) === "micDenied");
+  await reach(page, ["ready"]);
+  same(await key(), "true", "the talk key");
+  await type(page, "who are you");
+  await until("an answer all the same", async () => (await captions(page, "assistant")).length);
+  await page.keyboard.press("Escape");
+  await reach(page, ["ready"], 30_000);
+  await permit("microphone", "granted");
+  await until("the microphone", async () => (await key()) === "false", 30_000);
+  same(await told(), "", "nothing to say");
+  await act(`${STOP_SHARING}\n${denial}`);
+  await until("word that it is gone", async () => /^mic(Denied|Lost)$/.test(await told()), 30_000);
+  same(await key(), "true", "the talk key, afterwards");
+}
+
+/** @param {Page} page */
+async function drags(page) {
+  const box = async () => {
+    const { x = 0, y = 0 } = (await (await page.$("#preview"))?.boundingBox()) ?? {};
+    return [Math.round(x), Math.round(y)];
+  };
+  const settled = (/** @type {number[]} */ place) =>
+    until(`the picture at ${place}`, async () => JSON.stringify(await box()) === JSON.stringify(place), 10_000);
+  const drag = async (/** @type {number} */ dx, /** @type {number} */ dy) => {
+    const [x = 0, y = 0] = await box();
+    await page.mouse.move(x + 60, y + 40);
+    await page.mouse.down();
+    await page.mouse.move(x + 60 + dx, y + 40 + dy, { steps: 6 });
+    await page.mouse.up();
+  };
+  await page.click("#camera-toggle");
+  await settled([16, 72]);
+  await until("a picture", () => page.$eval("#preview video", (/** @type {any} */ video) => video.videoWidth > 0));
+  await drag(700, 277);
+  await settled([1024, 349]);
+  await drag(56, 10);
+  await settled([1260, 359]);
+  await page.click("#preview-handle");
+  await settled([1024, 359]);
+  await page.keyboard.press("Escape");
+  await reach(page, ["ready"], 30_000);
+  await type(page, "take a photo");
+  await page.waitForSelector(".card canvas");
+  same(await cameras(page), 1, "the photo is of the picture that is on, which stays on");
+  await page.click("#camera-toggle");
+  await until("the camera off", async () => (await cameras(page)) === 0);
+}
