@@ -1,4 +1,4 @@
-// The operator's page: the token, a call from close by, the question before draining; in both sizes, light and dark.
+// The operator's page: the token, a call from close by, and its two keys, hang up and drain; in both sizes, light and dark.
 
 import { auditInPage, fitInPage } from "./audit.js";
 import { Gateway } from "./gateway.js";
@@ -8,7 +8,7 @@ const TOKEN = "boss-of-the-browser-tests";
 
 /** @param {import("./start.js").Bench} bench */
 export function testAdmin({ inChromium, binary, screens }) {
-  test("chromium: admin: the token, a call from close by, the question before draining", async () => {
+  test("chromium: admin: the token, a call from close by, hung up, drained", async () => {
     const other = new Gateway(binary, { args: ["--admin-token", TOKEN, "--auth-token", "caller", "--backend", "echo"] });
     await other.start();
     try {
@@ -44,7 +44,7 @@ export function testAdmin({ inChromium, binary, screens }) {
         await page.bringToFront();
         await until("the call", async () => (await textOf("#calls tbody")).includes("connected"));
         await page.click("#calls tbody button");
-        await until("its time-line", async () => /ice.*dtls/.test(await textOf("#timeline")));
+        await until("its time-line", async () => /ICE.*DTLS/.test(await textOf("#timeline")));
         await until("its curves", () => page.$eval('[data-plot="rtt"] path', (path) => /L/.test(path.getAttribute("d") ?? "")));
         const saved = await page.evaluate(async () => {
           const [click, create] = [HTMLAnchorElement.prototype.click, URL.createObjectURL];
@@ -73,6 +73,10 @@ export function testAdmin({ inChromium, binary, screens }) {
         await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
         await page.select("#lang", "vi");
         await until("Vietnamese", async () => (await textOf("#health")).startsWith("Sẵn sàng"));
+        await page.click("#calls tbody button"); // a phone's page is another: it was loaded anew
+        await until("the state in Vietnamese", async () => (await textOf("#calls tbody")).includes("đã kết nối"));
+        const seen = (await Promise.all(["#calls", "#one", "#ice"].map(textOf))).join(" ");
+        check(!/connected|echo|answered|sound|configured/.test(seen), `English on the Vietnamese desk: ${seen}`);
         await audit("the desk on a phone, dark");
         await page.screenshot({ path: `${screens}/phone-dark-admin.png`, fullPage: true });
         await page.select("#lang", "en");
@@ -86,9 +90,25 @@ export function testAdmin({ inChromium, binary, screens }) {
         same(addresses.filter((address) => address.includes(TOKEN)), [], "addresses with the token");
         same(await page.evaluate(() => JSON.stringify(localStorage)).then((kept) => kept.includes("boss")), false, "kept for good");
         check(!other.log.includes(TOKEN), "the gateway's log has it");
+
+        const callerIs = (/** @type {string} */ wanted) => until(`a caller who is "${wanted}"`, () =>
+          caller.evaluate((state) => document.documentElement.dataset["state"] === state, wanted), 30_000);
+        await callerIs("ready");
+        await page.click("#hangup");
+        await until("the desk knows it", async () => (await textOf("#one-title")).includes("is over"));
+        check((await textOf("#events")).includes("hung up from here"), "the desk's log");
+        await until("the caller, who is back", async () => (await textOf("#calls tbody")).includes("connected"), 30_000);
+
+        await page.click("#drain");
+        await page.click("#drain-go");
+        await until("the desk knows it", async () => (await textOf("#health")) === "Takes no new calls: draining");
+        same((await fetch(`${other.url}/readyz`)).status, 503, "ready");
+        same(await page.$eval("#drain", (key) => key.hasAttribute("hidden")), true, "it is pressed once");
+        await caller.close();
+        await until("the end of the gateway", () => other.hasEnded, 30_000);
+        await until("word that it is away", () => page.$eval("#away", (line) => !line.hasAttribute("hidden")));
         await page.click("#leave");
         same(await page.evaluate(() => sessionStorage.length), 0, "kept after signing out");
-        await caller.close();
       });
     } finally {
       await other.stop();

@@ -244,6 +244,25 @@ test("i18n: every text that is used exists, in three languages, and none is left
     check(new RegExp(`["'\`]${key}["'\`]`).test(used), `"${key}" is never used`);
     same([...texts.matchAll(/"(?:[^"\\]|\\.)*"/g)].length, 3, `languages of "${key}"`);
   }
+  const quoted = [...table.matchAll(/^ {2}"([\w.]+)": \[([\s\S]*?)\],$/gm)];
+  for (const [, key = "", texts = ""] of quoted) {
+    same([...texts.matchAll(/"(?:[^"\\]|\\.)*"/g)].length, 3, `languages of "${key}"`);
+  }
   const keys = new Set(rows.map((row) => row[1]));
   for (const [, key] of used.matchAll(/data-t(?:-label|-placeholder)?="(\w+)"/g)) check(keys.has(key), `no text "${key}"`);
+});
+
+test("i18n: the admin page knows the gateway's words: states, kinds, steps, reasons", () => {
+  const gateway = new URL("../../gateway/", import.meta.url);
+  const within = (/** @type {string} */ file, /** @type {RegExp} */ lists) =>
+    [...readFileSync(new URL(file, gateway), "utf8").matchAll(lists)].flatMap(([, list = ""]) =>
+      [...list.matchAll(/"([a-z]+)"/g)].map(([, word = ""]) => word));
+  const words = [
+    ...within("session.c", /\*const (?:names|purposes)\[\] = \{([^}]*)\}/g), ...within("session.c", /\.transport = ([^\n]*)/g),
+    ...within("link.c", /\*const names\[\] = \{([^}]*)\}/g), ...within("timeline.c", /steps\[\] = \{([^;]*);/g),
+    ...within("http_api.c", /array_append_new\(reasons, json_string\(([^)]*)\)/g),
+  ].filter((word) => word !== "free"); // of a session that is none
+  check(words.length > 20, `only ${words.length} words`);
+  const table = readFileSync(new URL("../../web/admin/words.js", import.meta.url), "utf8");
+  same(words.filter((word) => !table.includes(`"gw.${word}": [`)), [], "words without a text");
 });

@@ -51,6 +51,11 @@ export class Gateway {
     return this.#process?.pid ?? 0;
   }
 
+  /** By itself, not by stop(). */
+  get hasEnded() {
+    return this.#process !== null && this.#process.exitCode !== null;
+  }
+
   /** Starts, or starts again on the same ports. @returns {Promise<void>} */
   async start() {
     const { within = [], http, udp, args = [] } = this.#options;

@@ -6,9 +6,11 @@ import { loadPrefs, savePrefs } from "../js/prefs.js";
 import { Calls, short, showFigures } from "./calls.js";
 import { duration, inMs, median_ms, readMetrics, sum } from "./figures.js";
 import { ask, keepToken, keptToken, Refused } from "./gate.js";
-import { WORDS } from "./words.js";
+import { wordOf, WORDS } from "./words.js";
 
 /** @typedef {{ready:boolean, reasons:string[], degraded:string[]}} Health */
+/** @typedef {{source:string, level:string, validation:{issues:string[], stun_servers:number, turn_servers:number,
+ *   total_servers:number}}} Ice */
 
 const EVERY_MS = 1000;
 const SLOW = 5; // what changes slowly is asked for in every fifth round
@@ -29,6 +31,8 @@ let round = 0;
 let next;
 /** @type {Health|null} */
 let health = null;
+/** @type {Ice|null} */
+let ice = null;
 /** @type {Map<string, number>} */
 let metrics = new Map();
 
@@ -45,7 +49,7 @@ function drawHealth() {
   if (!health) return;
   const { ready, reasons, degraded } = health;
   const line = byId("health", HTMLElement);
-  const text = !ready ? t("admUnready", { why: reasons.join(", ") })
+  const text = !ready ? t("admUnready", { why: reasons.map(wordOf).join(", ") })
     : degraded.length ? t("admLacks", { why: degraded.join(", ") }) : t("admReady");
   if (line.textContent !== text) line.textContent = text; // said aloud once, not every second
   line.dataset["mark"] = !ready ? "bad" : degraded.length ? "warn" : "ok";
@@ -68,9 +72,12 @@ function drawTotals() {
   ]);
 }
 
-/** @param {{summary:string, validation:{issues:string[]}}} status */
-function drawIce({ summary, validation }) {
-  byId("ice", HTMLElement).textContent = summary;
+function drawIce() {
+  if (!ice) return;
+  const { validation, source, level } = ice;
+  const { stun_servers: stun, turn_servers: turn, total_servers: total } = validation;
+  const from = level === source ? source : `${source}, ${level}`;
+  byId("ice", HTMLElement).textContent = total ? t("admIceSome", { stun, turn, from }) : t("admIceNone");
   byId("ice-issues", HTMLElement).replaceChildren(...validation.issues.map((issue) => make("li", {}, issue)));
 }
 
@@ -82,7 +89,8 @@ async function look() {
   if (round++ % SLOW) return;
   health = JSON.parse(await ask(token, "/readyz", { anyStatus: true }));
   metrics = readMetrics(await ask(token, "/metrics"));
-  drawIce(JSON.parse(await ask(token, "/api/ice/status")));
+  ice = JSON.parse(await ask(token, "/api/ice/status"));
+  drawIce();
   drawHealth();
   drawTotals();
 }
@@ -215,6 +223,7 @@ bindLangSelect(byId("lang", HTMLSelectElement), (lang) => {
   savePrefs({ lang });
   calls.draw();
   drawHealth();
+  drawIce();
   drawTotals();
 });
 const kept = keptToken();

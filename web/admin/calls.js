@@ -4,6 +4,7 @@ import { byId, make, words } from "../js/dom.js";
 import { t, translate } from "../js/i18n.js";
 import { Plots } from "../js/plots.js";
 import { duration, inMs, percent } from "./figures.js";
+import { wordOf } from "./words.js";
 
 /** @typedef {{id:string, state:string, backend:string, purpose:string, transport:string, age:number, rtt:number, jitter:number,
  *   packetsIn:number, packetsOut:number, lost:number, lossDown?:number, messagesIn:number, messagesOut:number, dropped:number,
@@ -95,7 +96,7 @@ export class Calls {
 
   /** @param {Row} row @param {Call|undefined} before @returns {Call} */
   #renew(row, before) {
-    if (row.state !== before?.row.state) this.#tell("admBegan", { id: short(row.id), state: row.state });
+    if (row.state !== before?.row.state) this.#tell("admBegan", { id: short(row.id), state: wordOf(row.state) });
     const now = compare(row, before?.row);
     const { rtt, jitter } = row;
     const sample = { ...now, rtt: rtt || null, jitter: row.packetsIn ? jitter : null };
@@ -136,7 +137,8 @@ export class Calls {
       const { row } = call;
       line.querySelector("button")?.setAttribute("aria-pressed", String(id === this.chosen));
       line.dataset["state"] = row.state;
-      const texts = [row.state, duration(row.age), row.transport, row.backend, inMs(row.rtt || null), losses(call)];
+      const texts = [wordOf(row.state), duration(row.age), wordOf(row.transport), wordOf(row.backend), inMs(row.rtt || null),
+        losses(call)];
       const keys = ["admState", "admAge", "admWay", "admAssistant", "figureRtt", "admLost"];
       line.querySelectorAll("td").forEach((cell, index) => {
         cell.dataset["label"] = t(keys[index] ?? ""); // a phone has no room for the head
@@ -154,12 +156,13 @@ export class Calls {
     const last = Math.max(1, ...steps.map(([, ms]) => ms));
     byId("timeline", HTMLElement).replaceChildren(...steps.map(([name, ms]) => {
       const bar = make("meter", { min: 0, max: last, value: ms, "aria-hidden": "true" });
-      return make("li", {}, make("span", {}, name), bar, make("b", {}, inMs(ms)));
+      return make("li", {}, make("span", {}, wordOf(name)), bar, make("b", {}, inMs(ms)));
     }));
     this.#plots.draw();
     showFigures(byId("one-figures", HTMLElement), [
-      ["admState", row.state], ["admAge", duration(row.age)], ["admPurpose", row.purpose], ["admWay", row.transport],
-      ["admAssistant", row.backend], ["admPackets", `${row.packetsIn} / ${row.packetsOut}`],
+      ["admState", wordOf(row.state)], ["admAge", duration(row.age)], ["admPurpose", wordOf(row.purpose)],
+      ["admWay", wordOf(row.transport)], ["admAssistant", wordOf(row.backend)],
+      ["admPackets", `${row.packetsIn} / ${row.packetsOut}`],
       ["admMessages", `${row.messagesIn} / ${row.messagesOut}`], ["admDropped", String(row.dropped)],
     ]);
   }

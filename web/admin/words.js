@@ -1,5 +1,7 @@
 /* words.js - what only the admin page says; the rows join the one table of ../js/i18n.js. */
 
+import { t } from "../js/i18n.js";
+
 /** @type {Record<string, [en:string, zh:string, vi:string]>} */
 export const WORDS = {
   admTitle: ["Gateway", "网关", "Cổng"],
@@ -60,4 +62,34 @@ export const WORDS = {
   admTurns: ["Answers heard", "已播放回答", "Câu trả lời đã phát"],
   admConnect: ["First sound after (median)", "首个声音（中位数）", "Âm thanh đầu tiên (trung vị)"],
   admRefusals: ["Refused requests (4xx / 5xx)", "拒绝的请求（4xx / 5xx）", "Yêu cầu bị từ chối (4xx / 5xx)"],
+  admIceNone: ["No STUN or TURN server is configured.", "未配置 STUN 或 TURN 服务器。", "Chưa cấu hình máy chủ STUN hay TURN."],
+  admIceSome: ["{stun} STUN, {turn} TURN ({from})", "STUN {stun} 个，TURN {turn} 个（{from}）", "{stun} STUN, {turn} TURN ({from})"],
+
+  // words of the gateway's: states of a call and of its assistant, kinds, steps, reasons
+  "gw.new": ["new", "新建", "mới"],
+  "gw.connecting": ["connecting", "连接中", "đang kết nối"],
+  "gw.connected": ["connected", "已连接", "đã kết nối"],
+  "gw.degraded": ["unsteady", "不稳定", "chập chờn"],
+  "gw.lost": ["lost", "已断开", "mất kết nối"],
+  "gw.off": ["off", "未连接", "chưa kết nối"],
+  "gw.asking": ["asking where", "查询地址中", "đang hỏi địa chỉ"],
+  "gw.ready": ["ready", "就绪", "sẵn sàng"],
+  "gw.waiting": ["waiting to retry", "等待重试", "chờ thử lại"],
+  "gw.echo": ["echo", "回声", "tiếng vọng"],
+  "gw.page": ["page", "网页", "trang web"],
+  "gw.whip": ["WHIP", "WHIP", "WHIP"],
+  "gw.socket": ["socket", "套接字", "socket"],
+  "gw.udp": ["UDP", "UDP", "UDP"],
+  "gw.tcp": ["TCP", "TCP", "TCP"],
+  "gw.websocket": ["WebSocket", "WebSocket", "WebSocket"],
+  "gw.signalling": ["answered", "已应答", "đã trả lời"],
+  "gw.ice": ["path (ICE)", "通路（ICE）", "đường (ICE)"],
+  "gw.dtls": ["keys (DTLS)", "密钥（DTLS）", "khóa (DTLS)"],
+  "gw.data": ["messages", "消息", "tin nhắn"],
+  "gw.media": ["first sound", "首个声音", "âm thanh đầu"],
+  "gw.draining": ["draining", "正在排空", "đang ngừng dần"],
+  "gw.overloaded": ["overloaded", "负载过高", "quá tải"],
 };
+
+/** In the page's language, if it is known; else as it came. @param {string} word of the gateway's */
+export const wordOf = (word) => (WORDS[`gw.${word}`] ? t(`gw.${word}`) : word);
