@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "gateway/http_socket.h"
@@ -30,6 +31,10 @@
 #define DATAGRAMS_AT_ONCE 64
 #define PACKETS_AT_ONCE 100
 #define ERRAND_STACK (256u * 1024)
+/* MQTT allows messages of 256 MB, and the library tells of none before it has all of it. It reads until the socket
+ * has nothing more, so only a broker on this machine, which sends faster than we read, gets further than this. */
+#define UNFINISHED_MAX (2 * XZ_TEXT_MAX)
+#define SOCKET_BYTES (64 * 1024) /* what the kernel may keep for it, so that one read stays small */
 
 struct gw_mqtt_library {
   gw_mosquitto lib;
@@ -44,10 +49,11 @@ struct gw_mqtt {
   wr_time open_until; /* unless it is connected by then */
   bool is_away;       /* |client| is with an errand, which brings it home or frees it */
   bool connected, overrun, writing;
-  unsigned n_closing; /* seconds since that was wanted */
-  int refused;        /* of the broker's answer; 0: not refused */
-  int udp;            /* -1: there is none */
-  uint32_t channel;   /* counts: an errand for an older one is of no use */
+  unsigned n_closing;  /* seconds since that was wanted */
+  size_t n_unfinished; /* bytes read since the last whole message */
+  int refused;         /* of the broker's answer; 0: not refused */
+  int udp;             /* -1: there is none */
+  uint32_t channel;    /* counts: an errand for an older one is of no use */
   struct sockaddr_storage peer;
   socklen_t peer_len;
   size_t held_len; /* speech for a channel whose address is being looked up: the latest */
@@ -187,6 +193,7 @@ static void on_connect(struct mosquitto *client, void *ctx, int code) {
 static void on_message(struct mosquitto *client, void *ctx, const struct mosquitto_message *m) {
   (void)client;
   gw_mqtt *q = ctx;
+  q->n_unfinished = 0;
   if (m->payloadlen <= 0) return;
   size_t len = (size_t)m->payloadlen;
   if (len > XZ_TEXT_MAX || !gw_socket_pass_on(q->socket, m->payload, len, true)) q->overrun = true;
@@ -299,10 +306,21 @@ static bool settle(gw_socket *s, int result, bool was_connected) {
   return true;
 }
 
+static size_t n_waiting(const gw_mqtt *q) {
+  int n = 0;
+  return ioctl(lib_of(q->socket)->socket(q->client), FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0;
+}
+
 static bool read_broker(gw_mqtt *q) {
   gw_socket *s = q->socket;
   bool was_connected = q->connected;
-  return settle(s, lib_of(s)->loop_read(q->client, PACKETS_AT_ONCE), was_connected);
+  size_t before = n_waiting(q);
+  q->n_unfinished += before;
+  int result = lib_of(s)->loop_read(q->client, PACKETS_AT_ONCE);
+  size_t left = result ? 0 : n_waiting(q);
+  q->n_unfinished -= left < q->n_unfinished ? left : q->n_unfinished;
+  if (q->n_unfinished > UNFINISHED_MAX) q->overrun = true;
+  return settle(s, result, was_connected);
 }
 
 static bool write_broker(gw_mqtt *q) {
@@ -459,7 +477,9 @@ int gw_mqtt_callback(struct lws *wsi, enum lws_callback_reasons reason, void *us
 
 static void connected(gw_socket *s, const gw_errand *e) {
   gw_mqtt *q = s->mqtt;
-  int fd = e->result ? -1 : fcntl(lib_of(s)->socket(q->client), F_DUPFD_CLOEXEC, 0);
+  int bytes = SOCKET_BYTES, own = e->result ? -1 : lib_of(s)->socket(q->client);
+  int fd = own < 0 ? -1 : fcntl(own, F_DUPFD_CLOEXEC, 0);
+  if (fd >= 0) (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
   if (fd >= 0) q->wsi = watch(q, fd); /* a second one: each of the libraries closes its own */
   if (q->wsi) {
     (void)settle(s, MOSQ_ERR_SUCCESS, false);

@@ -282,6 +282,39 @@ def test_mqtt_silence_is_noticed():
         check(q.message("backend", state="lost"), "no answer to a ping: given up")
 
 
+def memory_kb(g):
+    """The most that the gateway ever had."""
+    with open(f"/proc/{g.process.pid}/status", encoding="ascii") as status:
+        return int(next(line for line in status if line.startswith("VmHWM")).split()[1])
+
+
+def test_mqtt_a_message_without_end():
+    """MQTT allows 256 MB. What is over our 64 KiB is not collected."""
+    with Device() as (broker, g, p):
+        p.message("ready")
+        client, sent, piece = broker.clients[0], 0, b" " * 65536
+        client.say(type="stt", text="x" * 60000)
+        check(p.message("stt"), "a message of 60 kB is taken")
+        before = memory_kb(g)
+        try:
+            with client.lock:
+                client.sock.sendall(b"\x30\xff\xff\xff\x7f\0\1t")
+                for _ in range(3000):
+                    client.sock.sendall(piece)
+                    sent += len(piece)
+                    time.sleep(0.002)  # as on a network of 250 Mbit/s
+        except OSError:
+            pass
+        lost = p.message("backend", state="lost")
+        check(lost and "more than can be taken" in lost["reason"], "one of 256 MB: the page is told")
+        check(sent < 64 << 20 and memory_kb(g) - before < 65536,
+              f"it is cut off: {sent >> 10} KiB were sent, {memory_kb(g) - before} KiB taken")
+        check(p.message("backend", patience=40, state="ready") and wait_for(lambda: broker.clients[-1].peer),
+              "and the broker is tried again")
+        p.text("speak 7 4")
+        check(p.message("tts", state="stop") and hears(p, 7, 12), "which answers")
+
+
 def test_mqtt_tls():
     folder = tempfile.mkdtemp(prefix="xz-")
     cert, tls = certificate(folder)
