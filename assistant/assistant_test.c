@@ -78,6 +78,7 @@ static const char *const phrases[] = {
     "what time is it",    "tell me a joke",  "who are you",  "set the volume to fifty percent",
     "turn the volume up", "take a photo",    "good morning", "stop",
     "thank you",          "what can you do", "how are you",  "goodbye",
+    "play some music",
 };
 enum { N_PHRASES = sizeof phrases / sizeof phrases[0] };
 

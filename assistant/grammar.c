@@ -9,7 +9,7 @@ const char as_grammar[] =
     "grammar command;\n"
     "public <command> = <greet> | <who> | <time> | <date> | <joke> | <volume> | <photo> | <stop> | <bye> | "
     "<thanks>\n"
-    "| <help> | <mood> | <forget>;\n"
+    "| <help> | <mood> | <forget> | <music>;\n"
     "<greet> = ( hello | hi | hey ) [ there ] | good ( morning | afternoon | evening );\n"
     "<who> = ( who | what ) are you | ( what is | what's ) your name;\n"
     "<time> = what time is it [ now ] | ( what is | what's | tell me ) the time;\n"
@@ -24,6 +24,7 @@ const char as_grammar[] =
     "<thanks> = thank you [ very much ] | thanks;\n"
     "<help> = what can you do | help [ me ];\n"
     "<forget> = [ please ] forget everything;\n"
+    "<music> = play [ some | the ] music | play ( a | another ) song;\n"
     "<mood> = how are you [ today ];\n"
     "<number> = zero | <digit> | <teen> | <tens> [ <digit> ] | ( a | one ) hundred;\n"
     "<digit> = one | two | three | four | five | six | seven | eight | nine;\n"
@@ -99,6 +100,7 @@ const as_word as_words[] = {
     {"percent", "P ER S EH N T"},
     {"photo", "F OW T OW"},
     {"picture", "P IH K CH ER"},
+    {"play", "P L EY"},
     {"please", "P L IY Z"},
     {"quiet", "K W AY AH T"},
     {"quieter", "K W AY AH T ER"},
@@ -111,6 +113,8 @@ const as_word as_words[] = {
     {"six", "S IH K S"},
     {"sixteen", "S IH K S T IY N"},
     {"sixty", "S IH K S T IY"},
+    {"some", "S AH M"},
+    {"song", "S AO NG"},
     {"stop", "S T AA P"},
     {"take", "T EY K"},
     {"talking", "T AO K IH NG"},

@@ -117,13 +117,16 @@ as_language as_language_of(const char *text) {
 as_intent as_intent_of(const char *raw) {
   static const struct {
     as_want want;
-    const char *keys[9]; /* NULL ends them if there are fewer */
+    const char *keys[12]; /* NULL ends them if there are fewer */
   } rules[] = {
       {AS_WANT_TAP, {" taps your "}}, /* the gateway's words for a touch */
       {AS_WANT_CARESS, {" pats your ", " strokes your "}},
       {AS_WANT_FORGET,
        {" forget everything ", " forget all ", " forget me ", " forget our conversation ", " erase your memory ",
         "忘记一切", "忘掉一切", "quên hết", "quên tất cả"}},
+      {AS_WANT_MUSIC,
+       {" play ", " put on some music ", "播放", "想听", "听歌", "放音乐", "首歌", "phát nhạc", "mở nhạc",
+        "nghe nhạc"}},
       {AS_WANT_PHOTO,
        {" photo ", " picture ", " selfie ", " you see ", " look at ", " camera ", "拍照", "照片", "chụp"}},
       {AS_WANT_TIME, {" time is it ", " the time ", " o'clock ", "几点", "时间", "mấy giờ"}},
@@ -146,13 +149,58 @@ as_intent as_intent_of(const char *raw) {
   as_intent intent = {AS_WANT_UNKNOWN, -1, as_language_of(text)};
   if (volume_of(text, &intent)) return intent;
   for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-    for (size_t k = 0; k < 9 && rules[i].keys[k]; k++) {
+    for (size_t k = 0; k < 12 && rules[i].keys[k]; k++) {
       if (!strstr(text, rules[i].keys[k])) continue;
       intent.want = rules[i].want;
       return intent;
     }
   }
   return intent;
+}
+
+/* Takes words of |fillers| off the beginning of |*at|. */
+static void skip(const char **at, const char *const *fillers) {
+  for (size_t i = 0; fillers[i];) {
+    size_t n = strlen(fillers[i]);
+    bool found = !strncmp(*at, fillers[i], n);
+    if (found) *at += n;
+    i = found ? 0 : i + 1;
+  }
+}
+
+/* Takes them off the end of what |at| and |n| say. */
+static size_t trim(const char *at, size_t n, const char *const *fillers) {
+  for (size_t i = 0; fillers[i];) {
+    size_t len = strlen(fillers[i]);
+    bool found = n >= len && !memcmp(at + n - len, fillers[i], len);
+    if (found) n -= len;
+    i = found ? 0 : i + 1;
+  }
+  return n;
+}
+
+void as_song_of(const char *raw, char *song, size_t cap) {
+  static const char *const verbs[] = {" play ", " put on ", "播放", "听", "放", "phát ", "mở ", "nghe ", NULL};
+  static const char *const before[] = {"me ",   "us ",    "some ",    "a ",     "an ",        "the ",    "any ",
+                                       "song ", "songs ", "track ",   "music ", "something ", "called ", "please ",
+                                       "by ",   "一首",   "首",       "一下",   "点",         "音乐",    "歌曲",
+                                       "歌",    "nhạc ",  "bài hát ", "bài ",   " ",          NULL};
+  static const char *const after[] = {" please", " for me", " now", "的歌", "吧", "。",
+                                      "！",      "？",      "音乐", "歌曲", " ",  NULL};
+  char text[NORMAL_MAX] = {0};
+  const char *at = NULL;
+  normalise(raw, text);
+  for (size_t i = 0; verbs[i] && !at; i++) {
+    at = strstr(text, verbs[i]);
+    if (at) at += strlen(verbs[i]);
+  }
+  if (!at) at = "";
+  skip(&at, before);
+  size_t n = trim(at, strlen(at), after);
+  if (n >= cap) n = cap - 1;
+  while (n && ((unsigned char)at[n] & 0xc0) == 0x80) n--; /* not inside a character */
+  memcpy(song, at, n);
+  song[n] = 0;
 }
 
 /* ---- replies ---- */
@@ -173,7 +221,8 @@ static const char *const jokes[] = {
 };
 
 static const char help[] =
-    "I can tell you the time or the date. I can tell a joke, set the volume, or take a photo. Just ask.";
+    "I can tell you the time or the date. I can tell a joke, set the volume, take a photo, or play music. Just "
+    "ask.";
 
 void as_reply_say(as_reply *reply, const char *emotion, as_language language, const char *text) {
   reply->emotion = emotion;
@@ -216,6 +265,8 @@ static bool say_elsewhere(as_reply *reply, const as_intent *intent, const struct
   if (intent->want == AS_WANT_THANKS) text = chinese ? "不客气。" : "Không có gì.";
   if (intent->want == AS_WANT_FORGET) text = chinese ? "好的，我全都忘记了。" : "Vâng, tôi đã quên hết rồi.";
   if (intent->want == AS_WANT_GOODBYE) text = chinese ? "再见！" : "Tạm biệt!";
+  if (intent->want == AS_WANT_MUSIC)
+    text = chinese ? "抱歉，你的设备不能播放音乐。" : "Xin lỗi, thiết bị của bạn không phát được nhạc.";
   as_reply_say(reply, intent->want == AS_WANT_UNKNOWN ? "confused" : "happy", intent->language, text);
   return true;
 }
@@ -248,6 +299,9 @@ void as_reply_to(as_reply *reply, const as_intent *intent, const struct tm *now,
       return;
     case AS_WANT_PHOTO:
       as_reply_say(reply, "sad", AS_ENGLISH, "I am sorry, your device has no camera that I can use.");
+      return;
+    case AS_WANT_MUSIC:
+      as_reply_say(reply, "sad", AS_ENGLISH, "I am sorry, your device has no music that I can play.");
       return;
     case AS_WANT_STOP: as_reply_say(reply, "neutral", AS_ENGLISH, "Okay."); return;
     case AS_WANT_GOODBYE: as_reply_say(reply, "relaxed", AS_ENGLISH, "Goodbye! Talk to you soon."); return;

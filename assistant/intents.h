@@ -18,6 +18,7 @@ typedef enum as_want {
   AS_WANT_LOUDER,
   AS_WANT_QUIETER,
   AS_WANT_PHOTO,
+  AS_WANT_MUSIC, /* as_song_of says which */
   AS_WANT_STOP,
   AS_WANT_GOODBYE,
   AS_WANT_THANKS,
@@ -47,9 +48,12 @@ as_intent as_intent_of(const char *text);
 as_language as_language_of(const char *text);
 /* The words end in a number that another word may complete: "twenty", of "twenty five". */
 bool as_may_go_on(const char *text);
+/* What is to be played, in lower-case words: of "play the song Yesterday please" "yesterday". "": whatever there
+ * is. */
+void as_song_of(const char *text, char *song, size_t cap);
 
 /* The answer where no tool is needed; |now| is local time, |turn| counts a session's turns and picks the joke. For
- * volume and photo it is what to say when the device has no such tool. */
+ * volume, photo and music it is what to say when the device has no such tool. */
 void as_reply_to(as_reply *reply, const as_intent *intent, const struct tm *now, unsigned turn);
 void as_reply_say(as_reply *reply, const char *emotion, as_language language, const char *text);
 

@@ -31,6 +31,12 @@ TEST(as_intents_of_spoken_and_typed_text) {
       {"LOUDER", AS_WANT_LOUDER, -1},
       {"please take a photo of me", AS_WANT_PHOTO, -1},
       {"what do you see", AS_WANT_PHOTO, -1},
+      {"play music", AS_WANT_MUSIC, -1},
+      {"Play the song Yesterday, please!", AS_WANT_MUSIC, -1},
+      {"播放音乐", AS_WANT_MUSIC, -1},
+      {"放首歌", AS_WANT_MUSIC, -1},
+      {"phát nhạc", AS_WANT_MUSIC, -1},
+      {"stop the music", AS_WANT_STOP, -1},
       {"be quiet", AS_WANT_STOP, -1},
       {"good night", AS_WANT_GOODBYE, -1},
       {"thank you very much", AS_WANT_THANKS, -1},
@@ -56,6 +62,32 @@ TEST(as_intents_of_spoken_and_typed_text) {
   CHECK_EQ(as_intent_of("你好").language, AS_CHINESE);
   CHECK_EQ(as_intent_of("xin chào").language, AS_VIETNAMESE);
   CHECK_EQ(as_intent_of("café au lait").language, AS_ENGLISH);
+}
+
+TEST(as_songs_are_named) {
+  static const char *const rows[][2] = {
+      {"play music", ""},
+      {"Play some music please.", ""},
+      {"play a song", ""},
+      {"Can you play the song Yesterday by the Band for me?", "yesterday by the band"},
+      {"play me something by Jane Doe", "jane doe"},
+      {"put on some music", ""},
+      {"播放音乐", ""},
+      {"请播放音乐吧！", ""},
+      {"播放一首晴天。", "晴天"},
+      {"我想听周杰伦的歌", "周杰伦"},
+      {"放首歌", ""},
+      {"phát nhạc", ""},
+      {"mở bài hát Diễm Xưa", "diễm xưa"},
+      {"hello", ""},
+  };
+  char song[80], small[5];
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    as_song_of(rows[i][0], song, sizeof song);
+    CHECK_TEXT(song, rows[i][1]);
+  }
+  as_song_of("play ééé", small, sizeof small);
+  CHECK_TEXT(small, "éé");
 }
 
 TEST(as_numbers_may_go_on) {

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "assistant/chat.h"
+#include "assistant/results.h"
 #include "assistant/talk.h"
 
 enum {
@@ -216,19 +217,35 @@ static bool step_volume(as_turn *t, wr_time now) {
   return step_volume(t, now);
 }
 
+/* Players that take words; the Python package's wants ids, which have to be searched for. */
+static bool play_music(as_turn *t, const char *text, wr_time now) {
+  static const struct {
+    const char *tool, *argument;
+  } players[] = {{"play_music", "song"}, {"music.play", "song"}, {"search_and_play", "song_name"}};
+  as_song_of(text, t->song, sizeof t->song);
+  for (size_t i = 0; i < sizeof players / sizeof players[0]; i++)
+    if (call_tool(t, players[i].tool, json_pack("{s:s}", players[i].argument, t->song), now)) return true;
+  if (!t->song[0]) snprintf(t->song, sizeof t->song, "music"); /* it takes no search for nothing */
+  t->searching = call_tool(t, "search_custom_music", json_pack("{s:s}", "music_name", t->song), now);
+  return t->searching;
+}
+
+static void stop_music(as_turn *t, wr_time now) {
+  static const char *const tools[] = {"stop_music", "music.stop"};
+  json_t *none = json_object();
+  uint32_t unused;
+  for (size_t i = 0; i < 2 && xz_server_call_tool(&t->link, tools[i], none, &unused, now); i++) continue;
+  json_decref(none);
+}
+
 static bool use_tool(as_turn *t, const char *text, wr_time now) {
   switch (t->intent.want) {
     case AS_WANT_VOLUME: return set_volume(t, t->intent.amount, now);
     case AS_WANT_LOUDER:
     case AS_WANT_QUIETER: return step_volume(t, now);
     case AS_WANT_PHOTO: return call_tool(t, "take_photo", json_pack("{s:s}", "question", text), now);
-    case AS_WANT_STOP: {
-      uint32_t unused;
-      json_t *none = json_object();
-      if (xz_server_call_tool(&t->link, "stop_music", none, &unused, now)) unused = 0;
-      json_decref(none);
-      return false;
-    }
+    case AS_WANT_MUSIC: return play_music(t, text, now);
+    case AS_WANT_STOP: stop_music(t, now); return false;
     case AS_WANT_UNKNOWN:
     case AS_WANT_GREETING:
     case AS_WANT_NAME:
@@ -247,7 +264,8 @@ static bool use_tool(as_turn *t, const char *text, wr_time now) {
 }
 
 static bool wants_tool(as_want want) {
-  return want == AS_WANT_VOLUME || want == AS_WANT_LOUDER || want == AS_WANT_QUIETER || want == AS_WANT_PHOTO;
+  return want == AS_WANT_VOLUME || want == AS_WANT_LOUDER || want == AS_WANT_QUIETER || want == AS_WANT_PHOTO ||
+         want == AS_WANT_MUSIC;
 }
 
 /* The built-in dialogue. */
@@ -293,30 +311,10 @@ static void answer_what_waits(as_turn *t, wr_time now) {
   answer(t, text, now);
 }
 
-/* The volume in a get_device_status result; -1: it does not say. */
-static int volume_in(const char *status) {
-  json_t *json = json_loads(status, JSON_DECODE_ANY, NULL), *inner = NULL;
-  if (json_is_string(json)) inner = json_loads(json_string_value(json), 0, NULL); /* one client quotes results */
-  const json_t *root = inner ? inner : json;
-  const json_t *volume = json_object_get(json_object_get(root, "audio_speaker"), "volume");
-  if (!volume) volume = json_object_get(root, "volume");
-  int v = json_is_number(volume) ? clamp((int)json_number_value(volume)) : -1;
-  json_decref(inner);
-  json_decref(json);
-  return v;
-}
-
-/* What a photo's result says: {"response":".."} or {"message":".."}, or the text itself. */
 static void say_photo(as_turn *t, const char *result) {
-  json_t *json = json_loads(result, JSON_DECODE_ANY, NULL), *inner = NULL;
-  if (json_is_string(json)) inner = json_loads(json_string_value(json), 0, NULL);
-  const json_t *root = inner ? inner : json;
-  const char *words = json_string_value(json_object_get(root, "response"));
-  if (!words) words = json_string_value(json_object_get(root, "message"));
-  if (!words) words = json_is_string(json) ? json_string_value(json) : result;
-  say(t, "cool", *words ? words : "I took the photo.");
-  json_decref(inner);
-  json_decref(json);
+  char words[AS_REPLY_MAX];
+  as_result_words(result, words, sizeof words);
+  say(t, "cool", words[0] ? words : "I took the photo.");
 }
 
 static void say_failure(as_turn *t, const char *why) {
@@ -552,6 +550,32 @@ static void on_result_for_talk(as_turn *t, const xz_host_result *result, wr_time
   call_tools(t, now);
 }
 
+static void say_music(as_turn *t, const char *result) {
+  static const char *const forms[][3] = {
+      [AS_ENGLISH] = {"Now playing ", ".", "Here is your music."},
+      [AS_CHINESE] = {"正在播放：", "。", "好的，正在播放。"},
+      [AS_VIETNAMESE] = {"Đang phát ", ".", "Đang phát nhạc."},
+  };
+  const char *const *form = forms[t->intent.language];
+  char words[200], text[AS_REPLY_MAX];
+  as_result_words(result, words, sizeof words);
+  if (!strncmp(words, "playing: ", 9))
+    snprintf(text, sizeof text, "%s%s%s", form[0], words + 9, form[1]);
+  else
+    snprintf(text, sizeof text, "%s", form[2]);
+  as_reply_say(&t->reply, "happy", t->intent.language, text);
+  speak(t);
+}
+
+/* The search has ended. */
+static void play_found(as_turn *t, const xz_host_result *result, wr_time now) {
+  json_t *ids = result->ok ? as_result_songs(result->text) : NULL;
+  t->searching = false;
+  if (ids && call_tool(t, "play_custom_music", json_pack("{s:s,s:o}", "music_name", t->song, "id_list", ids), now))
+    return;
+  say_failure(t, result->ok ? "there is no such music" : result->text);
+}
+
 static void on_tool_result(as_turn *t, const xz_host_result *result, wr_time now) {
   if (t->talk.calls) {
     on_result_for_talk(t, result, now);
@@ -561,11 +585,15 @@ static void on_tool_result(as_turn *t, const xz_host_result *result, wr_time now
   t->tool = 0;
   if (t->asked_status) {
     t->asked_status = false;
-    t->volume = result->ok ? volume_in(result->text) : -1;
+    t->volume = result->ok ? as_result_volume(result->text) : -1;
     if (t->volume < 0) t->volume = 50;
     if (!step_volume(t, now)) say_failure(t, "there is no volume to set");
+  } else if (t->searching) {
+    play_found(t, result, now);
   } else if (!result->ok) {
     say_failure(t, result->text);
+  } else if (t->intent.want == AS_WANT_MUSIC) {
+    say_music(t, result->text);
   } else if (t->intent.want == AS_WANT_PHOTO) {
     say_photo(t, result->text);
   } else {
@@ -594,7 +622,7 @@ static void new_turn(as_turn *t) {
   t->unsaid = t->unprefaced = NULL;
   t->making = false;
   t->tool = 0;
-  t->asked_status = false;
+  t->asked_status = t->searching = false;
   t->waits[0] = 0;
   as_job_free(t->spoken);
   t->spoken = NULL;

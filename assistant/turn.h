@@ -110,6 +110,8 @@ typedef struct as_turn {
   const char *unspoken;    /* rest of reply.spoken */
   uint32_t tool;           /* call waited for; 0: none */
   bool asked_status;       /* it was for the volume */
+  bool searching;          /* it was for songs, of which one is to be played */
+  char song[80];           /* what is searched for */
   char waits[AS_TEXT_MAX]; /* words whose answer waits until the device's tools are known; "" none */
   wr_time waits_until;
   int volume;       /* as far as known; -1 */

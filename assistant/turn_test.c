@@ -223,7 +223,8 @@ TEST(as_turn_speaks_sentence_by_sentence) {
   say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"blah blah\"}", 0);
   (void)sent();
   static const char *const want[] = {"Sorry, I did not understand that.", "I can tell you the time or the date.",
-                                     "I can tell a joke, set the volume, or take a photo.", "Just ask."};
+                                     "I can tell a joke, set the volume, take a photo, or play music.",
+                                     "Just ask."};
   for (int i = 0; i < 4; i++) {
     REQUIRE(asked != NULL);
     CHECK_TEXT(asked->text, want[i]);
@@ -319,6 +320,62 @@ TEST(as_turn_speaks_what_the_photo_showed) {
         "\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{\\\"success\\\":true,\\\"response\\\":\\\"A "
         "wall.\\\"}\"}]}");
   CHECK(asked && !strcmp(asked->text, "A wall."));
+  end();
+}
+
+TEST(as_turn_plays_music) {
+  begin("{\"type\":\"hello\",\"features\":{\"mcp\":true}}");
+  reply(1, "\"result\":{}");
+  reply(2, "\"result\":{\"tools\":[{\"name\":\"search_music\"},{\"name\":\"play_music\"}]}");
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"Play Morning Song, please!\"}", 2);
+  CHECK(strstr(sent(), "\"play_music\",\"arguments\":{\"song\":\"morning song\"}") != NULL);
+  reply(3, "\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"playing: Jane Doe - Morning Song\"}]}");
+  CHECK(asked && !strcmp(asked->text, "Now playing Jane Doe - Morning Song."));
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"播放音乐\"}", 3);
+  CHECK(strstr(sent(), "\"arguments\":{\"song\":\"\"}") != NULL);
+  reply(4, "\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"playing: One\"}]}");
+  CHECK(asked && !strcmp(asked->text, "正在播放：One。") && asked->language == AS_CHINESE);
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"play nothing like it\"}", 4);
+  reply(5, "\"error\":{\"message\":\"there is no music of that\"}");
+  speech_is_made(1, 5);
+  as_turn_tick(&turn, 6);
+  CHECK(asked && strstr(asked->text, "there is no music of that"));
+  end();
+}
+
+/* xiaozhi-sdk's way: a search, then one of at least three ids. */
+TEST(as_turn_plays_what_it_has_searched_for) {
+  begin("{\"type\":\"hello\",\"features\":{\"mcp\":true}}");
+  reply(1, "\"result\":{}");
+  reply(2, "\"result\":{\"tools\":[{\"name\":\"search_custom_music\"},{\"name\":\"play_custom_music\"}]}");
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"play some music\"}", 2);
+  CHECK(strstr(sent(), "\"search_custom_music\",\"arguments\":{\"music_name\":\"music\"}") != NULL);
+  reply(3,
+        "\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{\\\"message\\\":\\\"ok\\\",\\\"music_list\\\":[{"
+        "\\\"id\\\":5}]}\"}]}");
+  CHECK(strstr(sent(), "{\"music_name\":\"music\",\"id_list\":[\"5\",\"5\",\"5\"]}") != NULL);
+  reply(4, "\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{}\"}]}");
+  CHECK(asked && !strcmp(asked->text, "Here is your music."));
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"play x\"}", 3);
+  reply(5, "\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{}\"}]}");
+  speech_is_made(1, 5);
+  as_turn_tick(&turn, 6);
+  CHECK(asked && strstr(asked->text, "there is no such music"));
+  end();
+}
+
+TEST(as_turn_says_that_there_is_no_music) {
+  begin("{\"type\":\"hello\",\"features\":{\"mcp\":true}}");
+  reply(1, "\"result\":{}");
+  reply(2, "\"result\":{\"tools\":[{\"name\":\"self.music.play\"},{\"name\":\"self.music.stop\"}]}");
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"stop the music\"}", 2);
+  CHECK(strstr(sent(), "self.music.stop") != NULL);
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"play one\"}", 3);
+  CHECK(strstr(sent(), "\"self.music.play\",\"arguments\":{\"song\":\"one\"}") != NULL);
+  end();
+  begin(plain);
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"play one\"}", 2);
+  CHECK(asked && strstr(asked->text, "no music that I can play"));
   end();
 }
 

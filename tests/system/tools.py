@@ -193,6 +193,35 @@ def test_music_of_a_folder():
         check(not any('"music"' in line for line in q.seen), "nothing plays at another person's")
 
 
+def test_music_at_our_own_assistant():
+    """Words that are typed or spoken, by rules: the tools of the page, and the song starts there."""
+    folder = tempfile.mkdtemp(prefix="xz-music-")
+    for path in ("Jane Doe - Morning Song.wav", "The Band - Encore.wav"):
+        with wave.open(os.path.join(folder, path), "wb") as f:
+            f.setparams((1, 2, 8000, 0, "NONE", None))
+            f.writeframes(bytes(1000))
+    for names in ("plain", "firmware"):
+        with Gateway("--music", folder, "--tool-names", names, backend="embedded") as g, Peer(g, macAddress=MAC) as p:
+            p.message("ready")
+            p.text("Play the Encore, please!")
+            check(p.message("music", state="start", text="The Band - Encore"), f"{names}: 'play the encore': it plays")
+            check(p.message("tts", state="sentence_start", text="Now playing The Band - Encore."), "and is named")
+            p.text("播放音乐")
+            check(p.message("music", state="start"), f"{names}: 播放音乐: something plays")
+            said = p.message("tts", state="sentence_start")
+            check(said and said["text"].startswith("正在播放："), "and is named in Chinese")
+            p.text("play Nobody")
+            check(p.message("tts", state="sentence_start", text="I am sorry, that did not work."),
+                  "a song that is not there: said so")
+            p.text("stop the music")
+            check(p.message("tool", text="stop_music"), f"{names}: 'stop the music': it stops")
+    with Gateway(backend="embedded") as g, Peer(g, macAddress=MAC) as p:
+        p.message("ready")
+        p.text("play music")
+        check(p.message("tts", state="sentence_start", text="I am sorry, your device has no music that I can play."),
+              "no music is configured: said so")
+
+
 def test_music_of_a_list():
     service, mock = Service(), MockAssistant()
     songs = [{"title": "One", "author": "A", "url": "https://music.example/1.mp3"},
