@@ -2,6 +2,7 @@
 
 import { DEVICES } from "./faults_devices.js";
 import { GATEWAY_FAULTS } from "./faults_gateway.js";
+import { MOVES } from "./faults_moves.js";
 import { NETWORK } from "./faults_network.js";
 import { PAGE_FAULTS } from "./faults_page.js";
 import { SIGNALLING } from "./faults_signalling.js";
@@ -37,6 +38,7 @@ const grouped = (group, entries) => entries.map((entry) => ({ ...entry, group })
 export const FAULTS = [
   ...grouped("signalling", SIGNALLING),
   ...grouped("network", NETWORK),
+  ...grouped("network", MOVES),
   ...grouped("gateway", GATEWAY_FAULTS),
   ...grouped("page", PAGE_FAULTS),
   ...grouped("devices", DEVICES),

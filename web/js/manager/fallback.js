@@ -263,11 +263,9 @@ class SocketPeer {
     });
   }
 
-  async film() {} // no picture over this
-
   /** @param {MediaStreamTrack|null} track */
   async attach(track) {
-    if (this.#closed) return;
+    if (this.#closed || track?.kind === "video") return;
     this.#track = track;
     try {
       this.#sound?.listenTo(track);
