@@ -27,7 +27,16 @@ void mgr_alive_pong(mgr_alive *a, int32_t rtt_ms, mgr_time now) {
   if (rtt_ms < 0 || rtt_ms > 60000) return;
   /* As TCP smooths (RFC 6298), but up at once: patience must not lag behind a queue that fills. */
   double rtt = rtt_ms;
+  if (a->least_ms <= 0 || rtt < a->least_ms) a->least_ms = rtt > 1 ? rtt : 1;
   a->rtt_ms = a->rtt_ms == 0 || rtt > a->rtt_ms ? rtt : a->rtt_ms + (rtt - a->rtt_ms) / 8;
+}
+
+double mgr_alive_take_rtt(mgr_alive *a, mgr_time now) {
+  double least_ms = a->least_ms;
+  a->least_ms = 0;
+  if (least_ms > 0) return least_ms;
+  double waited_ms = a->unponged_at < now ? (double)(now - a->unponged_at) / 1000 : 0;
+  return waited_ms > a->rtt_ms ? waited_ms : -1;
 }
 
 bool mgr_alive_counted(mgr_alive *a, double n_answers, mgr_time now) {

@@ -18,6 +18,7 @@ typedef struct mgr_alive {
   mgr_time ponged_at;   /* the channel itself answered */
   mgr_time unponged_at; /* the oldest ping since then; MGR_NEVER: none */
   double rtt_ms;        /* smoothed; 0: none yet */
+  double least_ms;      /* of the pongs since it was last taken; 0: none */
   double n_answers;     /* as a sample showed them last; 0: none yet */
 } mgr_alive;
 
@@ -25,6 +26,9 @@ void mgr_alive_start(mgr_alive *a, mgr_time now);
 void mgr_alive_stop(mgr_alive *a);
 void mgr_alive_heard(mgr_alive *a, mgr_time now);
 void mgr_alive_pong(mgr_alive *a, int32_t rtt_ms, mgr_time now);
+/* The round trip of now, in ms: the least pong since it was asked last, or how long the open ping has waited
+ * already; < 0: not known. */
+double mgr_alive_take_rtt(mgr_alive *a, mgr_time now);
 /* Answers to checks, counted: true if there are more than before, and then they were heard. */
 bool mgr_alive_counted(mgr_alive *a, double n_answers, mgr_time now);
 /* The next ping leaves now; the judgement starts with it. */

@@ -119,6 +119,7 @@ typedef struct evidence {
   double rise;     /* seconds of RTT a second */
   bool limited;    /* by what there was to say, not by the network */
   bool full;       /* nearly all that was allowed was sent */
+  bool knows; /* of a picture the browser's estimate is a measurement; where only voice is sent it is a guess */
 } evidence;
 
 typedef struct plan {
@@ -253,7 +254,9 @@ static evidence read_evidence(const mgr_bitrate *b, const mgr_bitrate_input *in,
   double sent = sane(in->out_bps, 1e12), target = wire_bps(b, present(b));
   double headers = 8.0 * PACKET_BYTES * 1000.0 / audio_ladder[b->audio_rung].ptime_ms;
   e.wire_bps = sent > 0 ? sent + headers : sent < 0 ? target : 0; /* unknown: as told */
-  e.limited = e.wire_bps < 0.5 * target;
+  e.knows = b->has_camera && video_ladder[b->video_rung].bps && e.available_bps >= 0;
+  /* A picture may need less than it is allowed; not where the browser believes that no more would pass. */
+  e.limited = e.wire_bps < 0.5 * target && !(e.knows && e.available_bps < target);
   e.full = e.wire_bps > 0.75 * target;
   if (e.wire_bps > target) e.wire_bps = target;
   if (e.rtt_ms >= 0 && b->rtt_ms >= 0 && e.rtt_ms > b->rtt_ms)
@@ -333,10 +336,9 @@ static void go_down(mgr_bitrate *b, const evidence *e, double room_bps, double b
   b->n_good = b->n_queued = b->n_lossy = b->n_standing = b->n_at_failed = 0;
 }
 
-/* The browser's estimate falls at once. Of a picture it knows; where only voice is sent it is a guess. */
+/* The browser's estimate falls at once. */
 static bool collapses(const mgr_bitrate *b, const evidence *e) {
-  bool has_picture = b->has_camera && video_ladder[b->video_rung].bps;
-  return has_picture && e->available_bps >= 0 && e->available_bps < ESTIMATE_FALLS * b->available_bps;
+  return e->knows && e->available_bps < ESTIMATE_FALLS * b->available_bps;
 }
 
 static void empty_queue(mgr_bitrate *b, const evidence *e, mgr_time now) {
@@ -402,8 +404,10 @@ static void go_up(mgr_bitrate *b, const evidence *e, mgr_time now) {
   double was = wire_bps(b, present(b)), next = wire_bps(b, p);
   bool known = next < b->ceiling_bps || next <= b->return_bps;
   bool near = !known && b->ceiling_bps > 0 && b->return_bps <= 0;
-  if (!known && !e->full) return;
-  if (near && b->raised_at != MGR_NEVER) return;
+  /* A camera that waits would wait for ever beside a voice that is silent: then what is long clear is tried. */
+  bool waits = b->has_camera && !video_ladder[b->video_rung].bps && b->n_good >= GOOD_STEPS + 2;
+  if (!known && !e->full && !waits) return;
+  if (near && b->raised_at != MGR_NEVER && !waits) return;
   if (now < mgr_time_add(b->hold_until, e->available_bps >= 0 && e->available_bps < was ? HOLD_US : 0)) return;
   if (b->fail_bps > 0 && next > 0.99 * b->fail_bps && now < b->fail_until) return;
   if (next >= b->ceiling_bps) b->raised_at = now;

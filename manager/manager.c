@@ -537,6 +537,9 @@ static void step_bitrate(mgr_manager *m, const mgr_sample *sample) {
                              .out_bps = f->out_bps,
                              .has_video = sample->video_bytes >= 0,
                              .cpu_limited = sample->video_limited == 1};
+  /* A picture fills a queue within a second; RTCP measures each five. */
+  double pong_ms = mgr_alive_take_rtt(&m->alive, m->now);
+  if (input.has_video && pong_ms >= 0) input.rtt_ms = pong_ms;
   if (input.has_video && f->video_bps > 0)
     input.out_bps = f->out_bps < 0 ? f->video_bps : f->out_bps + f->video_bps;
   if (mgr_bitrate_step(&m->bitrate, &input, m->now))
