@@ -186,7 +186,8 @@ const longestGap = (packets) =>
   packets.reduce((most, { at_s }, i) => (i ? Math.max(most, at_s - (packets[i - 1]?.at_s ?? at_s)) : 0), 0);
 
 /** @param {Packet[]} packets @param {Step} step in kbit/s on the wire */
-const kbps = (packets, { from_s, until_s }) => (packets.reduce((sum, { bytes }) => sum + bytes, 0) * 8) / (until_s - from_s) / 1000;
+const kbps = (packets, { from_s, until_s }) =>
+  (packets.reduce((sum, { bytes }) => sum + bytes, 0) * 8) / (until_s - from_s) / 1000;
 
 const ms = (/** @type {number} */ seconds) => `${Math.round(seconds * 1000)} ms`;
 
