@@ -193,7 +193,7 @@ const ms = (/** @type {number} */ seconds) => `${Math.round(seconds * 1000)} ms`
 
 /** @param {Record} all */
 function print(all) {
-  console.log("    link, kbit/s | voice | picture, its last 5 s | queue up p50, p95 | down p95 | longest gap of the voice | phrases");
+  console.log("    link, kbit/s | voice | picture, its last 5 s | queue up p50, p95 | down p95 | longest gap | phrases");
   for (const step of all.steps) {
     const up = during(all.up, step), took = up.map((one) => one.took_s);
     const video = up.filter((one) => !isVoice(one));
