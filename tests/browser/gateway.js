@@ -5,7 +5,7 @@ import dgram from "node:dgram";
 import net from "node:net";
 
 /** @returns {Promise<number>} */
-async function freeTcpPort() {
+export async function freeTcpPort() {
   return new Promise((resolve, reject) => {
     const server = net.createServer().on("error", reject);
     server.listen(0, "127.0.0.1", () => {

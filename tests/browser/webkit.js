@@ -6,10 +6,10 @@ import os from "node:os";
 import path from "node:path";
 import { DOWN_RATE, Schedule, samplesOf } from "../../web/js/manager/fallback_audio.js";
 import { PIECE, Pieces, RATE, Resampler } from "../../web/js/manager/fallback_capture.js";
+import { webkit } from "../webdriver/browsers.js";
 import { Gateway } from "./gateway.js";
 import { check, note, runAll, same, test, until } from "./harness.js";
 import { plain, SoundCard, speak } from "./speech.js";
-import { WebKit } from "./webkit_driver.js";
 
 // ---- the parts ----
 
@@ -78,7 +78,8 @@ test("playback: samples and their power", () => {
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "webkit-"));
 const gateway = new Gateway(String(process.env["GATEWAY"]));
 const card = new SoundCard(folder);
-const browser = new WebKit();
+await until("the sound card", () => card.choose());
+const { driver: browser, stop } = await webkit({ fake: false, origin: "", folder, env: card.env });
 
 /** What the person's ear hears while |run| runs. @param {() => Promise<void>} run @returns {Promise<number>} RMS */
 async function heardDuring(run) {
@@ -135,9 +136,8 @@ const said = (/** @type {string} */ type, /** @type {string} */ more = "true") =
 const forget = () => browser.run("seen.messages.length = seen.states.length = seen.recovered.length = 0; seen.power = 0;");
 
 test("WebKitGTK: without WebRTC it connects over a WebSocket", async () => {
-  await until("the sound card", () => card.choose());
   await gateway.start();
-  note(`WebKitGTK ${await browser.start(folder, card.env)}`);
+  note(`WebKitGTK ${browser.version}`);
   await browser.goto(`${gateway.url}/chat`);
   same(await browser.run("return typeof RTCPeerConnection;"), "undefined", "this is a browser without WebRTC");
   await browser.run(SET_UP);
@@ -242,7 +242,7 @@ test("the page in WebKitGTK: says what is missing, and works", async () => {
 });
 
 const ok = await runAll(process.argv[2] ?? "");
-await browser.stop();
+await stop();
 await gateway.stop();
 card.close();
 process.exit(ok ? 0 : 1);
