@@ -327,6 +327,7 @@ static void serve(gw_http *http) {
     while (!gw_sender_flush(&http->to[i])) usleep(1000); /* a full mailbox of a busy worker */
     gw_worker_join(&http->workers[i]);
   }
+  gw_capture_wait();
 }
 
 static void close_all(gw_http *http) {
@@ -397,6 +398,11 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   if (!gw_host_port(config->listen, listen) || !gw_config_udp(config, &udp)) return false;
   http->roles = gw_roles_load(config->roles, config->avatars, error);
   if (!http->roles || !gw_tools_load(&http->tools, config->tools, config->music[0] != 0, error)) return false;
+  if (!gw_capture_folder_is_usable(config->capture_dir)) {
+    snprintf(error, GW_CONFIG_ERROR_MAX, "capture-dir: cannot use '%.300s': %s", config->capture_dir,
+             strerror(errno));
+    return false;
+  }
   if (!gw_music_is_source(config->music)) {
     snprintf(error, GW_CONFIG_ERROR_MAX, "music: cannot open '%.300s': %s", config->music, strerror(errno));
     return false;

@@ -7,6 +7,7 @@
 #include <libwebsockets.h>
 
 #include "gateway/auth.h"
+#include "gateway/capture.h"
 #include "gateway/gateway.h"
 #include "gateway/http_turn.h"
 #include "gateway/ice_service.h"
@@ -173,6 +174,13 @@ void gw_view_seen(gw_http *http, uint32_t number, const gw_view *view);
 bool gw_view_ended(gw_exchange *x);              /* answered, by what is kept of a session that has ended */
 void gw_view_keep(gw_http *http, gw_view *view); /* of a session that has ended; owned; NULL does nothing */
 void gw_view_wipe(gw_http *http);
+
+/* ---- gateway/http_capture.c: records of calls ---- */
+void gw_capture_post(gw_exchange *x);
+void gw_capture_get(gw_exchange *x);
+void gw_capture_delete(gw_exchange *x);
+bool gw_capture_folder_is_usable(const char *folder); /* makes it if it is not there; "": fine */
+void gw_capture_wait(void); /* no session is left: until the files are written, 2 s at most */
 
 /* ---- gateway/http_auth.c: whose request it is ---- */
 /* The token in the request's header; "" none. */

@@ -375,6 +375,9 @@ static const route routes[] = {
     {"/api/sessions/*/last-minute", GW_GET, ADMIN, NULL, gw_view_get_minute},
     {"/api/sessions/*/stats", GW_GET, ADMIN, NULL, gw_view_get_stats},
     {"/api/sessions", GW_GET, ADMIN, NULL, get_sessions},
+    {"/api/sessions/*/capture", GW_POST, ADMIN, "application/json", gw_capture_post},
+    {"/api/sessions/*/capture", GW_GET, ADMIN, NULL, gw_capture_get},
+    {"/api/sessions/*/capture", GW_DELETE, ADMIN, NULL, gw_capture_delete},
     {"/api/admin/drain", GW_POST, ADMIN, "application/json", gw_admin_drain},
     {"/api/socket", GW_GET, TOKEN, NULL, get_socket},
     {"/api/ice", GW_GET, TOKEN, NULL, get_ice},
@@ -453,6 +456,7 @@ static const char *allow_text(unsigned methods) {
   if (methods == GW_GET) return "GET, HEAD";
   if (methods == GW_POST) return "POST";
   if (methods == (GW_PATCH | GW_DELETE)) return "PATCH, DELETE";
+  if (methods == (GW_GET | GW_POST | GW_DELETE)) return "GET, HEAD, POST, DELETE";
   return "GET, HEAD, PATCH, DELETE";
 }
 

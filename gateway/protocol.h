@@ -42,6 +42,7 @@ typedef enum gw_kind {
   GW_CALLER_GONE,  /* the same; bytes: gw_farewell */
   GW_SNAPSHOT,     /* |number|: request */
   GW_LOOK,         /* |number|: request, for everything that is known of the session */
+  GW_CAPTURE,      /* owned gw_capture; |number|: request */
   GW_DRAIN,        /* |number|: seconds */
   GW_STOP,
   /* to the HTTP thread */

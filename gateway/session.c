@@ -99,6 +99,11 @@ static gw_http_error error_of(wr_err err) {
 
 /* ---- the connection ---- */
 
+static void set_tap(gw_session *s) {
+  const wr_tap tap = {gw_capture_see, s->capture};
+  if (s->conn) wr_conn_set_tap(s->conn, s->capture ? &tap : NULL);
+}
+
 static void start_conn(gw_session *s, wr_time now) {
   gw_worker *w = s->worker;
   wr_conn_settings settings;
@@ -114,12 +119,37 @@ static void start_conn(gw_session *s, wr_time now) {
   settings.video_buffer_bytes = w->video_buffer ? GW_VIDEO_FRAME_MAX : 0;
   gw_ufrag_prefix(settings.ufrag_prefix, w->settings.index, s->slot);
   s->conn = wr_conn_init(s->conn_memory, &settings, now);
+  set_tap(s);
   for (size_t i = 0; i < w->settings.locals->n; i++)
     (void)wr_conn_add_local(s->conn, &w->settings.locals->at[i].base, &w->settings.locals->at[i].shown, now);
   gw_reach_add_to(&w->reach, s->conn, now);
 }
 
 bool gw_session_takes_video(const gw_session *s) { return s->worker->video_buffer && s->purpose != GW_FOR_ECHO; }
+
+static void end_record(gw_session *s, const char *why, wr_time now) {
+  if (!s->capture) return;
+  gw_capture_end(s->capture, why, now);
+  s->capture = NULL;
+  set_tap(s);
+  gw_session_note(s, "record", "end", why, now);
+}
+
+gw_http_error gw_session_record(gw_session *s, gw_capture *capture, wr_time now) {
+  bool ends = capture->seconds == 0, can = ends ? s->capture != NULL : !s->capture && s->conn;
+  if (ends || !can) gw_capture_end(capture, NULL, now);
+  if (!can) return GW_HTTP_CONFLICT;
+  if (ends) {
+    end_record(s, "admin", now);
+  } else {
+    s->capture = capture;
+    gw_capture_begin(capture, now);
+    set_tap(s);
+    gw_session_note(s, "record", "start", NULL, now);
+  }
+  gw_session_settle(s, now);
+  return GW_HTTP_OK;
+}
 
 static void drop_conn(gw_session *s) {
   if (!s->conn) return;
@@ -507,6 +537,7 @@ static void sample_quality(gw_session *s, wr_time now) {
 static wr_time deadline_of(const gw_session *s) {
   wr_time at = wr_time_min(s->state_until, s->quality_at);
   if (s->conn) at = wr_time_min(at, wr_conn_deadline(s->conn));
+  if (s->capture) at = wr_time_min(at, s->capture->until);
   at = wr_time_min(at, gw_video_deadline(&s->video));
   if (s->photo_frame_until) at = wr_time_min(at, s->photo_frame_until);
   if (s->echo) return at;
@@ -543,6 +574,7 @@ void gw_session_tick(gw_session *s, wr_time now) {
     return;
   }
   if (s->conn && now >= wr_conn_deadline(s->conn)) wr_conn_tick(s->conn, now);
+  if (s->capture && gw_capture_is_over(s->capture, now)) end_record(s, "time", now);
   gw_video_tick(&s->video, now);
   gw_photo_tick(s, now);
   if (gw_session_has_peer(s) && now >= s->quality_at) sample_quality(s, now);
@@ -584,6 +616,7 @@ void gw_session_close(gw_session *s, gw_counter end, wr_time now) {
   gw_downlink_wipe(&s->down);
   gw_page_wipe(s);
   gw_page_closed(s);
+  end_record(s, "closed", now);
   gw_session_note(s, "state", "closed", end_text(end), now);
   gw_view *last = gw_session_view(s, now);
   if (last) last->row.state = "closed";

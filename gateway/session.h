@@ -9,6 +9,7 @@
 #ifndef GATEWAY_SESSION_H
 #define GATEWAY_SESSION_H
 
+#include "gateway/capture.h"
 #include "gateway/downlink.h"
 #include "gateway/last_minute.h"
 #include "gateway/pcm.h"
@@ -131,6 +132,7 @@ typedef struct gw_session {
   gw_quality quality;
   gw_link link;
   gw_minute minute;
+  gw_capture *capture; /* NULL: nobody records it */
   gw_cold *cold;
 } gw_session;
 
@@ -154,6 +156,8 @@ void gw_session_close(gw_session *session, gw_counter end, wr_time now);
 void gw_session_settle(gw_session *session, wr_time now);
 void gw_session_timeline(const gw_session *session, gw_timeline *timeline);
 gw_view *gw_session_view(const gw_session *session, wr_time now); /* the caller's to free; NULL: no memory */
+/* Begins a record, or ends one where |capture->seconds| is 0; takes |capture| in any case. CONFLICT: not now. */
+gw_http_error gw_session_record(gw_session *session, gw_capture *capture, wr_time now);
 /* For the operator, who may look: gw_minute_note. */
 void gw_session_note(gw_session *session, const char *event, const char *what, const char *why, wr_time now);
 

@@ -368,6 +368,17 @@ static void on_look(gw_worker *w, const gw_message *m, wr_time now) {
     gw_tell(&w->http, &(gw_message){.kind = GW_SEEN, .owned = view, .number = m->number}, NULL, 0);
 }
 
+static void on_capture(gw_worker *w, gw_message *m, wr_time now) {
+  gw_session *s = session_of(w, m->ref);
+  gw_http_error error = GW_HTTP_NO_SESSION;
+  if (s)
+    error = gw_session_record(s, m->owned, now);
+  else
+    gw_capture_end(m->owned, NULL, now);
+  m->owned = NULL;
+  refuse(w, m->number, error);
+}
+
 static void on_snapshot(gw_worker *w, uint32_t number, wr_time now) {
   uint32_t n = atomic_load_explicit(&w->n_sessions, memory_order_relaxed);
   gw_snapshot *shot = calloc(1, sizeof(*shot) + n * sizeof(shot->rows[0]));
@@ -442,6 +453,7 @@ static void on_message(gw_worker *w, gw_message *m, wr_time now) {
     case GW_HANGUP: on_hangup(w, m, now); break;
     case GW_SNAPSHOT: on_snapshot(w, m->number, now); break;
     case GW_LOOK: on_look(w, m, now); break;
+    case GW_CAPTURE: on_capture(w, m, now); break;
     case GW_DRAIN: on_drain(w, m->number, now); break;
     case GW_STOP:
       close_all(w, now);

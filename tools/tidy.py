@@ -19,7 +19,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(work|home|root|Users)/[\w.]")
 TASK = re.compile(r"\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b(?!.*#\d+)")
 RULES = ("file-length", "line-length", "function-length", "header-comment", "task-marks", "machine-paths",
          "trailing-blanks", "banned-calls", "dead-code", "has-test", "fuzz-corpus", "glossary", "limits",
-         "metrics", "settings", "allow-list")
+         "metrics", "settings", "pitfalls", "allow-list")
 UNIT_TESTED = ("lib/", "crypto/", "xiaozhi/", "manager/", "caller/", "sim/")
 
 
@@ -187,6 +187,20 @@ def check_tables(rules):
         rules.report("settings", "gateway/config.def", str(error))
 
 
+def check_pitfalls(rules, files):
+    """The tests that docs/interop.md names for its rows: |-t NAME| takes a beginning, tests/system/run the whole name."""
+    unit = "".join(read(path) for path in files if path.endswith("_test.c"))
+    system = "".join(read(path) for path in files if path.startswith("tests/system/"))
+    rows = re.findall(r"^\| (\d+) \|.*\| ([^|]*) \|$", read("docs/interop.md").split("## Known trouble")[-1], re.M)
+    for row, cell in rows:
+        for part, kind in re.findall(r"((unit|system) (?:`\w+`(?:, )?)+)", cell):
+            for name in re.findall(r"`(\w+)`", part):
+                if not re.search(fr"TEST\({name}" if kind == "unit" else fr"def test_{name}\(", unit if kind == "unit" else system):
+                    rules.report("pitfalls", name, f"docs/interop.md, row {row}: there is no {kind} test {name}")
+    if len(rows) != 23:
+        rules.report("pitfalls", "rows", f"docs/interop.md: {len(rows)} rows of known trouble, not 23")
+
+
 def main():
     rules = Rules()
     rules.declare(*RULES)
@@ -205,6 +219,7 @@ def main():
     check_glossary(rules, files)
     check_limits(rules, files)
     check_tables(rules)
+    check_pitfalls(rules, files)
     for rule, subject in sorted(set(rules.allowed) - rules.used):
         if rule == "has-test" and subject in files:
             print(f"note: tools/tidy.allow: `{rule} {subject}` is not needed any more")

@@ -239,12 +239,12 @@ uint32_t wr_conn_buffered_bytes(const wr_conn *conn, uint16_t channel);
 void wr_conn_set_buffered_low(wr_conn *conn, uint16_t channel, uint32_t bytes);
 wr_err wr_conn_close_channel(wr_conn *conn, uint16_t channel, wr_time now); /* [mutates] */
 
-/* Shows every RTP and RTCP packet of the conn as it is without encryption: received ones after decryption, sent
- * ones before. For records of a call, on request. |packet| is borrowed until |seen| returns, which must not call
- * the conn.
- */
+/* Shows every RTP, RTCP and SCTP packet of the conn as it is without encryption: received ones after decryption,
+ * sent ones before, the goodbyes of wr_conn_close included. For records of a call, on request. |packet| is borrowed
+ * until |seen| returns, which must not call the conn. */
+typedef enum wr_tap_kind { WR_TAP_RTP, WR_TAP_RTCP, WR_TAP_SCTP } wr_tap_kind;
 typedef struct wr_tap {
-  void (*seen)(void *ctx, bool outgoing, wr_bytes packet, wr_time now);
+  void (*seen)(void *ctx, wr_tap_kind kind, bool outgoing, wr_bytes packet, wr_time now);
   void *ctx;
 } wr_tap;
 void wr_conn_set_tap(wr_conn *conn, const wr_tap *tap); /* copied; NULL: none, as at first */

@@ -174,6 +174,7 @@ static void feed_sctp(wr_conn *conn, wr_time now) {
   size_t len;
   while ((len = wr_dtls_read(&conn->dtls, record, sizeof record)) > 0) {
     wr_roam_record_read(&conn->roam);
+    conn_tap(conn, WR_TAP_SCTP, false, record, len, now);
     if (conn->sctp) wr_sctp_recv(conn->sctp, wr_bytes_of(record, len), now);
   }
 }
@@ -377,6 +378,7 @@ static size_t poll_sctp(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
   if (!conn->sctp_connected || !conn->dtls.started) return 0;
   size_t len = wr_sctp_poll(conn->sctp, packet, sizeof packet, now);
   if (!len || wr_dtls_send(&conn->dtls, wr_bytes_of(packet, len)) != WR_OK) return 0;
+  conn_tap(conn, WR_TAP_SCTP, true, packet, len, now);
   return wr_dtls_poll(&conn->dtls, out, cap, now);
 }
 
@@ -416,13 +418,14 @@ void wr_conn_poll(wr_conn *conn, uint8_t *buffer, size_t cap, wr_out *out, wr_ti
 
 void wr_conn_close(wr_conn *conn, wr_time now) {
   if (conn->state == WR_CONN_CLOSED) return;
-  wr_media_bye(conn);
+  wr_media_bye(conn, now);
   if (conn->stats.dtls_connected_at) {
     if (conn->sctp_connected) {
       wr_sctp_abort(conn->sctp, now);
       uint8_t packet[WR_SCTP_MTU];
       size_t len = wr_sctp_poll(conn->sctp, packet, sizeof packet, now);
-      if (len) (void)wr_dtls_send(&conn->dtls, wr_bytes_of(packet, len));
+      if (len && wr_dtls_send(&conn->dtls, wr_bytes_of(packet, len)) == WR_OK)
+        conn_tap(conn, WR_TAP_SCTP, true, packet, len, now);
     }
     wr_dtls_shutdown(&conn->dtls);
   }

@@ -152,7 +152,7 @@ bool wr_media_recv(wr_conn *conn, wr_span datagram, wr_time now);
 bool wr_media_poll_event(wr_conn *conn, wr_event *event, wr_time now);
 size_t wr_media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now);
 wr_time wr_media_deadline(const wr_conn *conn);
-void wr_media_bye(wr_conn *conn);
+void wr_media_bye(wr_conn *conn, wr_time now);
 
 /* video.c */
 void wr_conn_video_init(wr_conn *conn);
@@ -178,6 +178,11 @@ void wr_feedback_path_changed(wr_conn *conn);
 void wr_feedback_alive(wr_conn *conn); /* the path answers again */
 /* Feedback that is due; the length of the RTCP, not yet encrypted. */
 size_t wr_feedback_write(wr_conn *conn, uint8_t *out, size_t cap, wr_time now);
+
+static inline void conn_tap(const wr_conn *conn, wr_tap_kind kind, bool outgoing, const uint8_t *packet, size_t len,
+                            wr_time now) {
+  if (conn->tap.seen) conn->tap.seen(conn->tap.ctx, kind, outgoing, wr_bytes_of(packet, len), now);
+}
 
 static inline void conn_drop(wr_conn *conn, wr_drop why) { conn->stats.drop[why]++; }
 

@@ -34,10 +34,6 @@ static void schedule_report(wr_conn *conn, wr_time now) {
 
 void wr_conn_set_tap(wr_conn *conn, const wr_tap *tap) { conn->tap = tap ? *tap : (wr_tap){0}; }
 
-static void tap(const wr_conn *conn, bool outgoing, const uint8_t *packet, size_t len, wr_time now) {
-  if (conn->tap.seen) conn->tap.seen(conn->tap.ctx, outgoing, wr_bytes_of(packet, len), now);
-}
-
 /* ---- in ---- */
 
 static bool drop_srtp(wr_conn *conn, wr_srtp_result result) {
@@ -93,7 +89,7 @@ static bool recv_rtp(wr_conn *conn, wr_span datagram, wr_time now) {
   size_t len = datagram.len;
   wr_srtp_result result = wr_srtp_unprotect_rtp(&conn->srtp, datagram.data, &len);
   if (result != WR_SRTP_OK) return drop_srtp(conn, result);
-  tap(conn, false, datagram.data, len, now);
+  conn_tap(conn, WR_TAP_RTP, false, datagram.data, len, now);
   wr_rtp_packet packet;
   if (wr_rtp_read(&packet, wr_bytes_of(datagram.data, len)) != WR_OK) {
     conn_drop(conn, WR_DROP_RTP_MALFORMED);
@@ -167,7 +163,7 @@ static bool recv_rtcp(wr_conn *conn, wr_span datagram, wr_time now) {
   size_t len = datagram.len;
   wr_srtp_result result = wr_srtp_unprotect_rtcp(&conn->srtp, datagram.data, &len);
   if (result != WR_SRTP_OK) return drop_srtp(conn, result);
-  tap(conn, false, datagram.data, len, now);
+  conn_tap(conn, WR_TAP_RTCP, false, datagram.data, len, now);
   wr_reader r = wr_reader_of(wr_bytes_of(datagram.data, len));
   wr_rtcp_packet packet;
   while (wr_rtcp_read(&packet, &r)) {
@@ -254,7 +250,7 @@ wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool
                             .twcc_id = conn->agreement.twcc_extension,
                             .twcc_seq = conn->media.feedback.bwe.next_seq};
   size_t payload_len, whole = write_audio(conn, &header, opus, &payload_len, now);
-  tap(conn, true, pending->bytes, whole, now);
+  conn_tap(conn, WR_TAP_RTP, true, pending->bytes, whole, now);
   size_t len = wr_srtp_protect_rtp(&conn->srtp, pending->bytes, whole, sizeof pending->bytes);
   if (!len) return WR_ERR_CRYPTO;
   wr_red_remember(&sender->history, opus, header.timestamp);
@@ -291,7 +287,7 @@ static size_t write_report(wr_conn *conn, uint8_t *out, size_t cap, wr_time now)
   }
   wr_rtcp_write_sdes_cname(&w, m->sender.ssrc, wr_bytes_of(conn->cname, strlen(conn->cname)));
   if (!wr_writer_ok(&w)) return 0;
-  tap(conn, true, out, wr_writer_len(&w), now);
+  conn_tap(conn, WR_TAP_RTCP, true, out, wr_writer_len(&w), now);
   return wr_srtp_protect_rtcp(&conn->srtp, out, wr_writer_len(&w), cap);
 }
 
@@ -306,7 +302,7 @@ size_t wr_media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
   size_t feedback_len = wr_conn_video_feedback(conn, out, cap - WR_SRTP_MAX_EXPANSION, now);
   if (!feedback_len) feedback_len = wr_feedback_write(conn, out, cap - WR_SRTP_MAX_EXPANSION, now);
   if (feedback_len) {
-    tap(conn, true, out, feedback_len, now);
+    conn_tap(conn, WR_TAP_RTCP, true, out, feedback_len, now);
     return wr_srtp_protect_rtcp(&conn->srtp, out, feedback_len, cap);
   }
   if (now < m->rtcp_at) return 0;
@@ -314,16 +310,17 @@ size_t wr_media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
   return write_report(conn, out, cap, now);
 }
 
-void wr_media_bye(wr_conn *conn) {
+void wr_media_bye(wr_conn *conn, wr_time now) {
   media *m = &conn->media;
   m->rtcp_at = WR_NEVER;
   if (!conn->keyed || !conn_wants_srtp(&conn->agreement) || m->pending.len) return;
   wr_writer w = wr_writer_of(m->pending.bytes, sizeof m->pending.bytes - WR_SRTP_MAX_EXPANSION);
   wr_rtcp_write_rr(&w, m->sender.ssrc, NULL, 0); /* a compound begins with a report (RFC 3550 6.1) */
   wr_rtcp_write_bye(&w, m->sender.ssrc);
-  if (wr_writer_ok(&w))
-    m->pending.len =
-        (uint16_t)wr_srtp_protect_rtcp(&conn->srtp, m->pending.bytes, wr_writer_len(&w), sizeof m->pending.bytes);
+  if (!wr_writer_ok(&w)) return;
+  conn_tap(conn, WR_TAP_RTCP, true, m->pending.bytes, wr_writer_len(&w), now);
+  m->pending.len =
+      (uint16_t)wr_srtp_protect_rtcp(&conn->srtp, m->pending.bytes, wr_writer_len(&w), sizeof m->pending.bytes);
 }
 
 wr_time wr_media_deadline(const wr_conn *conn) {

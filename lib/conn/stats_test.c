@@ -23,17 +23,29 @@ typedef struct pair {
   flying *air;
   unsigned first, n;
   wr_time now;
-  unsigned n_lost, n_tapped[2];
+  unsigned n_lost, n_tapped[2], n_sctp[2], n_byes[2];
+  uint8_t last_chunk[2];
   uint64_t tapped_bytes;
   bool loses;
   void *pool_memory;
 } pair;
 
-static void seen(void *ctx, bool outgoing, wr_bytes packet, wr_time now) {
+static void seen(void *ctx, wr_tap_kind kind, bool outgoing, wr_bytes packet, wr_time now) {
   pair *p = ctx;
   (void)now;
+  if (kind == WR_TAP_SCTP) {
+    p->n_sctp[outgoing]++;
+    p->last_chunk[outgoing] = packet.data[12]; /* behind the common header (RFC 9260 3) */
+    return;
+  }
   CHECK_EQ(packet.data[0] >> 6, 2); /* RTP's version, in the clear as all of it */
-  if (packet.data[1] >= 192 && packet.data[1] <= 223) return;
+  CHECK_EQ(kind, packet.data[1] >= 192 && packet.data[1] <= 223 ? WR_TAP_RTCP : WR_TAP_RTP);
+  if (kind == WR_TAP_RTCP) {
+    for (size_t at = 0; at + 4 <= packet.len;
+         at += 4 * (size_t)(1 + (packet.data[at + 2] << 8 | packet.data[at + 3])))
+      p->n_byes[outgoing] += packet.data[at + 1] == 203;
+    return;
+  }
   p->n_tapped[outgoing]++;
   if (packet.len > 20 && memcmp(packet.data + packet.len - 4, "opus", 4) == 0) p->tapped_bytes += packet.len;
 }
@@ -215,5 +227,22 @@ TEST(tap_sees_media_in_the_clear_on_both_sides) {
   speak(p, 0, 1);
   run(p, p->now + WR_MS(100));
   CHECK_EQ(p->n_tapped[false], 10);
+  finish(p);
+}
+
+TEST(tap_sees_messages_and_the_goodbyes_of_a_close) {
+  pair *p = begin();
+  wr_tap tap = {seen, p};
+  uint16_t channel;
+  wr_conn_set_tap(p->conn[0], &tap);
+  wr_channel_settings settings = {.label = "chat"};
+  CHECK_EQ(wr_conn_open_channel(p->conn[0], &settings, &channel, p->now), WR_OK);
+  speak(p, 0, 3);
+  run(p, p->now + WR_MS(300));
+  CHECK(p->n_sctp[true] > 0 && p->n_sctp[false] > 0);
+  CHECK(p->n_byes[true] == 0 && p->last_chunk[true] != 6);
+  wr_conn_close(p->conn[0], p->now);
+  CHECK_EQ(p->n_byes[true], 1);
+  CHECK_EQ(p->last_chunk[true], 6); /* ABORT */
   finish(p);
 }

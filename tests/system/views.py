@@ -1,6 +1,10 @@
 """What the operator sees of one session: its last minute, also after its end, and its statistics; and who may not."""
 import json
+import os
+import re
+import stat
 import subprocess
+import tempfile
 
 from harness import BINARY, JSON, Gateway, Peer, check, refused, wait_for
 from mock_assistant import MockAssistant
@@ -88,3 +92,82 @@ def test_only_the_admin_looks():
         for what in ("last-minute", "stats"):
             refused(g, f"{what} without --admin-token", 404, "not_found", "GET",
                     f"/api/sessions/{p.answer['sessionId']}/{what}", None, {"Authorization": "Bearer "})
+
+
+def tshark(path, *arguments):
+    done = subprocess.run(["tshark", "-r", path, "-d", "udp.port==5004,rtp", "-d", "udp.port==5005,rtcp", *arguments],
+                          capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_capture():
+    with tempfile.TemporaryDirectory() as top:
+        folder = os.path.join(top, "records")
+        with Gateway("--admin-token", "boss", "--auth-token", "caller", "--capture-dir", folder) as g, Peer(g, post=False) as p:
+            p.post("/api/offer", headers={**JSON, "Authorization": "Bearer caller"})
+            ident, boss = p.answer["sessionId"], {**ADMIN, **JSON}
+            where, path = f"/api/sessions/{ident}/capture", os.path.join(folder, ident + ".pcapng")
+            check(stat.S_IMODE(os.stat(folder).st_mode) == 0o700, "the folder is made, for its owner only")
+            p.message("ready")
+            for method in ("POST", "GET", "DELETE"):
+                for who, headers in (("nobody", JSON), ("the callers' token", {**JSON, "Authorization": "Bearer caller"})):
+                    refused(g, f"{method} a record for {who}", 401, "unauthorized", method, where, "{}", headers)
+            for body in ("", "[]", '{"seconds":601}', '{"seconds":-1}', '{"bytes":0}', '{"bytes":67108865}', '{"seconds":"1"}'):
+                refused(g, f"record {body!r}", 400, "bad_json", "POST", where, body, boss)
+            refused(g, "a record of nobody", 404, "no_session", "POST", f"/api/sessions/{'0' * 32}/capture", "{}", boss)
+            refused(g, "a record that is not there", 404, "not_found", "GET", where, None, ADMIN)
+            refused(g, "ending none", 409, "conflict", "POST", where, '{"seconds":0}', boss)
+            check(not os.listdir(folder), "nothing was written")
+            os.symlink("/dev/null", path)
+            check(g.request("POST", where, '{"seconds":30}', boss)[0] == 204, "the admin records")
+            refused(g, "a second record of it", 409, "conflict", "POST", where, "{}", boss)
+            refused(g, "a file that grows", 409, "conflict", "GET", where, None, ADMIN)
+            refused(g, "deleting it then", 409, "conflict", "DELETE", where, None, ADMIN)
+            check(any("WARN" in line.upper() and "capture" in line and "state=started" in line and ident in line
+                      for line in g.log), "which the log says, as a warning")
+            p.do("opus fc" + "00" * 20)
+            check(p.until(lambda l: l.startswith("audio")), "it hears itself")
+            p.say(type="ping", t=1)
+            p.message("pong", t=1)
+            p.do("opus")
+            n = lambda: get(g, ident, "stats")["stats"]  # noqa: E731
+            check(wait_for(lambda: n()["inbound-rtp"]["packetsReceived"] == n()["outbound-rtp"]["packetsSent"]), "quiet again")
+            had = n()
+            g.request("DELETE", f"/api/sessions/{ident}", headers=ADMIN)
+            check(wait_for(lambda: g.request("GET", where, headers=ADMIN)[0] == 200), "with the call the record ends")
+            file = g.request("GET", where, headers=ADMIN)[1]
+            with open(path, "rb") as kept:
+                check(kept.read() == file, "the admin gets the file")
+            check(stat.S_IMODE(os.lstat(path).st_mode) == 0o600 and not os.path.islink(path), "0600, and no link was followed")
+            ended = [line for line in g.log if "capture" in line and "state=ended" in line]
+            n_packets = int(re.search(r"packets=(\d+)", ended[0]).group(1))
+            rtp, rtcp, sctp = (tshark(path, "-Y", what, "-T", "fields", "-e", "ip.src", "-e", more) for what, more in
+                               (("rtp", "rtp.p_type"), ("rtcp", "rtcp.pt"), ("sctp", "sctp.chunk_type")))
+            count = lambda who: sum(line.startswith(f"192.0.2.{who}\t") for line in rtp)  # noqa: E731
+            received, sent = had["inbound-rtp"]["packetsReceived"], had["outbound-rtp"]["packetsSent"]
+            check(count(1) == received and count(2) == sent and received > 0,
+                  f"tshark reads as many packets as were counted ({count(1)} and {received}, {count(2)} and {sent})")
+            check({line.split("\t")[1] for line in rtp} == {str(had["codec"]["payloadType"])}, "of Opus' payload type")
+            check(any("203" in line.split("\t")[1].split(",") for line in rtcp if line.startswith("192.0.2.2")),
+                  "reports, and the gateway's BYE")
+            check(any(line.startswith("192.0.2.2") and "6" in line.split("\t")[1].split(",") for line in sctp),
+                  "messages, and the end of the association")
+            check(len(rtp) + len(rtcp) + len(sctp) == n_packets and "missing=0" in ended[0], "each packet is one of these")
+            check(not tshark(path, "-Y", "_ws.malformed || _ws.expert.severity == error"), "none is malformed")
+            lines = [line for line in tshark(path, "-q", "-z", "rtp,streams") if "192.0.2" in line]
+            check(len(lines) == 2 and all(f" {n} " in line and " 0 (0.0%)" in line for n, line in zip((received, sent), sorted(
+                lines, key=lambda line: line.index("192.0.2.1") > line.index("192.0.2.2")))), "two streams, nothing lost")
+            check(g.request("DELETE", where, headers=ADMIN)[0] == 204 and not os.path.exists(path), "the admin deletes it")
+            with Peer(g, post=False) as q:
+                q.post("/api/offer", headers={**JSON, "Authorization": "Bearer caller"})
+                q.message("ready")
+                where = f"/api/sessions/{q.answer['sessionId']}/capture"
+                check(g.request("POST", where, '{"seconds":600}', boss)[0] == 204 and
+                      g.request("POST", where, '{"seconds":0}', boss)[0] == 204 and
+                      wait_for(lambda: g.request("GET", where, headers=ADMIN)[0] == 200), "it can be ended early")
+                check(g.request("POST", where, '{"seconds":1}', boss)[0] == 204 and
+                      wait_for(lambda: any("reason=time" in line for line in g.log)), "and ends at its time")
+    with Gateway("--admin-token", "boss") as g, Peer(g) as p:
+        p.message("ready")
+        refused(g, "a record without --capture-dir", 404, "not_found", "POST",
+                f"/api/sessions/{p.answer['sessionId']}/capture", "{}", {**ADMIN, **JSON})

@@ -347,6 +347,12 @@ const TABLE = {
   cameraSwitch: ["Other camera", "切换摄像头", "Đổi máy ảnh"],
   cameraBack: ["Show the camera picture", "显示摄像头画面", "Hiện hình máy ảnh"],
   cameraMine: ["Your camera, seen only by you. Arrow keys move it.", "您的摄像头画面，仅自己可见。方向键可移动。", "Máy ảnh của bạn, chỉ bạn thấy. Phím mũi tên để di chuyển."],
+  cameraSent: [
+    "Your camera. The assistant can look at it at any time. Arrow keys move it.",
+    "您的摄像头画面，助手可随时查看。方向键可移动。",
+    "Máy ảnh của bạn, trợ lý có thể xem bất cứ lúc nào. Phím mũi tên để di chuyển.",
+  ],
+  cameraLive: ["The assistant sees this", "助手可看到此画面", "Trợ lý thấy hình này"],
   cameraDenied: [
     "The camera is not allowed. Press the lock beside the address and allow it.",
     "摄像头未获许可。请点地址栏旁的锁形图标并允许。",

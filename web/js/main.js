@@ -58,7 +58,10 @@ const avatar = new Avatar(byId("face", HTMLElement), {
 });
 const chooser = new Chooser(avatar, byId("face", HTMLElement));
 const details = new Details(manager);
-const preview = new Preview((key) => ui.say("once", key));
+const preview = new Preview((key) => ui.say("once", key), async (track) => {
+  await manager.setCamera(track);
+  preview.tell(manager.filming);
+});
 const music = new Music(({ url, title }) => {
   captions.card([line(t("musicFailed", { text: title })), anchor(url, t("linkOpen", { host: url.host }))]);
   showTalk();
@@ -143,6 +146,7 @@ manager.on("state", (detail) => {
   if (detail.state === "CONNECTED" && detail.rung !== "RESTART") buzz(BUZZ.connected);
   if (detail.state === "FAILED" && detail.reason === "NOT_ALLOWED") signIn();
   if (detail.state === "FAILED") buzz(BUZZ.trouble);
+  preview.tell(manager.filming);
   show();
 });
 manager.on("turn", ({ turn }) => {
@@ -208,6 +212,9 @@ function shown(message) {
       break;
     case "music":
       playMusic(message);
+      break;
+    case "ready":
+      preview.tell(manager.filming);
       break;
     case "activation":
       activation.show(message);

@@ -1,6 +1,6 @@
 /* preview.js - the person's own camera, as a small picture that can be dragged about, pushed away to the side, switched and
- * turned off; off means that the camera is off. Only the person sees it: what the assistant gets are single photos, each
- * shown in the conversation (camera.js). */
+ * turned off; off means that the camera is off. Only the person sees it, and the assistant gets single photos, each shown in
+ * the conversation (camera.js); or, where the gateway takes video, it is sent there, and the picture says so. */
 
 import { cameraTrouble } from "./camera.js";
 import { byId } from "./dom.js";
@@ -22,10 +22,14 @@ export class Preview {
   /** @type {import("./preview_place.js").Point|null} */
   #at = null;
   #busy = false;
+  #mark = byId("preview-sent", HTMLElement);
+  #onTrack;
   #onTrouble;
 
-  /** @param {(key:string) => void} onTrouble a text's key */
-  constructor(onTrouble) {
+  /** @param {(key:string) => void} onTrouble a text's key
+   * @param {(track:MediaStreamTrack|null) => void} onTrack another one, or none */
+  constructor(onTrouble, onTrack) {
+    this.#onTrack = onTrack;
     this.#onTrouble = onTrouble;
     this.#key.addEventListener("click", () => (this.#stream ? this.off() : this.#on()));
     this.#switch.addEventListener("click", () => this.#other());
@@ -62,6 +66,7 @@ export class Preview {
   off() {
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     this.#stream = this.#video.srcObject = null;
+    this.#onTrack(null);
     this.#box.hidden = this.#handle.hidden = true;
     document.body.dataset["camera"] = "";
     this.#show();
@@ -75,6 +80,7 @@ export class Preview {
     this.#stream = stream;
     this.#video.srcObject = stream;
     const [track] = stream.getVideoTracks();
+    this.#onTrack(track ?? null);
     track?.addEventListener("ended", () => this.#stream === stream && this.off());
     const facing = track?.getSettings().facingMode;
     this.#box.classList.toggle("mirrored", facing !== "environment");
@@ -110,8 +116,15 @@ export class Preview {
     this.#key.setAttribute("aria-label", t(this.#stream ? "cameraOff" : "cameraOn"));
   }
 
+  /** @param {boolean} sent it goes to the gateway */
+  tell(sent) {
+    this.#mark.hidden = !sent;
+    this.#box.setAttribute("aria-label", t(sent ? "cameraSent" : "cameraMine"));
+  }
+
   relabel() {
     this.#show();
+    this.tell(!this.#mark.hidden);
   }
 
   /** @param {import("./preview_place.js").Point} at */

@@ -263,9 +263,11 @@ class SocketPeer {
     });
   }
 
+  async film() {} // no picture over this
+
   /** @param {MediaStreamTrack|null} track */
   async attach(track) {
-    if (this.#closed || track?.kind === "video") return;
+    if (this.#closed) return;
     this.#track = track;
     try {
       this.#sound?.listenTo(track);

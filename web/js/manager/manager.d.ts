@@ -60,7 +60,7 @@ export interface ManagerSettings {
   core?: URL | string | BufferSource | WebAssembly.Module;
   /** Plays the answer; made if absent. */
   audio?: HTMLAudioElement;
-  /** Also a sender for a camera's track (addLocalTracks). */
+  /** The first description has a section for a camera already; else it is negotiated when there is one (setCamera). */
   video?: boolean;
   /** Loaded only where RTCPeerConnection is missing: `() => import("./fallback.js")`. The peer is a PeerLike of peer.js. */
   fallback?: () => Promise<{ createPeer(owner: any, registry: any, settings: ManagerSettings): object }>;
@@ -138,6 +138,8 @@ export declare class WebRTCManager extends EventTarget {
   sendBinary(blob: Blob): Promise<void>;
 
   setMicrophone(source: string | MediaStreamTrack | null): Promise<void>;
+  setCamera(track: MediaStreamTrack | null): Promise<void>;
+  readonly filming: boolean;
   addLocalTracks(stream: MediaStream): Promise<void>;
   selectDevice(kind: "audioinput" | "audiooutput", deviceId: string): Promise<boolean>;
   setVolume(volume: number): void;

@@ -97,6 +97,9 @@ export class WebRTCManager extends EventTarget {
   #muted = false;
   #toldSamples = 0; // that were played, as the gateway was told
   #hushed = false;
+  /** @type {MediaStreamTrack|null} */
+  #camera = null;
+  #takesVideo = false; // the gateway does
   #micState = "UNKNOWN";
   /** @type {StateDetail} */
   #state = { state: "IDLE", reason: "NONE", rung: "FIRST", attempt: 0, of: 0, retryIn_ms: 0, retryAt_ms: 0 };
@@ -275,6 +278,7 @@ export class WebRTCManager extends EventTarget {
     for (const [link, peer] of this.#peers) this.#closePeer(link, peer, true);
     await Promise.all(this.#farewells);
     this.#microphone.close();
+    this.#camera = null;
     this.#speaker.listen(null);
     this.#registry.releaseAll();
     this.#core = null;
@@ -347,12 +351,35 @@ export class WebRTCManager extends EventTarget {
     return this.#microphone.use(source);
   }
 
+  /** A camera's track, which stays the caller's, or none. It is sent where the gateway takes video, on this connection and
+   * later ones. @param {MediaStreamTrack|null} track @returns {Promise<void>} */
+  async setCamera(track) {
+    if (track === this.#camera) return;
+    this.#camera = track;
+    await this.#film(this.#link);
+  }
+
+  /** A camera's track goes to the gateway. */
+  get filming() {
+    return this.#camera !== null && this.#takesVideo && this.#peers.get(this.#link)?.states().peer === "connected";
+  }
+
+  /** @param {number} link */
+  async #film(link) {
+    const peer = this.#peers.get(link);
+    if (!peer || !this.#takesVideo) return;
+    peer.send({ type: "camera", state: this.#camera ? "on" : "off" });
+    const targets = /** @type {import("./peer.js").Targets|null} */ (this.#core?.sender() ?? null);
+    await peer.film(this.#camera, targets);
+    if (targets && this.#camera) await peer.apply(targets);
+  }
+
   /** The original's way to give a microphone (and a camera). @param {MediaStream} stream @returns {Promise<void>} */
   async addLocalTracks(stream) {
     const [audio] = stream.getAudioTracks();
     const [video] = stream.getVideoTracks();
     if (audio) await this.setMicrophone(audio);
-    if (video) await this.#peers.get(this.#link)?.attach(video);
+    if (video) await this.setCamera(video);
   }
 
   /** @param {"audioinput"|"audiooutput"} kind @param {string} deviceId
@@ -563,6 +590,7 @@ export class WebRTCManager extends EventTarget {
       reason: nameOf(REASON, command.reason),
       took_ms: command.more,
     };
+    if (this.#camera) this.#film(this.#link); // what was refused in trouble may go now
     this.#recoveries.push(recovery);
     if (this.#recoveries.length > RECOVERIES_MOST) this.#recoveries.shift();
     this.#emit("recovered", recovery);
@@ -602,6 +630,7 @@ export class WebRTCManager extends EventTarget {
     this.#gatewayTimeline = null;
     const peer = this.#makePeer(this.#ownerOf(link));
     this.#peers.set(link, peer);
+    if (this.#camera && this.#takesVideo) peer.film(this.#camera, null); // then its first description has it
     peer.open(route === ROUTE.ALL ? this.#servers : relayOnly(this.#servers, route === ROUTE.RELAY_TCP));
   }
 
@@ -643,6 +672,11 @@ export class WebRTCManager extends EventTarget {
     if (message.type === "ready") {
       if (typeof message["resume"] === "string" && link === this.#link) this.#resume = message["resume"];
       this.#gatewayTimeline = message["timeline"] ?? null;
+      if (link === this.#link) {
+        const took = this.#takesVideo;
+        this.#takesVideo = message["features"]?.["video"] === true;
+        if (took || this.#camera) this.#film(link);
+      }
     }
     if (message.type !== "pong") this.#emit("message", message);
     this.#tell({ link, ...eventOf(message, performance.now()) });

@@ -37,6 +37,8 @@ import { Sampler } from "./stats.js";
  * @property {(message:object) => boolean} send  true: given to the channel
  * @property {(blob:Blob) => Promise<void>} sendBinary  in pieces, as fast as the channel takes them; rejects on loss
  * @property {(track:MediaStreamTrack|null) => Promise<void>} attach  the microphone, or none
+ * @property {(track:MediaStreamTrack|null, targets:Targets|null) => Promise<void>} film
+ *   the camera, or none; also before `open`. The first one is negotiated, later ones are not
  * @property {(targets:Targets) => Promise<void>} apply  what cannot be applied is ignored
  * @property {(micLive:boolean) => Promise<import("./stats.js").Sample|null>} sample  null: nothing to measure
  * @property {() => Promise<RTCStatsReport|null>} stats
@@ -63,6 +65,8 @@ export class Peer {
   #audio = null;
   /** @type {RTCRtpTransceiver|null} */
   #video = null;
+  /** @type {MediaStreamTrack|null} */
+  #camera = null;
   /** @type {string|null} */
   #location = null;
   /** @type {RTCIceCandidateInit[]} */
@@ -110,7 +114,7 @@ export class Peer {
       this.#held.push(this.#registry.hold("peer", () => pc.close()));
       this.#watch(pc);
       this.#audio = pc.addTransceiver("audio", { direction: "sendrecv" });
-      if (this.#withVideo) this.#video = pc.addTransceiver("video", { direction: "sendonly" });
+      if (this.#withVideo || this.#camera) this.#addVideo(pc, null);
       this.#openChannel(pc);
       await pc.setLocalDescription(await pc.createOffer());
       this.#report("DESCRIBED");
@@ -258,6 +262,7 @@ export class Peer {
     this.#awaiting = false;
     this.#report("ANSWERED", { request, value: resumed });
     if (this.#trickleWanted) this.trickle();
+    if (this.#camera && !this.#video) this.#negotiateVideo(null);
   }
 
   /** @param {number} request @param {unknown} error */
@@ -267,6 +272,55 @@ export class Peer {
     const refused = error instanceof Refused ? error : null;
     if (!refused) return this.#broken("offer", error, 0);
     this.#report("REFUSED", { request, value: refused.status, more: Math.round(refused.retryAfter_ms) });
+  }
+
+  // ---- the camera ----
+
+  /** @param {RTCPeerConnection} pc @param {Targets|null} targets */
+  #addVideo(pc, targets) {
+    const limits = targets ? { sendEncodings: [encodingOf(targets)] } : {};
+    this.#video = pc.addTransceiver(this.#camera ?? "video", { direction: "sendonly", ...limits });
+  }
+
+  /** @param {MediaStreamTrack|null} track @param {Targets|null} targets */
+  async film(track, targets) {
+    this.#camera = track;
+    if (this.#closed || !this.#pc) return;
+    if (track && !this.#video) return this.#negotiateVideo(targets);
+    await this.#video?.sender.replaceTrack(track).catch((error) => this.#owner.note("camera refused", String(error)));
+  }
+
+  /** One more section on the running connection. While another description is under way it waits for that one's answer; what
+   * goes wrong leaves the connection as it was. @param {Targets|null} targets */
+  async #negotiateVideo(targets) {
+    const pc = this.#pc;
+    if (!pc || !this.#location || this.#awaiting) return;
+    this.#awaiting = true;
+    this.#addVideo(pc, targets);
+    try {
+      await this.#inTurn(async () => pc.setLocalDescription(await pc.createOffer()));
+      if (this.#closed) return;
+      const exchange = this.#exchange + 1;
+      const body = { sdp: this.#describe(), type: /** @type {const} */ ("offer") };
+      const answer = await this.#signalling.restart(this.#location, body, this.#abort.signal);
+      if (this.#closed || exchange !== this.#exchange) return; // a restart took it over
+      await this.#inTurn(() => this.#setAnswer(answer.sdp));
+    } catch (error) {
+      this.#owner.note("camera refused", String(error));
+      if (!this.#closed) await this.#inTurn(() => this.#dropVideo(pc)).catch(() => undefined);
+    }
+    this.#awaiting = false;
+    if (this.#trickleWanted) this.trickle();
+    const video = /** @type {RTCRtpTransceiver|null} */ (this.#video);
+    // The wish may have changed meanwhile.
+    if (video && video.sender.track !== this.#camera) await video.sender.replaceTrack(this.#camera).catch(() => undefined);
+  }
+
+  /** @param {RTCPeerConnection} pc */
+  async #dropVideo(pc) {
+    if (pc.signalingState === "have-local-offer") await pc.setLocalDescription({ type: "rollback" });
+    this.#video?.stop();
+    this.#video = null;
   }
 
   // ---- descriptions ----
@@ -306,12 +360,7 @@ export class Peer {
     // Firefox refuses the whole call for a member it does not know: then the rate alone.
     if (!(await setEncoding(this.#audio.sender, { ...audio, ...first }))) await setEncoding(this.#audio.sender, audio);
     if (this.#video) {
-      await setEncoding(this.#video.sender, {
-        active: targets.video_bps > 0,
-        maxBitrate: Math.max(1000, targets.video_bps),
-        maxFramerate: Math.max(1, targets.video_fps),
-        scaleResolutionDownBy: 100 / Math.max(1, targets.video_scale_percent),
-      });
+      await setEncoding(this.#video.sender, { ...encodingOf(targets) });
     }
     this.#tuning = {
       ptime_ms: targets.audio_ptime_ms,
@@ -396,14 +445,13 @@ export class Peer {
   /** @param {MediaStreamTrack|null} track */
   async attach(track) {
     if (this.#closed) return;
-    const transceiver = track?.kind === "video" ? this.#video : this.#audio;
-    await transceiver?.sender.replaceTrack(track).catch((error) => this.#owner.note("track refused", String(error)));
+    await this.#audio?.sender.replaceTrack(track).catch((error) => this.#owner.note("track refused", String(error)));
   }
 
   /** @param {boolean} micLive */
   async sample(micLive) {
     const report = await this.stats();
-    return report && !this.#closed ? this.#sampler.take(report, micLive) : null;
+    return report && !this.#closed ? this.#sampler.take(report, micLive, this.#video?.sender.track != null) : null;
   }
 
   /** @returns {Promise<RTCStatsReport|null>} */
@@ -464,4 +512,14 @@ export class Peer {
     this.#owner.note(`${step} failed`, String(error));
     this.#report("BROKEN", { value });
   }
+}
+
+/** @param {Targets} targets @returns {RTCRtpEncodingParameters} */
+function encodingOf(targets) {
+  return {
+    active: targets.video_bps > 0,
+    maxBitrate: Math.max(1000, targets.video_bps),
+    maxFramerate: Math.max(1, targets.video_fps),
+    scaleResolutionDownBy: 100 / Math.max(1, targets.video_scale_percent),
+  };
 }

@@ -15,13 +15,16 @@ export class Sampler {
   /** @type {Map<string, number>} numbers of candidate pairs, in the order in which they were selected */
   #pairs = new Map();
 
-  /** @param {RTCStatsReport|ReadonlyMap<string, Stat>} report @param {boolean} micLive @returns {Sample} */
-  take(report, micLive) {
+  /** @param {RTCStatsReport|ReadonlyMap<string, Stat>} report @param {boolean} micLive
+   * @param {boolean} [films] a camera is on: else the figures of a section nobody uses are none
+   * @returns {Sample} */
+  take(report, micLive, films = true) {
     const found = sort(report);
     const pair = selectedPair(report);
     if (pair && !this.#pairs.has(pair["id"])) this.#pairs.set(pair["id"], this.#pairs.size + 1);
     const local = pair && /** @type {Stat|undefined} */ (report.get(pair["localCandidateId"]));
-    const { inbound, outbound, remote, source, videoOut, videoRemote } = found;
+    const { inbound, outbound, remote, source } = found;
+    const [videoOut, videoRemote] = films ? [found.videoOut, found.videoRemote] : [];
     return {
       pair: pair ? (this.#pairs.get(pair["id"]) ?? ABSENT) : ABSENT,
       pair_relayed: local ? Number(local["candidateType"] === "relay") : ABSENT,
