@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway/folder.h"
@@ -37,6 +38,12 @@ static void on_gone(gw_http *http, gw_message *m) {
   gw_socket_session_gone(http, m->ref);
   gw_view_keep(http, m->owned);
   m->owned = NULL;
+}
+
+static void on_trouble(gw_http *http, const gw_message *m) {
+  gw_trouble trouble;
+  memcpy(&trouble, m->bytes, sizeof(trouble));
+  gw_errors_note(&http->errors, trouble.kind, trouble.reason, trouble.session, time(NULL));
 }
 
 static void on_drained(gw_http *http) {
@@ -83,6 +90,7 @@ static void take(gw_http *http, gw_message *m) {
       m->owned = NULL;
       break;
     case GW_DRAINED: on_drained(http); break;
+    case GW_TROUBLE: on_trouble(http, m); break;
     case GW_CALLER_SAY:
     case GW_CALLER_PLAY:
     case GW_CALLER_HUSH:
@@ -439,7 +447,10 @@ int gw_serve(const gw_config *given, const char *embedded_url, gw_reload *reload
   char error[GW_CONFIG_ERROR_MAX];
   const wr_crypto *crypto = NULL;
   wr_addr listen;
-  http = (gw_http){.config = config, .started_at = gw_now(), .backend_url = backend_url_of(config, embedded_url)};
+  http = (gw_http){.config = config,
+                   .started_at = gw_now(),
+                   .started_unix_s = time(NULL),
+                   .backend_url = backend_url_of(config, embedded_url)};
   http.live = &live;
   http.reload = reload;
   http.n_workers = n_workers_of(config);

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PIECE_BYTES 16384
@@ -61,6 +62,7 @@ void gw_respond_error(gw_exchange *x, gw_http_error error, const char *why, unsi
   char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
   json_decref(body);
   x->http->metrics.errors[error]++;
+  if (error != GW_HTTP_NOT_FOUND) gw_errors_note(&x->http->errors, "request", row->code, NULL, time(NULL));
   if (row->status == 429) x->retry_after = 1;
   if (row->status == 503) x->retry_after = 5;
   if (row->status == 401 || error == GW_HTTP_LENGTH_REQUIRED) x->close_after = x->body_declared > 0;

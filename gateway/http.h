@@ -8,6 +8,7 @@
 
 #include "gateway/auth.h"
 #include "gateway/capture.h"
+#include "gateway/errors.h"
 #include "gateway/gateway.h"
 #include "gateway/http_turn.h"
 #include "gateway/ice_service.h"
@@ -106,7 +107,9 @@ struct gw_http {
   gw_socket **sockets[GW_MAX_WORKERS]; /* by slot */
   gw_mqtt_library *mqtt;               /* NULL: nobody needed it */
   gw_http_metrics metrics;
+  gw_errors errors;
   wr_time started_at;
+  int64_t started_unix_s;
   const wr_crypto *crypto;
   gw_token_counts token_counts;
   double offer_budget; /* of --offer-rate */
@@ -197,6 +200,7 @@ bool gw_token_is(const char *token, const char *wanted); /* in constant time; fa
 
 /* ---- gateway/http_admin.c ---- */
 void gw_admin_drain(gw_exchange *x);
+void gw_admin_errors(gw_exchange *x);
 
 /* ---- gateway/http_files.c: the page's files and an operator's ---- */
 bool gw_files_get(gw_exchange *x); /* false: there is no such file; nothing was answered */

@@ -1,5 +1,6 @@
-/* gateway/http_admin.c - what an operator does to a running gateway, by the admin page or by hand: drain. Hanging
- * up is the caller's own route, DELETE /api/sessions/ID, which the admin's token opens too (gateway/http_api.c). */
+/* gateway/http_admin.c - what an operator does to a running gateway, by the admin page or by hand: drain; and what
+ * went wrong lately. Hanging up is the caller's own route, DELETE /api/sessions/ID, which the admin's token opens
+ * too (gateway/http_api.c). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,4 +29,10 @@ void gw_admin_drain(gw_exchange *x) {
   char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
   json_decref(body);
   gw_respond_owned(x, 202, "application/json", text, text ? strlen(text) : 0);
+}
+
+void gw_admin_errors(gw_exchange *x) {
+  gw_text out = {0};
+  gw_errors_json(&out, &x->http->errors, x->http->started_unix_s);
+  gw_respond_owned(x, 200, "application/json", out.text, out.len);
 }

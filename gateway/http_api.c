@@ -302,6 +302,7 @@ static void respond_metrics(gw_exchange *x) {
   gw_process_figures_read(&figures);
   gw_metrics_write(&out, x->gathered, &x->http->metrics, &figures);
   gw_ice_service_write(&out, &x->http->ice, gw_now());
+  gw_errors_write(&out, &x->http->errors);
   gw_respond_owned(x, 200, "text/plain; version=0.0.4; charset=utf-8", out.text, out.len);
 }
 
@@ -378,6 +379,7 @@ static const route routes[] = {
     {"/api/sessions/*/capture", GW_POST, ADMIN, "application/json", gw_capture_post},
     {"/api/sessions/*/capture", GW_GET, ADMIN, NULL, gw_capture_get},
     {"/api/sessions/*/capture", GW_DELETE, ADMIN, NULL, gw_capture_delete},
+    {"/api/errors", GW_GET, ADMIN, NULL, gw_admin_errors},
     {"/api/admin/drain", GW_POST, ADMIN, "application/json", gw_admin_drain},
     {"/api/socket", GW_GET, TOKEN, NULL, get_socket},
     {"/api/ice", GW_GET, TOKEN, NULL, get_ice},

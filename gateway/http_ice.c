@@ -2,6 +2,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "gateway/http.h"
 #include "gateway/log.h"
@@ -16,6 +17,11 @@ static void schedule(gw_http *http) {
   lws_sul_schedule(http->lws, 0, &http->ice_due, on_due, at > now ? at - now : 1);
 }
 
+static void refused(gw_http *http, const char *why) {
+  gw_errors_note(&http->errors, "turn", why, NULL, time(NULL));
+  gw_log(GW_WARN, "turn servers not received", "provider", http->ice.provider, "reason", why, NULL);
+}
+
 static void on_outcome(void *ctx, const gw_turn_outcome *outcome) {
   gw_http *http = ctx;
   gw_ice_service *ice = &http->ice;
@@ -23,8 +29,7 @@ static void on_outcome(void *ctx, const gw_turn_outcome *outcome) {
   if (outcome->good)
     gw_log(GW_INFO, "turn servers received", "provider", ice->provider, NULL);
   else
-    gw_log(GW_WARN, "turn servers not received", "provider", ice->provider, "reason",
-           gw_ice_failure_name(outcome->why), NULL);
+    refused(http, gw_ice_failure_name(outcome->why));
   schedule(http);
 }
 

@@ -26,6 +26,7 @@ static void measure(gw_http *http) {
   http->metrics.busiest_percent = most;
   if (!gw_overload_step(&http->overload, most, (double)http->config->overload)) return;
   http->metrics.overloaded = http->overload.on;
+  if (http->overload.on) gw_errors_note(&http->errors, "worker", "overloaded", NULL, time(NULL));
   gw_log(http->overload.on ? GW_WARN : GW_INFO, http->overload.on ? "overloaded" : "overload_over", NULL);
 }
 

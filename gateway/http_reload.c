@@ -3,6 +3,7 @@
  * Whatever cannot be used is said in one line, and what was before goes on. */
 #include <openssl/ssl.h>
 #include <string.h>
+#include <time.h>
 
 #include "gateway/http.h"
 #include "gateway/log.h"
@@ -37,6 +38,7 @@ static void renew_certificate(gw_http *http) {
   if (!config->tls_cert[0]) return;
   bool good = is_pair(config->tls_cert, config->tls_key) &&
               lws_tls_cert_updated(http->lws, config->tls_cert, config->tls_key, NULL, 0, NULL, 0) == 0;
+  if (!good) gw_errors_note(&http->errors, "settings", "certificate", NULL, time(NULL));
   gw_log(good ? GW_INFO : GW_ERROR, good ? "certificate" : "certificate_kept", "reason",
          good ? "read again" : "the new pair cannot be used", NULL);
 }
@@ -48,6 +50,7 @@ void gw_http_reload(gw_http *http) {
   if (!http->reload) return;
   if (!http->reload(&fresh, error)) {
     http->metrics.reloads_failed++;
+    gw_errors_note(&http->errors, "settings", "refused", NULL, time(NULL));
     gw_log(GW_ERROR, "reload_refused", "reason", error, NULL);
     return;
   }

@@ -415,6 +415,14 @@ static bool must_ask_anew(gw_session *s, bool refused) {
   return first;
 }
 
+/* In a word, whatever the server said. |code|: of the close, or an HTTP status. */
+static const char *failure_of(const gw_session *s, bool was_ready, uint32_t code) {
+  if (s->link.hung_up) return "rubbish";
+  if (was_ready) return "lost";
+  if (code >= 300 && code < 600) return "refused";
+  return s->link.client->state == XZ_CLIENT_CLOSED ? "unreachable" : "no_hello";
+}
+
 static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time now) {
   gw_link *link = &s->link;
   bool was_ready = link->state == GW_LINK_READY, was_idle = !link->wants_to_listen && !link->in_answer;
@@ -422,6 +430,8 @@ static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time 
   if (refused && was_open && link->client->plain[0]) reason = link->client->plain; /* its own words say more */
   snprintf(s->cold->loss, sizeof(s->cold->loss), "%s", reason);
   reason = s->cold->loss;
+  bool is_end = was_ready && was_idle && code == 1000 && !link->hung_up;
+  if (!is_end) gw_session_trouble(s, "assistant", failure_of(s, was_ready, code));
   xz_client_closed(link->client);
   link->listening = false;
   link->socket_wanted = false;
@@ -432,10 +442,9 @@ static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time 
   gw_log(GW_WARN, "backend", "session", s->id_text, "state", "lost", "reason", reason, NULL);
   gw_page_tell(s, "backend", now, "state", "lost", "reason", reason, NULL);
   gw_session_note(s, "assistant", "lost", refused ? "refused" : NULL, now);
-  bool hung_up = link->hung_up; /* our own close is no end of the conversation */
-  link->hung_up = false;
-  if (was_ready && was_idle && code == 1000 && !hung_up) {
-    link->state = GW_LINK_OFF; /* an orderly end of the conversation: again when something is said */
+  link->hung_up = false; /* our own close is no end of the conversation */
+  if (is_end) {
+    link->state = GW_LINK_OFF; /* an orderly one: again when something is said */
     gw_page_tell(s, "websocket", now, "state", "close", NULL);
     return;
   }

@@ -105,6 +105,7 @@ bool gw_ota_answer(gw_session *s, unsigned status, wr_bytes body, wr_time now) {
       break;
     case XZ_OTA_NEWS_FAILED:
       s->worker->metrics.counter[GW_BACKEND_FAILURES]++;
+      gw_session_trouble(s, "assistant", "ota");
       gw_log(GW_WARN, "backend", "session", s->id_text, "state", "lost", "reason", ota->error, NULL);
       gw_ota_tell_state(s, now);
       break;

@@ -64,6 +64,7 @@ typedef enum gw_kind {
   GW_SEEN,             /* owned gw_view; |number|: request */
   GW_ERRAND_DONE,      /* owned gw_errand, from a thread that lived for it (gateway/http_mqtt.c) */
   GW_DRAINED,          /* the worker has no session left, or time is up */
+  GW_TROUBLE,          /* bytes: gw_trouble; for gateway/errors.h */
 } gw_kind;
 
 typedef enum gw_purpose { GW_FOR_PAGE, GW_FOR_WHIP, GW_FOR_ECHO, GW_FOR_SOCKET } gw_purpose;
@@ -142,6 +143,12 @@ typedef struct gw_tool_ask {
   size_t len;
   char args[]; /* JSON, an object, and a NUL */
 } gw_tool_ask;
+
+/* Something went wrong with a session, in words of ours. */
+typedef struct gw_trouble {
+  const char *kind, *reason; /* static */
+  char session[9];           /* the first characters of its id */
+} gw_trouble;
 
 typedef struct gw_session_row {
   char id[GW_ID_HEX + 1];

@@ -31,6 +31,12 @@ static const gw_config *config_of(const gw_session *s) { return s->worker->setti
 
 static void count(gw_session *s, gw_counter counter) { s->worker->metrics.counter[counter]++; }
 
+void gw_session_trouble(gw_session *s, const char *kind, const char *reason) {
+  gw_trouble trouble = {.kind = kind, .reason = reason};
+  memcpy(trouble.session, s->id_text, sizeof(trouble.session) - 1);
+  gw_tell(&s->worker->http, &(gw_message){.kind = GW_TROUBLE, .ref = gw_session_ref(s)}, &trouble, sizeof(trouble));
+}
+
 void gw_session_note(gw_session *s, const char *event, const char *what, const char *why, wr_time now) {
   gw_minute_note(&s->minute, event, what, why, now);
 }
@@ -622,6 +628,8 @@ void gw_session_close(gw_session *s, gw_counter end, wr_time now) {
   if (last) last->row.state = "closed";
   gw_message gone = {.kind = GW_SESSION_GONE, .ref = gw_session_ref(s), .owned = last};
   gw_tell(&w->http, &gone, s->id, sizeof(s->id));
+  if (end != GW_END_HANGUP && end != GW_END_REMOTE && end != GW_END_DRAINED)
+    gw_session_trouble(s, "call", end_text(end));
   gw_log(GW_INFO, "session", "session", s->id_text, "state", "closed", "reason", end_text(end), NULL);
   gw_worker_release(w, s);
 }

@@ -136,6 +136,8 @@ typedef struct gw_session {
   gw_cold *cold;
 } gw_session;
 
+/* |kind| and |reason|: static words, for gateway/errors.h. */
+void gw_session_trouble(gw_session *session, const char *kind, const char *reason);
 const char *gw_session_state_text(gw_session_state state);
 const char *gw_link_state_text(gw_link_state state);
 gw_ref gw_session_ref(const gw_session *session);
