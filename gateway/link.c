@@ -218,7 +218,9 @@ void gw_link_say(gw_session *s, const char *text, wr_time now) {
 }
 
 void gw_link_audio(gw_session *s, const wr_audio *audio, wr_time now) {
+  uint64_t concealed = s->up.n_concealed;
   gw_uplink_lost(&s->up, audio->n_lost, now);
+  s->worker->metrics.counter[GW_UPLINK_CONCEALED] += s->up.n_concealed - concealed;
   gw_uplink_push(&s->up, audio->payload, now);
 }
 

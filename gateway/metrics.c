@@ -61,6 +61,11 @@ void gw_conn_sums_add(gw_conn_sums *sums, const wr_conn_stats *stats) {
   sums->video_key_frames += stats->video_key_frames;
   sums->video_dropped += stats->video_frames_dropped;
   sums->video_key_requests += stats->video_key_requests;
+  sums->rtp_asked += stats->rtp_asked;
+  sums->rtp_recovered += stats->rtp_recovered;
+  sums->rtp_resent += stats->rtp_resent;
+  sums->rtp_delivered += stats->rtp_delivered;
+  sums->rtp_held_us += stats->rtp_held_us;
 }
 
 void gw_metrics_merge(gw_metrics *to, const gw_metrics *from) {
@@ -187,6 +192,15 @@ static void write_conns(gw_text *out, const gw_conn_sums *c) {
   figure(out, "rtp_lost_total", "counter", "RTP packets that never came, nor a copy", c->rtp_lost);
   figure(out, "rtp_repaired_total", "counter", "RTP packets that never came, whose speech came as a copy in others",
          c->rtp_repaired);
+  figure(out, "rtp_asked_total", "counter", "RTP packets that were missed and asked for again (NACK)",
+         c->rtp_asked);
+  figure(out, "rtp_recovered_total", "counter", "RTP packets that came because they were asked for",
+         c->rtp_recovered);
+  figure(out, "rtp_resent_total", "counter", "RTP packets sent again because the peer asked", c->rtp_resent);
+  figure(out, "rtp_delivered_total", "counter", "RTP packets, or copies of lost ones, handed on in order",
+         c->rtp_delivered);
+  head(out, "rtp_held_seconds_total", "counter", "Time that these waited for others before them");
+  gw_text_add(out, "xiaozhi_rtc_rtp_held_seconds_total %.6f\n", (double)c->rtp_held_us / 1e6);
   figure(out, "rtp_late_total", "counter", "RTP packets that came after their turn", c->rtp_late);
   figure(out, "rtp_duplicate_total", "counter", "RTP packets that came twice", c->rtp_duplicate);
   figure(out, "rtp_reordered_total", "counter", "RTP packets that were put back in order", c->rtp_reordered);

@@ -45,6 +45,7 @@ typedef struct gw_conn_sums {
   uint64_t feedback_in, feedback_out, breaks;
   uint64_t video_packets_in, video_bytes_in, video_repaired, video_frames, video_key_frames, video_dropped;
   uint64_t video_key_requests;
+  uint64_t rtp_asked, rtp_recovered, rtp_resent, rtp_delivered, rtp_held_us;
 } gw_conn_sums;
 
 #define GW_N_STATES 5 /* of a session; names in metrics.c */

@@ -47,7 +47,8 @@ typedef struct wr_conn_settings {
   bool ice_lite;                /* default false */
   bool dtls_passive;       /* answer setup:passive where we may choose; default false: active saves up to a round
                               trip (ARCHITECTURE.md, round trips) */
-  wr_time reorder_wait_us; /* how long audio waits for a missing packet; default 60 ms; 0: never */
+  wr_time reorder_wait_us; /* how long audio waits for a missing packet; default 60 ms; 0: never. Up to 200 ms
+                              where the packet was asked for again */
   char ufrag_prefix[5];    /* see wr_conn_peek_ufrag; default "" */
   const char *cname;       /* copied, at most 32 bytes; default "wr" */
 } wr_conn_settings;
@@ -284,7 +285,11 @@ const char *wr_drop_text(wr_drop drop);
 
 typedef struct wr_conn_stats {
   uint64_t datagrams_in, consumed, drop[WR_DROP_COUNT], datagrams_out, bytes_in, bytes_out;
-  uint64_t rtp_frames_repaired; /* of lost packets, from copies in others */
+  uint64_t rtp_frames_repaired;             /* of lost packets, from copies in others */
+  uint64_t rtp_asked, rtp_recovered;        /* lost packets asked for again (NACK), and those that then came */
+  uint64_t rtp_resent;                      /* of ours, because the peer asked */
+  uint64_t remote_asked, remote_asked_rows; /* packets the peer missed, each once, and rows of them */
+  uint64_t rtp_delivered, rtp_held_us;      /* frames handed out; how long they waited for others, together */
   uint64_t rtp_packets_in, rtp_bytes_in, rtp_packets_out, rtp_bytes_out;
   uint64_t rtp_lost, rtp_late, rtp_duplicate, rtp_reordered;
   uint64_t video_packets_in, video_bytes_in, video_packets_repaired; /* repaired: came when asked for again */

@@ -50,6 +50,12 @@ uint16_t wr_bwe_sent(wr_bwe *bwe, size_t bytes, uint8_t cluster, wr_time now) {
   return seq;
 }
 
+void wr_bwe_resent(wr_bwe *bwe, uint16_t seq) {
+  wr_bwe_note *note = &bwe->settings.notes[seq & (bwe->settings.n_notes - 1)];
+  if (note->seq != seq || note->fate == WR_BWE_RESENT) return;
+  note->fate = note->fate == WR_BWE_UNTOLD ? WR_BWE_RESENT : WR_BWE_UNUSED;
+}
+
 /* ---- feedback ---- */
 
 typedef struct batch {
@@ -71,6 +77,11 @@ static wr_time unwrapped(wr_bwe *bwe, wr_time at) {
 static void take_status(wr_bwe *bwe, batch *b, const wr_twcc_status *status, wr_time now) {
   wr_bwe_note *note = &bwe->settings.notes[status->seq & (bwe->settings.n_notes - 1)];
   if (note->fate == WR_BWE_UNUSED || note->seq != status->seq || note->fate == WR_BWE_ARRIVED) return;
+  if (note->fate == WR_BWE_RESENT) {
+    b->n_missing++;
+    note->fate = WR_BWE_UNUSED;
+    return;
+  }
   if (!status->received) {
     if (note->fate == WR_BWE_UNTOLD) b->n_missing++;
     note->fate = WR_BWE_MISSING;

@@ -23,7 +23,13 @@
 #define WR_BWE_FULL_SHARE 0.8     /* ... and here ends the application-limited region */
 #define WR_BWE_OVERHEAD_BYTES 28  /* IP and UDP: counted as the bottleneck does */
 
-typedef enum wr_bwe_fate { WR_BWE_UNUSED, WR_BWE_UNTOLD, WR_BWE_MISSING, WR_BWE_ARRIVED } wr_bwe_fate;
+typedef enum wr_bwe_fate {
+  WR_BWE_UNUSED,
+  WR_BWE_UNTOLD,
+  WR_BWE_MISSING,
+  WR_BWE_ARRIVED,
+  WR_BWE_RESENT
+} wr_bwe_fate;
 
 typedef struct wr_bwe_note {
   wr_time sent_at;
@@ -58,6 +64,9 @@ void wr_bwe_init(wr_bwe *bwe, const wr_bwe_settings *settings);
 /* A packet of |bytes| (without IP and UDP) is being sent. Returns its transport-wide sequence number. |cluster|: as
  * wr_bwe_probe told, else 0. */
 uint16_t wr_bwe_sent(wr_bwe *bwe, size_t bytes, uint8_t cluster, wr_time now);
+/* The packet of number |seq| goes out once more, as it was: whatever is told of it from now on, it was lost, and
+ * when it arrives says nothing. */
+void wr_bwe_resent(wr_bwe *bwe, uint16_t seq);
 /* A feedback packet's body. What is malformed is counted; what stood before the fault has been used. */
 void wr_bwe_feedback(wr_bwe *bwe, wr_bytes body, wr_time now);
 /* REMB (draft-alvestrand-rmcat-remb-03): the peer's own estimate; an upper bound of the target. */

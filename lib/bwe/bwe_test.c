@@ -114,3 +114,21 @@ TEST(bwe_feedback_about_what_was_never_sent_changes_nothing) {
   wr_bwe_feedback(&w->bwe, wr_bytes_of(body, 9), w->now);
   CHECK_EQ(w->bwe.n_malformed, 1);
 }
+
+TEST(bwe_what_is_sent_again_was_lost) {
+  static const char *const told[] = {"0000 0001 000000 00 2001 04 00",
+                                     "0000 0001 000000 00 0001"}; /* received; not */
+  for (size_t i = 0; i < 2; i++) {
+    world *w = new_world(1e6);
+    CHECK_EQ(wr_bwe_sent(&w->bwe, 100, 0, w->now), 0);
+    wr_bwe_resent(&w->bwe, 0);
+    wr_bwe_resent(&w->bwe, 0);
+    uint8_t body[64];
+    size_t len = check_hex(body, sizeof body, told[i]);
+    wr_bwe_feedback(&w->bwe, wr_bytes_of(body, len), w->now);
+    CHECK_EQ(w->bwe.n_feedback, 1);
+    CHECK_EQ(w->bwe.rtt_us, 0); /* nothing arrived that would tell of delay */
+    wr_bwe_feedback(&w->bwe, wr_bytes_of(body, len), w->now);
+    CHECK_EQ(w->bwe.n_feedback, 1);
+  }
+}

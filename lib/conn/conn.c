@@ -26,13 +26,18 @@ void wr_conn_settings_default(wr_conn_settings *settings) {
                                  .cname = "wr"};
 }
 
-/* The struct, SCTP, ICE, the reorder slots: what is seldom touched comes last. */
+/* The struct, SCTP, ICE, the reorder slots, what was sent: what is seldom touched comes last. */
 size_t wr_conn_size(void) {
-  return ALIGNED(sizeof(wr_conn)) + ALIGNED(wr_ice_size()) + ALIGNED(wr_sctp_size()) + ALIGNED(REORDER_BYTES);
+  return ALIGNED(sizeof(wr_conn)) + ALIGNED(wr_ice_size()) + ALIGNED(wr_sctp_size()) + ALIGNED(REORDER_BYTES) +
+         ALIGNED(sizeof(wr_resend_store));
 }
 
 wr_reorder_slot *wr_conn_reorder_slots(wr_conn *conn) {
-  return (void *)((uint8_t *)conn + wr_conn_size() - ALIGNED(REORDER_BYTES));
+  return (void *)((uint8_t *)wr_conn_resend_store(conn) - ALIGNED(REORDER_BYTES));
+}
+
+wr_resend_store *wr_conn_resend_store(wr_conn *conn) {
+  return (void *)((uint8_t *)conn + wr_conn_size() - ALIGNED(sizeof(wr_resend_store)));
 }
 
 wr_conn *wr_conn_init(void *mem, const wr_conn_settings *settings, wr_time now) {
@@ -496,5 +501,11 @@ void wr_conn_get_stats(const wr_conn *conn, wr_conn_stats *stats) {
   stats->video_frames_dropped = conn->video.queue.n_dropped;
   stats->target_bps = wr_conn_target_bps(conn);
   stats->queue_us = (uint32_t)(wr_delay_queue_ms(&m->feedback.bwe.delay) * 1000);
+  stats->rtp_delivered = m->reorder.n_delivered;
+  stats->rtp_held_us = m->reorder.held_us;
+  stats->rtp_asked = m->asker.n_asked;
+  stats->rtp_resent = m->sender.resend.n_resent;
+  stats->remote_asked = m->sender.resend.n_asked;
+  stats->remote_asked_rows = m->sender.resend.n_rows;
   stats->jitter_us = (uint32_t)((uint64_t)(m->source.jitter_q4 >> 4) * 1000000 / 48000);
 }

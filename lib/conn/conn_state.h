@@ -18,6 +18,7 @@
 #include "dtls/dtls.h"
 #include "ice/ice.h"
 #include "jitter/reorder.h"
+#include "rtp/nack.h"
 #include "rtp/red.h"
 #include "rtp/rtcp.h"
 #include "rtp/rtp.h"
@@ -42,6 +43,7 @@ typedef struct media_sender {
   uint16_t seq;
   uint8_t copies; /* see wr_conn_set_audio_copies */
   wr_red_history history;
+  wr_resend resend; /* what was sent, for a peer that asks again */
 } media_sender;
 
 /* One datagram of media made and not yet polled. */
@@ -69,6 +71,7 @@ typedef struct media {
   media_sender sender;
   wr_rtp_source_stats source;
   wr_reorder reorder;
+  wr_nack_asker asker; /* of what is missing in |reorder| */
   media_pending pending;
   uint64_t header_bytes_in;                   /* of the source */
   wr_stats_remote_inbound_rtp remote_inbound; /* as the peer's reports say */
@@ -131,7 +134,9 @@ void wr_conn_progress(wr_conn *conn, wr_time now);
 /* Carves the ICE agent (role known) and, after the agreement, the SCTP association out of the conn's memory. */
 void wr_conn_begin_ice(wr_conn *conn, bool controlling, wr_time now);
 void wr_conn_begin_sctp(wr_conn *conn);
-wr_reorder_slot *wr_conn_reorder_slots(wr_conn *conn); /* the last of the conn's memory, mostly untouched */
+/* The last of the conn's memory, mostly untouched. */
+wr_reorder_slot *wr_conn_reorder_slots(wr_conn *conn);
+wr_resend_store *wr_conn_resend_store(wr_conn *conn);
 
 /* reach.c */
 bool wr_reach_is_done(const wr_conn *conn); /* no more candidates will come */

@@ -259,12 +259,21 @@ TEST(conn_tells_of_lost_audio) {
   free(w);
 }
 
+/* Sent again, it comes through. */
+static bool drop_every_fifth_rtp_once(wire *w, peer *from, uint8_t *bytes, size_t len) {
+  static bool dropped[256];
+  if (drop_every_fifth_rtp(w, from, bytes, len)) return true;
+  dropped[bytes[3]] = !dropped[bytes[3]];
+  return !dropped[bytes[3]];
+}
+
 /* 100 frames through a wire that drops every fifth packet; what the other side made of it. */
-static wr_conn_stats lossy(uint8_t copies, unsigned *n_audio) {
+static wr_conn_stats lossy(uint8_t copies, bool asks, unsigned *n_audio) {
   wire *w = calloc(1, sizeof *w);
   wr_conn_stats stats;
   connect(w, NULL, NULL);
-  w->lets_pass = drop_every_fifth_rtp;
+  w->a.conn->agreement.opus_nack = w->b.conn->agreement.opus_nack = asks;
+  w->lets_pass = asks ? drop_every_fifth_rtp_once : drop_every_fifth_rtp;
   wr_conn_set_audio_copies(w->a.conn, copies);
   for (unsigned i = 0; i < 100; i++) {
     uint8_t frame[80] = {0x78, (uint8_t)i};
@@ -284,17 +293,31 @@ static wr_conn_stats lossy(uint8_t copies, unsigned *n_audio) {
 
 TEST(conn_repairs_lost_audio_from_copies) {
   unsigned n_audio;
-  wr_conn_stats plain = lossy(0, &n_audio);
+  wr_conn_stats plain = lossy(0, false, &n_audio);
   CHECK(plain.rtp_frames_repaired == 0 && plain.rtp_lost >= 18 && n_audio <= 82);
   static const uint8_t copies[] = {1, 2, 5, 7};
   for (size_t i = 0; i < sizeof copies; i++) {
-    wr_conn_stats stats = lossy(copies[i], &n_audio);
+    wr_conn_stats stats = lossy(copies[i], false, &n_audio);
     CHECK(n_audio >= 97); /* the last ones have nobody to carry their copy */
     CHECK(stats.rtp_frames_repaired >= 17 && stats.rtp_lost <= 1);
     CHECK_EQ(stats.rtp_packets_in + stats.rtp_frames_repaired, n_audio);
     CHECK_EQ(stats.drop[WR_DROP_RTP_MALFORMED] + stats.drop[WR_DROP_RTP_PAYLOAD_TYPE], 0);
     CHECK(stats.rtp_bytes_in > plain.rtp_bytes_in * 19 / 10);
   }
+}
+
+TEST(conn_asks_for_lost_audio_and_sends_it_again) {
+  unsigned n_audio;
+  wr_conn_stats stats = lossy(0, true, &n_audio);
+  CHECK(n_audio >= 99 && stats.rtp_lost <= 1); /* behind the last one comes nothing that would show its loss */
+  CHECK(stats.rtp_asked >= 18 && stats.rtp_asked <= 25);
+  CHECK_EQ(stats.rtp_recovered, stats.rtp_asked);
+  CHECK_EQ(stats.rtp_delivered, n_audio);
+  CHECK_EQ(stats.rtp_held_us, 0); /* the wire takes no time */
+  CHECK_EQ(stats.rtp_late + stats.rtp_duplicate + stats.drop[WR_DROP_SRTP_REPLAYED], 0);
+  stats = lossy(1, true, &n_audio);
+  CHECK(n_audio >= 97 && stats.rtp_frames_repaired >= 17);
+  CHECK(stats.rtp_asked <= 1); /* the copy comes first, but where two in a row are lost */
 }
 
 TEST(conn_sends_no_copies_to_who_does_not_know_them) {

@@ -2,7 +2,8 @@
  *
  * Incoming packets are decrypted in place, counted, put in order and handed out as events. Outgoing packets are
  * built and encrypted at once and wait in one slot for the next poll. Copies of lost frames
- * that others carry (RED) fill holes. Feedback for congestion control is in feedback.c.
+ * that others carry (RED) fill holes; what is still missing then is asked for, if that was agreed (NACK). Feedback
+ * for congestion control is in feedback.c.
  */
 #include <string.h>
 
@@ -23,6 +24,8 @@ void wr_media_init(wr_conn *conn) {
   wr_conn_video_init(conn);
   wr_feedback_init(conn);
   wr_reorder_init(&m->reorder, wr_conn_reorder_slots(conn), conn->settings.reorder_wait_us);
+  wr_nack_init(&m->asker);
+  wr_resend_init(&m->sender.resend, wr_conn_resend_store(conn));
 }
 
 void wr_media_keyed(wr_conn *conn, wr_time now) { conn->media.rtcp_at = now + RTCP_FIRST_US; }
@@ -53,6 +56,7 @@ static void follow_source(wr_conn *conn, uint32_t ssrc) {
   wr_reorder_restart(&m->reorder);
   m->header_bytes_in = 0;
   m->remote_outbound = (wr_stats_remote_outbound_rtp){0};
+  m->asker.n = 0;
   m->ended = false;
 }
 
@@ -84,6 +88,17 @@ static bool open_audio(const wr_conn *conn, const wr_rtp_packet *packet, wr_red 
   return red->block[red->n - 1].payload_type == agreement->opus_payload_type;
 }
 
+static bool asks_again(const wr_conn *conn) { return conn->agreement.opus_nack && conn->settings.reorder_wait_us; }
+
+/* After the copies: what they mend needs no asking. */
+static void notice_holes(wr_conn *conn, wr_time now) {
+  media *m = &conn->media;
+  uint16_t one;
+  if (!asks_again(conn)) return;
+  m->reorder.max_wait_us = wr_nack_wait_us(conn->stats.rtt_us, conn->settings.reorder_wait_us);
+  m->asker.due_at = wr_reorder_missing(&m->reorder, &one, 1) ? now : WR_NEVER;
+}
+
 static bool recv_rtp(wr_conn *conn, wr_span datagram, wr_time now) {
   media *m = &conn->media;
   size_t len = datagram.len;
@@ -112,11 +127,15 @@ static bool recv_rtp(wr_conn *conn, wr_span datagram, wr_time now) {
   if (!conn->stats.first_audio_at) conn->stats.first_audio_at = now;
   follow_source(conn, packet.ssrc);
   m->header_bytes_in += len - packet.payload.len;
-  wr_rtp_source_received(&m->source, packet.seq, packet.timestamp, packet.payload.len, now);
+  if (wr_nack_take(&m->asker, packet.seq))
+    conn->stats.rtp_recovered++; /* its delay is our asking's, its loss happened: no news of the network */
+  else
+    wr_rtp_source_received(&m->source, packet.seq, packet.timestamp, packet.payload.len, now);
   bool voice;
   if (!wr_rtp_audio_level(&packet, conn->agreement.level_extension, &m->level_dbov, &voice)) m->level_dbov = 127;
   repair(conn, &packet, &red, now);
   wr_reorder_insert(&m->reorder, packet.seq, packet.timestamp, red.block[red.n - 1].data, now);
+  notice_holes(conn, now);
   return true;
 }
 
@@ -139,6 +158,13 @@ static void take_reports(wr_conn *conn, const wr_rtcp_packet *packet, wr_time no
     }
     wr_feedback_report(conn, report, now);
   }
+}
+
+static void take_nack(wr_conn *conn, const wr_rtcp_packet *packet, wr_time now) {
+  uint16_t seq;
+  if (!conn->agreement.opus_nack || packet->media_ssrc != conn->media.sender.ssrc) return;
+  for (size_t at = 0; wr_rtcp_next_nack(packet, &at, &seq);)
+    wr_resend_ask(&conn->media.sender.resend, seq, conn->stats.rtt_us, now);
 }
 
 /* A BYE names the sources that leave (RFC 3550 6.6). */
@@ -167,6 +193,7 @@ static bool recv_rtcp(wr_conn *conn, wr_span datagram, wr_time now) {
   wr_reader r = wr_reader_of(wr_bytes_of(datagram.data, len));
   wr_rtcp_packet packet;
   while (wr_rtcp_read(&packet, &r)) {
+    if (packet.kind == WR_RTCP_NACK) take_nack(conn, &packet, now);
     if (packet.kind == WR_RTCP_SR || packet.kind == WR_RTCP_RR) take_reports(conn, &packet, now);
     wr_feedback_heard(conn, &packet, now);
     if (packet.kind == WR_RTCP_SR && m->source.started && packet.ssrc == m->source.ssrc)
@@ -256,6 +283,8 @@ wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool
   wr_red_remember(&sender->history, opus, header.timestamp);
   wr_feedback_sent(conn, len, now);
   pending->len = (uint16_t)len;
+  if (conn->agreement.opus_nack)
+    wr_resend_keep(&sender->resend, sender->seq, wr_bytes_of(pending->bytes, len), now);
   sender->seq++;
   sender->packets++;
   sender->bytes += (uint32_t)payload_len;
@@ -291,15 +320,44 @@ static size_t write_report(wr_conn *conn, uint8_t *out, size_t cap, wr_time now)
   return wr_srtp_protect_rtcp(&conn->srtp, out, wr_writer_len(&w), cap);
 }
 
+/* The same bytes once more: encrypted anew, with another number of the path's feedback, they would give the key
+ * away. */
+static size_t resend(wr_conn *conn, uint8_t *out, wr_time now) {
+  wr_bytes again = wr_resend_next(&conn->media.sender.resend, now);
+  wr_rtp_packet header;
+  if (!again.len) return 0;
+  memcpy(out, again.data, again.len);
+  if (wr_rtp_read(&header, again) != WR_OK) return again.len;
+  wr_bytes number = wr_rtp_extension(&header, conn->agreement.twcc_extension);
+  if (number.len >= 2) wr_bwe_resent(&conn->media.feedback.bwe, wr_get_u16(number.data));
+  return again.len;
+}
+
+/* What is missing and due to be asked for; 0: nothing. */
+static size_t write_nack(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
+  media *m = &conn->media;
+  uint16_t missing[WR_NACK_MISSING], due[WR_NACK_MISSING];
+  if (now < m->asker.due_at) return 0;
+  size_t n = wr_reorder_missing(&m->reorder, missing, WR_NACK_MISSING);
+  n = wr_nack_due(&m->asker, missing, n, conn->stats.rtt_us, due, now);
+  if (!n) return 0;
+  wr_writer w = wr_writer_of(out, cap);
+  if (!conn->agreement.rtcp_rsize) wr_rtcp_write_rr(&w, m->sender.ssrc, NULL, 0);
+  wr_rtcp_write_nack(&w, m->sender.ssrc, m->source.ssrc, due, n);
+  return wr_writer_ok(&w) ? wr_writer_len(&w) : 0;
+}
+
 size_t wr_media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
   media *m = &conn->media;
-  if (m->pending.len) {
-    size_t len = m->pending.len;
+  size_t len = m->pending.len;
+  if (len) {
     memcpy(out, m->pending.bytes, len);
     m->pending.len = 0;
     return len;
   }
+  if ((len = resend(conn, out, now)) > 0) return len;
   size_t feedback_len = wr_conn_video_feedback(conn, out, cap - WR_SRTP_MAX_EXPANSION, now);
+  if (!feedback_len) feedback_len = write_nack(conn, out, cap - WR_SRTP_MAX_EXPANSION, now);
   if (!feedback_len) feedback_len = wr_feedback_write(conn, out, cap - WR_SRTP_MAX_EXPANSION, now);
   if (feedback_len) {
     conn_tap(conn, WR_TAP_RTCP, true, out, feedback_len, now);
@@ -325,6 +383,6 @@ void wr_media_bye(wr_conn *conn, wr_time now) {
 
 wr_time wr_media_deadline(const wr_conn *conn) {
   const media *m = &conn->media;
-  wr_time at = wr_time_min(m->rtcp_at, wr_reorder_deadline(&m->reorder));
+  wr_time at = wr_time_min(wr_time_min(m->rtcp_at, m->asker.due_at), wr_reorder_deadline(&m->reorder));
   return wr_time_min(wr_time_min(at, m->feedback.due_at), wr_conn_video_deadline(conn));
 }

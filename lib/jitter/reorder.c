@@ -137,6 +137,7 @@ bool wr_reorder_next(wr_reorder *reorder, wr_reorder_frame *frame, wr_time now) 
   wr_reorder_slot *head = find_head(reorder);
   if (reorder->has_direct && (!head || wr_seq16_newer(head->seq, reorder->direct_seq))) {
     reorder->has_direct = false;
+    reorder->n_delivered++;
     deliver(reorder, frame, reorder->direct_seq, reorder->direct_timestamp, reorder->direct);
     return true;
   }
@@ -146,8 +147,29 @@ bool wr_reorder_next(wr_reorder *reorder, wr_reorder_frame *frame, wr_time now) 
   if (head->seq != reorder->next_seq && !hole_given_up) return false;
   reorder->used &= ~(1u << (head - reorder->slot)); /* its bytes stay until the next insert */
   reorder->n_held--;
+  reorder->n_delivered++;
+  reorder->held_us += (uint64_t)(now - head->arrived_at);
   deliver(reorder, frame, head->seq, head->timestamp, wr_bytes_of(head->bytes, head->len));
   return true;
+}
+
+size_t wr_reorder_missing(const wr_reorder *reorder, uint16_t *seqs, size_t cap) {
+  uint16_t newest = reorder->next_seq;
+  for (size_t i = 0; i < WR_REORDER_SLOTS; i++)
+    if (is_used(reorder, i) && wr_seq16_newer(reorder->slot[i].seq, newest)) newest = reorder->slot[i].seq;
+  size_t n = 0;
+  for (uint16_t seq = (uint16_t)(newest - 1); n < cap && !wr_seq16_newer(reorder->next_seq, seq); seq--) {
+    bool held = reorder->has_direct && seq == reorder->direct_seq;
+    for (size_t i = 0; i < WR_REORDER_SLOTS && !held; i++)
+      held = is_used(reorder, i) && reorder->slot[i].seq == seq;
+    if (!held) seqs[n++] = seq;
+  }
+  for (size_t i = 0; i < n / 2; i++) {
+    uint16_t swapped = seqs[i];
+    seqs[i] = seqs[n - 1 - i];
+    seqs[n - 1 - i] = swapped;
+  }
+  return n;
 }
 
 wr_time wr_reorder_deadline(const wr_reorder *reorder) {

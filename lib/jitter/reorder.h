@@ -1,9 +1,9 @@
 /* jitter/reorder.h - a bounded reorder buffer for audio: packets in any order in, frames in order out.
  *
  * Holds a packet that is ahead of a hole until the hole is filled or |max_wait_us| has passed since that packet
- * arrived, or the buffer is full; then the hole is given up (counted lost). Late and duplicate packets are dropped.
- * A packet more than 1000 away from the expected one means that the sender began anew: what is held counts as lost,
- * and that packet is next. */
+ * arrived (it may change while the hole is there), or the buffer is full; then the hole is given up (counted lost).
+ * Late and duplicate packets are dropped. A packet more than 1000 away from the expected one means that the sender
+ * began anew: what is held counts as lost, and that packet is next. */
 #ifndef WR_JITTER_REORDER_H
 #define WR_JITTER_REORDER_H
 
@@ -31,6 +31,7 @@ typedef struct wr_reorder {
   wr_reorder_slot *slot; /* WR_REORDER_SLOTS, lent */
   wr_time max_wait_us;
   uint64_t n_late, n_duplicate, n_lost, n_reordered;
+  uint64_t n_delivered, held_us; /* frames handed out, and how long they were held, together */
   wr_bytes direct; /* the packet just inserted, when it is next in order: passed through without copying */
   uint32_t direct_timestamp;
   uint16_t next_seq, direct_seq, n_held, skipped;
@@ -53,6 +54,8 @@ void wr_reorder_insert(wr_reorder *reorder, uint16_t seq, uint32_t timestamp, wr
 bool wr_reorder_repair(wr_reorder *reorder, uint16_t seq, uint32_t timestamp, wr_bytes payload, wr_time now);
 /* Next frame in order, if it is due. Call until false after each insert and at the deadline. */
 bool wr_reorder_next(wr_reorder *reorder, wr_reorder_frame *frame, wr_time now);
+/* The numbers that are missing before the newest held, oldest first: the last |cap| of them. Returns how many. */
+size_t wr_reorder_missing(const wr_reorder *reorder, uint16_t *seqs, size_t cap);
 wr_time wr_reorder_deadline(const wr_reorder *reorder);
 
 #endif

@@ -324,3 +324,34 @@ TEST(reorder_leaves_room_for_the_packet_itself) {
   insert(101, 0);
   for (uint16_t i = 0; i + 1 < WR_REORDER_SLOTS; i++) expect((uint16_t)(2 + i), i == 0, 0);
 }
+
+TEST(reorder_tells_what_is_missing) {
+  uint16_t seqs[4];
+  wr_reorder_init(&reorder, slots, WAIT);
+  CHECK_EQ(wr_reorder_missing(&reorder, seqs, 4), 0);
+  insert(65530, 0);
+  expect(65530, 0, 0);
+  CHECK_EQ(wr_reorder_missing(&reorder, seqs, 4), 0);
+  insert(65533, 0);
+  insert(65535, 0);
+  REQUIRE(wr_reorder_missing(&reorder, seqs, 4) == 3);
+  CHECK(seqs[0] == 65531 && seqs[1] == 65532 && seqs[2] == 65534);
+  insert(65531, 0); /* next in order, not handed out yet */
+  CHECK_EQ(wr_reorder_missing(&reorder, seqs, 4), 2);
+  expect(65531, 0, 0);
+  insert(1, 0);
+  REQUIRE(wr_reorder_missing(&reorder, seqs, 2) == 2); /* the newest */
+  CHECK(seqs[0] == 65534 && seqs[1] == 0);
+}
+
+TEST(reorder_tells_how_long_it_held) {
+  wr_reorder_init(&reorder, slots, WAIT);
+  insert(0, 0);
+  expect(0, 0, 0);
+  insert(2, 1000);
+  insert(3, 2000);
+  insert(1, 5000);
+  for (uint16_t seq = 1; seq <= 3; seq++) expect(seq, 0, 5000);
+  CHECK_EQ(reorder.n_delivered, 4);
+  CHECK_EQ(reorder.held_us, 4000 + 3000);
+}

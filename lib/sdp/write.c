@@ -377,7 +377,8 @@ size_t wr_sdp_write_offer(const wr_sdp_local *local, char *out, size_t cap) {
                          .mid_direction = WR_SENDRECV,
                          .level_direction = WR_SENDRECV,
                          .mixed = true,
-                         .rsize = true};
+                         .rsize = true,
+                         .nack = true};
     write_offered_section(&w, "audio 9 UDP/TLS/RTP/SAVPF 111 63", mid++, local);
     write_audio(&w, local, &terms);
   }

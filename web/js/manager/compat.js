@@ -80,11 +80,39 @@ export function candidateKind(candidate) {
   return `${kind} ${protocol.toLowerCase()} ${family}`;
 }
 
+/** Lost speech may be asked for again (RFC 4585 section 6.2.1), in both directions. What is built on libwebrtc (told by
+ * RED, which Firefox lacks) can do that for Opus, and does where both descriptions say so, but does not say it by itself.
+ * @param {string} sdp an offer @returns {string} */
+export function offerNack(sdp) {
+  const sections = sdp.split(/^(?=m=)/m);
+  return sections
+    .map((section) => {
+      const type = section.startsWith("m=audio") ? opusType(section) : null;
+      if (!type || new RegExp(`^a=rtcp-fb:${type} nack\\r?$`, "m").test(section)) return section;
+      return section.replace(new RegExp(`^a=rtpmap:${type} .*\r\n`, "m"), `$&a=rtcp-fb:${type} nack\r\n`);
+    })
+    .join("");
+}
+
+/** Makes an offer and takes it as ours; as the browser wrote it where it does not like a word more.
+ * @param {RTCPeerConnection} pc @param {RTCOfferOptions} [options] @returns {Promise<void>} */
+export async function makeOffer(pc, options) {
+  const offer = await pc.createOffer(options);
+  const written = offer.sdp ?? "";
+  const sdp = hasRed() ? offerNack(written) : written;
+  try {
+    await pc.setLocalDescription({ type: "offer", sdp });
+  } catch (error) {
+    if (sdp === written) throw error;
+    await pc.setLocalDescription(offer);
+  }
+}
+
 /** An ICE restart; before restartIce() (Safari 14, Firefox 70) the option of createOffer did it.
  * @param {RTCPeerConnection} pc @returns {Promise<void>} */
 export async function restartOffer(pc) {
   pc.restartIce?.();
-  await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+  await makeOffer(pc, { iceRestart: true });
 }
 
 // ---- statistics ----

@@ -3,7 +3,7 @@
  * A peer is used once. It does what it is told and reports what happens; after `close` it reports nothing any more. It
  * knows no timer but the one that ends a farewell, and repeats nothing. */
 
-import { candidateKind, candidateOf, onFirstSound, restartOffer, setEncoding, tuneOpus } from "./compat.js";
+import { candidateKind, candidateOf, makeOffer, onFirstSound, restartOffer, setEncoding, tuneOpus } from "./compat.js";
 import { Refused, Unusable } from "./http.js";
 import { Sampler } from "./stats.js";
 
@@ -116,7 +116,7 @@ export class Peer {
       this.#audio = pc.addTransceiver("audio", { direction: "sendrecv" });
       if (this.#withVideo || this.#camera) this.#addVideo(pc, null);
       this.#openChannel(pc);
-      await pc.setLocalDescription(await pc.createOffer());
+      await makeOffer(pc);
       this.#report("DESCRIBED");
     } catch (error) {
       this.#broken("open", error, 0);
@@ -347,7 +347,7 @@ export class Peer {
       const pc = this.#pc;
       if (this.#closed || !pc || !this.#tuning || !this.#answer || this.#awaiting || pc.signalingState !== "stable") return;
       if (tuneOpus(this.#answer, this.#tuning) === this.#applied) return;
-      await pc.setLocalDescription(await pc.createOffer());
+      await makeOffer(pc);
       await this.#setAnswer(this.#answer);
     });
   }
