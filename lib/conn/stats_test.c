@@ -1,4 +1,5 @@
 #include "wr/stats.h"
+#include "conn/conn_state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,7 @@ static void speak(pair *p, unsigned side, unsigned n) {
 
 TEST(stats_of_both_ends_agree) {
   pair *p = begin();
+  p->conn[1]->agreement.opus_nack = false; /* what is lost stays so */
   wr_stats a, b;
   wr_conn_read_stats(p->conn[1], &b, p->now);
   CHECK(!b.inbound_rtp.present && !b.remote_inbound_rtp.present && !b.remote_outbound_rtp.present);

@@ -1,6 +1,6 @@
 // The parts of the hands that need no browser: descriptions, servers, statistics, messages, what a report may hold.
 
-import { candidateKind, opusType, selectedPair, tuneOpus } from "../../web/js/manager/compat.js";
+import { candidateKind, offerNack, opusType, selectedPair, tuneOpus } from "../../web/js/manager/compat.js";
 import { relayOnly, serversOf } from "../../web/js/manager/http.js";
 import { Loudspeaker } from "../../web/js/manager/media.js";
 import { eventOf } from "../../web/js/manager/messages.js";
@@ -34,6 +34,12 @@ test("hands: copies are sent where both sides know them, and no longer when they
   const known = ANSWER.replace("SAVPF 109 0", "SAVPF 109 63 0").replace(/a=ptime/, `${red}a=ptime`);
   const copied = tuneOpus(known, { ...wish, red: true });
   same([head(copied), head(tuneOpus(copied, { ...wish, red: false }))], ["63 109 0", "109 63 0"], "order");
+});
+
+test("hands: lost sound may be asked for again: one line more about Opus, and only there", () => {
+  const offered = offerNack(ANSWER);
+  same(offered, ANSWER.replace("opus/48000/2\r\n", "opus/48000/2\r\na=rtcp-fb:109 nack\r\n"), "the offer");
+  same(offerNack(offered), offered, "twice is once");
 });
 
 test("hands: an attempt over relays has relays only, over TCP where that is asked for", () => {

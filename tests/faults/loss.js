@@ -207,7 +207,7 @@ function judge({ off, copies, all }, count, isTarget) {
     verdicts.push([Number(all.counted["rtp_recovered_total"]) > 0, "the browser sends again what the gateway asks for"]);
     verdicts.push([Number(all.counted["rtp_resent_total"]) > 0, "the gateway sends again what the browser asks for"]);
   }
-  if (off && copies) verdicts.push([madeUp(copies) < madeUp(off) / 2, "with copies the answers need less than half the concealment"]);
+  if (off && copies) verdicts.push([madeUp(copies) < madeUp(off) / 2, "copies halve at least what is made up of the answers"]);
   if (all && isTarget) {
     verdicts.push([all.right >= 0.95 * count, "95 % of the phrases are understood"]);
     verdicts.push([madeUp(all) < 0.02, "less than 2 % of the answers is made up"]);
