@@ -42,8 +42,8 @@ bool wr_nack_can(uint32_t rtt_us);
 
 /* ---- giving ---- */
 
-#define WR_RESEND_PACKETS 64 /* 1.3 s of speech */
-#define WR_RESEND_BYTES 8192 /* of datagrams: 64 of plain speech, 25 with two copies in each */
+#define WR_RESEND_PACKETS 32 /* 640 ms of speech */
+#define WR_RESEND_BYTES 4096 /* of datagrams: 32 of plain speech, 15 with two copies in each */
 #define WR_RESEND_BUDGET 16  /* datagrams at once; half as many as are sent, in the long run */
 #define WR_RESEND_TRIES 5    /* of one datagram */
 

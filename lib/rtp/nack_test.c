@@ -133,10 +133,10 @@ TEST(resend_keeps_the_newest_of_any_length) {
   begin();
   uint16_t seq = 65000;
   for (unsigned i = 0; i < 5000; i++, seq++) {
-    size_t len = 30 + check_rng_u32(&rng) % (i % 3 ? 300 : 1170);
+    size_t len = 30 + check_rng_u32(&rng) % (i % 3 ? 300 : 970);
     keep(seq, len);
     REQUIRE(resend.n >= 1 && resend.n <= WR_RESEND_PACKETS);
-    if (i > 100) REQUIRE(resend.n >= WR_RESEND_BYTES / 1200 - 1);
+    if (i > 100) REQUIRE(resend.n >= WR_RESEND_BYTES / 1000 - 1);
     resend.budget_halves = 2; /* bounds are not the matter here */
     for (size_t k = 0; k < WR_RESEND_PACKETS; k++) store.packet[k].n_resent = 0;
     wr_resend_ask(&resend, (uint16_t)(seq - check_rng_u32(&rng) % resend.n), 0, i);
