@@ -754,10 +754,15 @@ TEST(conn_counts_of_lost_audio_survive_a_new_source) {
   wire *w = calloc(1, sizeof *w);
   connect(w, NULL, NULL);
   wr_conn_stats stats;
-  for (unsigned i = 0; i < 6; i++) {
+  uint32_t frame_no = 0;
+  for (unsigned i = 0; i < 6; i++, frame_no++) {
     if (i == 3) w->a.conn->media.sender.ssrc++;
-    if (i == 1 || i == 4) w->a.conn->media.sender.seq = (uint16_t)(w->a.conn->media.sender.seq + 2);
-    CHECK_EQ(wr_conn_send_audio(w->a.conn, WR_BYTES_LITERAL("\x78opus frame"), i * 960, false, w->now), WR_OK);
+    if (i == 1 || i == 4) {
+      w->a.conn->media.sender.seq = (uint16_t)(w->a.conn->media.sender.seq + 2);
+      frame_no += 2;
+    }
+    wr_bytes opus = WR_BYTES_LITERAL("\x78opus frame");
+    CHECK_EQ(wr_conn_send_audio(w->a.conn, opus, frame_no * 960, false, w->now), WR_OK);
     run_until(w, w->now + WR_MS(100));
     if (i == 2 || i == 3) {
       wr_conn_get_stats(w->b.conn, &stats);

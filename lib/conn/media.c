@@ -60,16 +60,15 @@ static void follow_source(wr_conn *conn, uint32_t ssrc) {
   m->ended = false;
 }
 
-/* The copies of |red|, whose packet is |packet|, where they fill a hole. A copy tells its time, not its number: it
- * is as many packets earlier as its own length goes into its distance. */
-static void repair(wr_conn *conn, const wr_rtp_packet *packet, const wr_red *red, wr_time now) {
-  for (unsigned i = 0; i + 1 < red->n; i++) {
-    const wr_red_block *copy = &red->block[i];
-    uint32_t samples = wr_opus_samples(copy->data);
-    if (copy->payload_type != conn->agreement.opus_payload_type || !samples || copy->offset % samples) continue;
-    uint16_t seq = (uint16_t)(packet->seq - copy->offset / samples);
-    if (wr_reorder_repair(&conn->media.reorder, seq, packet->timestamp - copy->offset, copy->data, now))
-      conn->stats.rtp_frames_repaired++;
+/* The copies of |red|, which |carrier| brings, where they fill a hole: the newest first. */
+static void repair(wr_conn *conn, const wr_reorder_packet *carrier, const wr_red *red, wr_time now) {
+  for (unsigned i = red->n - 1u; i-- > 0;) {
+    const wr_red_block *block = &red->block[i];
+    if (block->payload_type != conn->agreement.opus_payload_type || !block->offset) continue;
+    wr_reorder_packet copy = {.samples = (uint16_t)wr_opus_samples(block->data),
+                              .timestamp = carrier->timestamp - block->offset,
+                              .payload = block->data};
+    if (wr_reorder_repair(&conn->media.reorder, &copy, carrier, now)) conn->stats.rtp_frames_repaired++;
   }
 }
 
@@ -133,8 +132,13 @@ static bool recv_rtp(wr_conn *conn, wr_span datagram, wr_time now) {
     wr_rtp_source_received(&m->source, packet.seq, packet.timestamp, packet.payload.len, now);
   bool voice;
   if (!wr_rtp_audio_level(&packet, conn->agreement.level_extension, &m->level_dbov, &voice)) m->level_dbov = 127;
-  repair(conn, &packet, &red, now);
-  wr_reorder_insert(&m->reorder, packet.seq, packet.timestamp, red.block[red.n - 1].data, now);
+  wr_bytes opus = red.block[red.n - 1].data;
+  wr_reorder_packet arrived = {.seq = packet.seq,
+                               .samples = (uint16_t)wr_opus_samples(opus),
+                               .timestamp = packet.timestamp,
+                               .payload = opus};
+  repair(conn, &arrived, &red, now);
+  wr_reorder_insert(&m->reorder, &arrived, now);
   notice_holes(conn, now);
   return true;
 }
@@ -222,8 +226,7 @@ bool wr_media_recv(wr_conn *conn, wr_span datagram, wr_time now) {
 
 bool wr_media_poll_event(wr_conn *conn, wr_event *event, wr_time now) {
   wr_reorder_frame frame;
-  while (wr_reorder_next(&conn->media.reorder, &frame, now)) {
-    if (!frame.payload.len) continue; /* padding only: it just keeps the numbers going */
+  if (wr_reorder_next(&conn->media.reorder, &frame, now)) {
     *event = (wr_event){.kind = WR_EVENT_AUDIO,
                         .audio = {.payload = frame.payload,
                                   .timestamp = frame.timestamp,

@@ -2,8 +2,9 @@
  *
  * Held packets are few: they are found by looking at all slots. The head is the oldest held sequence number. It
  * leaves when it is the next one, or when the hole before it is given up: because some held packet has waited long
- * enough (every hole before that packet is then too late), because no slot is free, or because a packet that cannot
- * be held stands behind it. A packet that needs no slot is |direct| and passes without a copy. */
+ * enough (every hole before that packet is then too late), because no slot is free, because a packet that cannot
+ * be held stands behind it, or because no sound is missing in it. A packet that needs no slot is |direct| and
+ * passes without a copy. */
 #include "jitter/reorder.h"
 
 #include <string.h>
@@ -38,6 +39,36 @@ static wr_reorder_slot *find_head(wr_reorder *reorder) {
   return head;
 }
 
+static wr_reorder_packet packet_of(const wr_reorder_slot *slot) {
+  return (wr_reorder_packet){.seq = slot->seq,
+                             .samples = slot->samples,
+                             .timestamp = slot->timestamp,
+                             .payload = wr_bytes_of(slot->bytes, slot->len)};
+}
+
+/* ---- what the times say ---- */
+
+/* How many frames |gap| numbers before |packet| may have been; |clock| stands before them. */
+static uint16_t speech_in(const wr_reorder_clock *clock, const wr_reorder_packet *packet, uint16_t gap) {
+  bool padding = !packet->payload.len;
+  uint32_t between = packet->timestamp - (padding ? clock->last : clock->next);
+  if (!clock->known || between > INT32_MAX) return gap;
+  uint32_t frames = (between + clock->samples - 1) / clock->samples;
+  return frames < gap ? (uint16_t)frames : gap;
+}
+
+/* |gap|: numbers missing before |packet|. */
+static void advance(wr_reorder_clock *clock, const wr_reorder_packet *packet, uint16_t gap) {
+  if (packet->payload.len) {
+    clock->known = packet->samples > 0;
+    clock->samples = packet->samples;
+  } else if (!gap || packet->timestamp - clock->last > INT32_MAX) {
+    return; /* of padding only the time of a frame that was lost is news */
+  }
+  clock->last = packet->timestamp;
+  clock->next = packet->timestamp + clock->samples;
+}
+
 static void begin_at(wr_reorder *reorder, uint16_t seq) {
   reorder->used = 0;
   reorder->n_lost += reorder->n_held;
@@ -45,6 +76,8 @@ static void begin_at(wr_reorder *reorder, uint16_t seq) {
   reorder->n_held = 0;
   reorder->next_seq = seq;
   reorder->delivered = 0;
+  reorder->clock.known = false;
+  reorder->n_copied = 0;
   reorder->started = true;
 }
 
@@ -53,30 +86,32 @@ static bool was_delivered(const wr_reorder *reorder, int behind) {
   return behind <= 64 && (reorder->delivered >> (behind - 1) & 1);
 }
 
-static void hold(wr_reorder *reorder, uint16_t seq, uint32_t timestamp, wr_bytes payload, wr_time now) {
+static void hold(wr_reorder *reorder, const wr_reorder_packet *packet, wr_time now) {
   WR_ASSERT(reorder->n_held < WR_REORDER_SLOTS); /* wr_reorder_next was called until false: one slot is free */
   size_t i = 0;
   while (is_used(reorder, i)) i++;
   wr_reorder_slot *slot = &reorder->slot[i];
   slot->arrived_at = now;
-  slot->timestamp = timestamp;
-  slot->seq = seq;
-  slot->len = (uint16_t)payload.len;
-  if (payload.len) memcpy(slot->bytes, payload.data, payload.len);
+  slot->timestamp = packet->timestamp;
+  slot->seq = packet->seq;
+  slot->samples = packet->samples;
+  slot->len = (uint16_t)packet->payload.len;
+  if (slot->len) memcpy(slot->bytes, packet->payload.data, slot->len);
   reorder->used |= 1u << i;
   reorder->touched |= 1u << i;
   reorder->n_held++;
 }
 
 /* Whether the packet must be dropped, having been counted; counts reordered ones that are kept. */
-static bool is_useless(wr_reorder *reorder, uint16_t seq) {
+static bool is_useless(wr_reorder *reorder, const wr_reorder_packet *packet) {
+  uint16_t seq = packet->seq;
   int ahead = wr_seq16_diff(seq, reorder->next_seq);
   if (ahead < 0 && was_delivered(reorder, -ahead)) {
     reorder->n_duplicate++;
     return true;
   }
   if (ahead < 0) {
-    reorder->n_late++;
+    if (packet->payload.len) reorder->n_late++;
     return true;
   }
   if (reorder->n_held == 0) return false;
@@ -93,81 +128,139 @@ static bool is_useless(wr_reorder *reorder, uint16_t seq) {
   return false;
 }
 
-void wr_reorder_insert(wr_reorder *reorder, uint16_t seq, uint32_t timestamp, wr_bytes payload, wr_time now) {
-  WR_ASSERT(!reorder->has_direct && payload.len <= UINT16_MAX);
-  int ahead = wr_seq16_diff(seq, reorder->next_seq);
-  if (!reorder->started || ahead > RESTART_DISTANCE || ahead < -RESTART_DISTANCE) begin_at(reorder, seq);
-  if (is_useless(reorder, seq)) return;
-  if (seq != reorder->next_seq && payload.len <= WR_REORDER_FRAME_BYTES) {
-    hold(reorder, seq, timestamp, payload, now);
+static bool was_copied(const wr_reorder *reorder, uint32_t timestamp) {
+  for (size_t i = 0; i < reorder->n_copied && i < WR_REORDER_COPIED; i++)
+    if (reorder->copied[i] == timestamp) return true;
+  return false;
+}
+
+void wr_reorder_insert(wr_reorder *reorder, const wr_reorder_packet *inserted, wr_time now) {
+  wr_reorder_packet packet = *inserted;
+  WR_ASSERT(!reorder->has_direct && packet.payload.len <= UINT16_MAX);
+  int ahead = wr_seq16_diff(packet.seq, reorder->next_seq);
+  if (!reorder->started || ahead > RESTART_DISTANCE || ahead < -RESTART_DISTANCE) begin_at(reorder, packet.seq);
+  if (is_useless(reorder, &packet)) return;
+  if (packet.payload.len && was_copied(reorder, packet.timestamp)) {
+    reorder->n_duplicate++;
+    packet.payload.len = 0; /* the copy has a number next to this one; the number still counts */
+  }
+  if (packet.seq != reorder->next_seq && packet.payload.len <= WR_REORDER_FRAME_BYTES) {
+    hold(reorder, &packet, now);
     return;
   }
   reorder->has_direct = true;
-  reorder->direct = payload;
-  reorder->direct_seq = seq;
-  reorder->direct_timestamp = timestamp;
+  reorder->direct = packet;
 }
 
-bool wr_reorder_repair(wr_reorder *reorder, uint16_t seq, uint32_t timestamp, wr_bytes payload, wr_time now) {
-  WR_ASSERT(!reorder->has_direct);
-  int ahead = wr_seq16_diff(seq, reorder->next_seq);
-  bool fits =
-      payload.len <= WR_REORDER_FRAME_BYTES && reorder->n_held + 1 < WR_REORDER_SLOTS; /* the packet itself */
-  if (!reorder->started || ahead < 0 || ahead > RESTART_DISTANCE || !fits) return false;
-  for (size_t i = 0; i < WR_REORDER_SLOTS; i++)
-    if (is_used(reorder, i) && reorder->slot[i].seq == seq) return false;
-  hold(reorder, seq, timestamp, payload, now);
+/* Frames between |from| and |to| in time. */
+static uint32_t frames_between(const wr_reorder_packet *from, const wr_reorder_packet *to) {
+  uint32_t steps = (to->timestamp - from->timestamp) / from->samples;
+  return to->payload.len && steps ? steps - 1 : steps;
+}
+
+/* The number |copy| is likely to have had, among those that are missing; false: its sound is there, or was. */
+static bool find_number(const wr_reorder *reorder, wr_reorder_packet *copy, const wr_reorder_packet *carrier) {
+  uint16_t first = reorder->next_seq, end = carrier->seq; /* the range it must lie in */
+  uint32_t after = frames_between(copy, carrier);
+  for (size_t i = 0; i < WR_REORDER_SLOTS; i++) {
+    if (!is_used(reorder, i)) continue;
+    wr_reorder_packet held = packet_of(&reorder->slot[i]);
+    int32_t later = (int32_t)(held.timestamp - copy->timestamp);
+    if (later == 0 && held.payload.len) return false;
+    if (later < 0 && !wr_seq16_newer(first, held.seq)) first = (uint16_t)(held.seq + 1);
+    if (later < 0 || !wr_seq16_newer(end, held.seq)) continue;
+    end = held.seq;
+    after = frames_between(copy, &held);
+  }
+  if (!wr_seq16_newer(end, first)) return false;
+  uint16_t room = (uint16_t)(end - first - 1);
+  copy->seq = (uint16_t)(end - 1 - (after < room ? after : room));
   return true;
 }
 
-/* Moves behind |seq|; the numbers jumped over are lost. */
-static void deliver(wr_reorder *reorder, wr_reorder_frame *frame, uint16_t seq, uint32_t timestamp,
-                    wr_bytes payload) {
-  uint16_t gap = (uint16_t)(seq - reorder->next_seq);
-  reorder->n_lost += gap;
-  uint16_t n_lost = (uint16_t)(gap + reorder->skipped);
-  *frame = (wr_reorder_frame){
-      .seq = seq, .timestamp = timestamp, .after_loss = n_lost > 0, .n_lost = n_lost, .payload = payload};
-  reorder->skipped = 0;
-  reorder->next_seq = (uint16_t)(seq + 1);
+bool wr_reorder_repair(wr_reorder *reorder, const wr_reorder_packet *copy, const wr_reorder_packet *carrier,
+                       wr_time now) {
+  WR_ASSERT(!reorder->has_direct);
+  int ahead = wr_seq16_diff(carrier->seq, reorder->next_seq);
+  bool fits = copy->payload.len <= WR_REORDER_FRAME_BYTES && copy->payload.len && copy->samples &&
+              reorder->n_held + 1 < WR_REORDER_SLOTS; /* the packet itself */
+  if (!reorder->started || !reorder->clock.known || ahead < 0 || ahead > RESTART_DISTANCE || !fits) return false;
+  if (copy->timestamp - reorder->clock.next > INT32_MAX) return false; /* handed out, or given up */
+  wr_reorder_packet placed = *copy;
+  if (!find_number(reorder, &placed, carrier)) return false;
+  hold(reorder, &placed, now);
+  reorder->copied[reorder->n_copied++ % WR_REORDER_COPIED] = copy->timestamp;
+  return true;
+}
+
+/* Moves behind |packet|; the numbers jumped over are lost. */
+static void deliver(wr_reorder *reorder, wr_reorder_frame *frame, const wr_reorder_packet *packet) {
+  uint16_t gap = (uint16_t)(packet->seq - reorder->next_seq);
+  uint16_t missing = speech_in(&reorder->clock, packet, gap);
+  reorder->n_lost += missing;
+  uint16_t n_lost = (uint16_t)(missing + reorder->skipped);
+  *frame = (wr_reorder_frame){.seq = packet->seq,
+                              .timestamp = packet->timestamp,
+                              .after_loss = n_lost > 0,
+                              .n_lost = n_lost,
+                              .payload = packet->payload};
+  advance(&reorder->clock, packet, missing);
+  reorder->skipped = packet->payload.len ? 0 : n_lost;
+  reorder->n_delivered += packet->payload.len > 0;
+  reorder->next_seq = (uint16_t)(packet->seq + 1);
   reorder->delivered = (gap >= 63 ? 0 : reorder->delivered << (gap + 1)) | 1;
 }
 
-bool wr_reorder_next(wr_reorder *reorder, wr_reorder_frame *frame, wr_time now) {
+/* As wr_reorder_next, padding too. */
+static bool next_packet(wr_reorder *reorder, wr_reorder_frame *frame, wr_time now) {
   wr_reorder_slot *head = find_head(reorder);
-  if (reorder->has_direct && (!head || wr_seq16_newer(head->seq, reorder->direct_seq))) {
+  if (reorder->has_direct && (!head || wr_seq16_newer(head->seq, reorder->direct.seq))) {
     reorder->has_direct = false;
-    reorder->n_delivered++;
-    deliver(reorder, frame, reorder->direct_seq, reorder->direct_timestamp, reorder->direct);
+    deliver(reorder, frame, &reorder->direct);
     return true;
   }
   if (!head) return false;
+  wr_reorder_packet packet = packet_of(head);
   bool hole_given_up =
       reorder->has_direct || reorder->n_held == WR_REORDER_SLOTS || now >= wr_reorder_deadline(reorder);
-  if (head->seq != reorder->next_seq && !hole_given_up) return false;
+  uint16_t gap = (uint16_t)(head->seq - reorder->next_seq);
+  if (gap && !hole_given_up && speech_in(&reorder->clock, &packet, gap)) return false;
   reorder->used &= ~(1u << (head - reorder->slot)); /* its bytes stay until the next insert */
   reorder->n_held--;
-  reorder->n_delivered++;
-  reorder->held_us += (uint64_t)(now - head->arrived_at);
-  deliver(reorder, frame, head->seq, head->timestamp, wr_bytes_of(head->bytes, head->len));
+  if (head->len) reorder->held_us += (uint64_t)(now - head->arrived_at);
+  deliver(reorder, frame, &packet);
   return true;
 }
 
-size_t wr_reorder_missing(const wr_reorder *reorder, uint16_t *seqs, size_t cap) {
-  uint16_t newest = reorder->next_seq;
-  for (size_t i = 0; i < WR_REORDER_SLOTS; i++)
-    if (is_used(reorder, i) && wr_seq16_newer(reorder->slot[i].seq, newest)) newest = reorder->slot[i].seq;
-  size_t n = 0;
-  for (uint16_t seq = (uint16_t)(newest - 1); n < cap && !wr_seq16_newer(reorder->next_seq, seq); seq--) {
-    bool held = reorder->has_direct && seq == reorder->direct_seq;
-    for (size_t i = 0; i < WR_REORDER_SLOTS && !held; i++)
-      held = is_used(reorder, i) && reorder->slot[i].seq == seq;
-    if (!held) seqs[n++] = seq;
+bool wr_reorder_next(wr_reorder *reorder, wr_reorder_frame *frame, wr_time now) {
+  while (next_packet(reorder, frame, now))
+    if (frame->payload.len) return true;
+  return false;
+}
+
+/* The first packet there is that is not older than |seq|. */
+static bool first_from(const wr_reorder *reorder, uint16_t seq, wr_reorder_packet *first) {
+  bool found = reorder->has_direct && !wr_seq16_newer(seq, reorder->direct.seq);
+  if (found) *first = reorder->direct;
+  for (size_t i = 0; i < WR_REORDER_SLOTS; i++) {
+    if (!is_used(reorder, i) || wr_seq16_newer(seq, reorder->slot[i].seq)) continue;
+    if (!found || wr_seq16_newer(first->seq, reorder->slot[i].seq)) *first = packet_of(&reorder->slot[i]);
+    found = true;
   }
-  for (size_t i = 0; i < n / 2; i++) {
-    uint16_t swapped = seqs[i];
-    seqs[i] = seqs[n - 1 - i];
-    seqs[n - 1 - i] = swapped;
+  return found;
+}
+
+size_t wr_reorder_missing(const wr_reorder *reorder, uint16_t *seqs, size_t cap) {
+  wr_reorder_clock clock = reorder->clock;
+  wr_reorder_packet packet;
+  size_t n = 0;
+  for (uint16_t seq = reorder->next_seq; first_from(reorder, seq, &packet); seq = (uint16_t)(packet.seq + 1)) {
+    uint16_t gap = (uint16_t)(packet.seq - seq), speech = gap ? speech_in(&clock, &packet, gap) : 0;
+    advance(&clock, &packet, speech);
+    for (; speech && seq != packet.seq; seq++) {
+      if (n == cap) memmove(seqs, seqs + 1, --n * sizeof *seqs);
+      seqs[n++] = seq;
+    }
   }
   return n;
 }

@@ -9,20 +9,24 @@ enum { WAIT = 60000 };
 
 static wr_reorder reorder;
 static wr_reorder_slot slots[WR_REORDER_SLOTS];
-static wr_reorder_slot slots[WR_REORDER_SLOTS];
 static wr_reorder_frame frame;
+
+static void put(uint16_t seq, uint32_t timestamp, wr_bytes payload, wr_time now) {
+  wr_reorder_packet packet = {.seq = seq, .samples = 960, .timestamp = timestamp, .payload = payload};
+  wr_reorder_insert(&reorder, &packet, now);
+}
 
 /* The payload of a packet tells its number. */
 static void insert(uint16_t seq, wr_time now) {
   static uint8_t payload[2];
   payload[0] = (uint8_t)(seq >> 8);
   payload[1] = (uint8_t)seq;
-  wr_reorder_insert(&reorder, seq, seq * 960u, wr_bytes_of(payload, 2), now);
+  put(seq, seq * 960u, wr_bytes_of(payload, 2), now);
 }
 
 static void insert_large(uint16_t seq, wr_time now) {
   static uint8_t payload[WR_REORDER_FRAME_BYTES + 1];
-  wr_reorder_insert(&reorder, seq, seq * 960u, wr_bytes_of(payload, sizeof payload), now);
+  put(seq, seq * 960u, wr_bytes_of(payload, sizeof payload), now);
 }
 
 /* Expects |seq| next, with |n_lost| given up before it. */
@@ -41,7 +45,7 @@ TEST(reorder_passes_ordered_packets_without_a_copy) {
   static const uint8_t payload[500] = {1};
   wr_reorder_init(&reorder, slots, WAIT);
   for (uint16_t i = 0; i < 10; i++) {
-    wr_reorder_insert(&reorder, (uint16_t)(65530 + i), i, wr_bytes_of(payload, sizeof payload), i);
+    put((uint16_t)(65530 + i), i, wr_bytes_of(payload, sizeof payload), i);
     REQUIRE(wr_reorder_next(&reorder, &frame, i));
     CHECK(frame.payload.data == payload && frame.payload.len == sizeof payload);
     CHECK_EQ(frame.seq, (uint16_t)(65530 + i));
@@ -274,43 +278,46 @@ TEST(reorder_touches_slots_only_while_packets_are_missing) {
   memset(slots, 0, sizeof slots);
   wr_reorder_init(&reorder, slots, WAIT);
   for (uint16_t seq = 0; seq < 200; seq++) {
-    wr_reorder_insert(&reorder, seq, seq, wr_bytes_of(payload, sizeof payload), 0);
+    put(seq, seq, wr_bytes_of(payload, sizeof payload), 0);
     CHECK(wr_reorder_next(&reorder, &frame, 0));
   }
   for (size_t i = 0; i < WR_REORDER_SLOTS; i++) CHECK(memcmp(&slots[i], &zero, sizeof zero) == 0);
-  wr_reorder_insert(&reorder, 201, 201, wr_bytes_of(payload, sizeof payload), 0);
+  put(201, 201, wr_bytes_of(payload, sizeof payload), 0);
   CHECK(memcmp(&slots[0], &zero, sizeof zero) != 0);
   wr_reorder_wipe(&reorder);
   CHECK(memcmp(&slots[0], &zero, sizeof zero) == 0);
 }
 
-static bool repair(uint16_t seq, wr_time now) {
+/* Of packet |seq|, in |carrier|. */
+static bool repair(uint16_t seq, uint16_t carrier, wr_time now) {
   static uint8_t payload[2];
   payload[0] = (uint8_t)(seq >> 8);
   payload[1] = (uint8_t)seq;
-  bool kept = wr_reorder_repair(&reorder, seq, seq * 960u, wr_bytes_of(payload, 2), now);
+  wr_reorder_packet copy = {.samples = 960, .timestamp = seq * 960u, .payload = wr_bytes_of(payload, 2)};
+  wr_reorder_packet in = {.seq = carrier, .samples = 960, .timestamp = carrier * 960u, .payload = copy.payload};
+  bool kept = wr_reorder_repair(&reorder, &copy, &in, now);
   memset(payload, 0xee, sizeof payload); /* it was copied, if it was kept */
   return kept;
 }
 
 TEST(reorder_fills_holes_from_copies) {
   wr_reorder_init(&reorder, slots, WAIT);
-  CHECK(!repair(9, 0)); /* of what came before the first packet nobody knows */
+  CHECK(!repair(9, 10, 0)); /* of what came before the first packet nobody knows */
   insert(10, 0);
   expect(10, 0, 0);
-  CHECK(!repair(10, 1) && !repair(9, 1));
-  CHECK(repair(11, 20000) && !repair(11, 20000) && repair(12, 20000));
+  CHECK(!repair(10, 11, 1) && !repair(9, 11, 1));
+  CHECK(repair(12, 13, 20000) && !repair(12, 13, 20000) && repair(11, 13, 20000));
   insert(13, 20000);
   expect(11, 0, 20000);
   expect(12, 0, 20000);
   expect(13, 0, 20000);
   expect_nothing(20000);
-  CHECK(repair(15, 40000)); /* 14 is missing all the same */
+  CHECK(repair(15, 16, 40000)); /* 14 is missing all the same */
   insert(16, 40000);
   expect_nothing(40000);
   expect(15, 1, 40000 + WAIT);
   expect(16, 0, 40000 + WAIT);
-  CHECK(!repair(14, 40000 + WAIT)); /* given up */
+  CHECK(!repair(14, 17, 40000 + WAIT)); /* given up */
   CHECK_EQ(reorder.n_late + reorder.n_duplicate, 0);
   CHECK_EQ(reorder.n_lost, 1);
 }
@@ -319,10 +326,11 @@ TEST(reorder_leaves_room_for_the_packet_itself) {
   wr_reorder_init(&reorder, slots, WAIT);
   insert(0, 0);
   expect(0, 0, 0);
-  for (uint16_t i = 0; i + 1 < WR_REORDER_SLOTS; i++) CHECK(repair((uint16_t)(2 + i), 0));
-  CHECK(!repair(100, 0));
+  for (uint16_t i = 0; i + 1 < WR_REORDER_SLOTS; i++) CHECK(repair((uint16_t)(99 - i), 101, 0));
+  CHECK(!repair(100, 101, 0));
   insert(101, 0);
-  for (uint16_t i = 0; i + 1 < WR_REORDER_SLOTS; i++) expect((uint16_t)(2 + i), i == 0, 0);
+  for (uint16_t i = WR_REORDER_SLOTS - 1; i-- > 0;)
+    expect((uint16_t)(99 - i), i == WR_REORDER_SLOTS - 2 ? 98 - i : 0, 0);
 }
 
 TEST(reorder_tells_what_is_missing) {
@@ -354,4 +362,109 @@ TEST(reorder_tells_how_long_it_held) {
   for (uint16_t seq = 1; seq <= 3; seq++) expect(seq, 0, 5000);
   CHECK_EQ(reorder.n_delivered, 4);
   CHECK_EQ(reorder.held_us, 4000 + 3000);
+}
+
+/* ---- padding between ---- */
+
+enum { AUDIO = 0, PADDING = 1 };
+
+/* |frame_no|: of padding, that of the frame before it. */
+static void insert_in_time(uint16_t seq, int kind, uint32_t frame_no, wr_time now) {
+  static uint8_t payload[1];
+  payload[0] = (uint8_t)frame_no;
+  put(seq, frame_no * 960u, wr_bytes_of(payload, kind == AUDIO), now);
+}
+
+static bool repair_in_time(uint32_t frame_no, uint16_t carrier, uint32_t carrier_no, wr_time now) {
+  uint8_t payload = (uint8_t)frame_no;
+  wr_reorder_packet copy = {.samples = 960, .timestamp = frame_no * 960u, .payload = wr_bytes_of(&payload, 1)};
+  wr_reorder_packet in = {.seq = carrier, .samples = 960, .timestamp = carrier_no * 960u, .payload = copy.payload};
+  return wr_reorder_repair(&reorder, &copy, &in, now);
+}
+
+static void expect_in_time(uint32_t frame_no, uint16_t n_lost, wr_time now) {
+  REQUIRE(wr_reorder_next(&reorder, &frame, now));
+  CHECK_EQ(frame.timestamp, frame_no * 960u);
+  CHECK_EQ(frame.payload.data[0], (uint8_t)frame_no);
+  CHECK_EQ(frame.n_lost, n_lost);
+}
+
+static void begin_in_time(void) {
+  wr_reorder_init(&reorder, slots, WAIT);
+  insert_in_time(10, AUDIO, 1, 0);
+  expect_in_time(1, 0, 0);
+}
+
+TEST(reorder_does_not_wait_for_padding) {
+  uint16_t seqs[4];
+  begin_in_time();
+  insert_in_time(13, AUDIO, 2, 1); /* 11 and 12 are missing, but no sound is */
+  CHECK_EQ(wr_reorder_missing(&reorder, seqs, 4), 0);
+  expect_in_time(2, 0, 1);
+  insert_in_time(15, PADDING, 2, 2);
+  CHECK_EQ(wr_reorder_missing(&reorder, seqs, 4), 0);
+  expect_nothing(2);
+  insert_in_time(16, AUDIO, 3, 3);
+  expect_in_time(3, 0, 3);
+  insert_in_time(14, PADDING, 2, 4); /* late: nobody cares */
+  expect_nothing(4);
+  CHECK_EQ(reorder.n_lost + reorder.n_late + reorder.n_held + reorder.held_us, 0);
+  CHECK_EQ(reorder.n_delivered, 3);
+}
+
+TEST(reorder_counts_frames_lost_and_not_numbers) {
+  uint16_t seqs[4];
+  begin_in_time();
+  insert_in_time(15, AUDIO, 3, 1); /* of 11 to 14 one was speech */
+  REQUIRE(wr_reorder_missing(&reorder, seqs, 4) == 4);
+  CHECK(seqs[0] == 11 && seqs[3] == 14);
+  expect_nothing(1);
+  expect_in_time(3, 1, 1 + WAIT);
+  insert_in_time(18, PADDING, 5, WAIT + 2); /* frames 4 and 5: told with the next one that is there */
+  CHECK_EQ(wr_reorder_missing(&reorder, seqs, 4), 2);
+  expect_nothing(2 * WAIT + 2);
+  insert_in_time(19, AUDIO, 6, 2 * WAIT + 3);
+  expect_in_time(6, 2, 2 * WAIT + 3);
+  CHECK_EQ(reorder.n_lost, 3);
+  insert_in_time(23, AUDIO, 1006, 2 * WAIT + 4); /* a pause: numbers are the bound */
+  expect_in_time(1006, 3, 3 * WAIT + 4);
+}
+
+TEST(reorder_places_copies_by_their_time) {
+  begin_in_time();
+  insert_in_time(12, PADDING, 2, 1); /* frame 2 was 11 */
+  CHECK(!repair_in_time(1, 14, 3, 2));
+  CHECK(repair_in_time(2, 14, 3, 2) && !repair_in_time(2, 14, 3, 2));
+  insert_in_time(14, AUDIO, 3, 2); /* 13 is missing, and was padding */
+  expect_in_time(2, 0, 2);
+  expect_in_time(3, 0, 2);
+  expect_nothing(2);
+  CHECK(repair_in_time(6, 20, 7, 3) && repair_in_time(4, 20, 7, 3)); /* room is left for frame 5 */
+  insert_in_time(20, AUDIO, 7, 3);
+  expect_in_time(4, 0, 3); /* its sound joins: whatever its number was */
+  insert_in_time(18, AUDIO, 5, 4);
+  for (uint32_t i = 5; i <= 7; i++) expect_in_time(i, 0, 4);
+  CHECK_EQ(reorder.n_lost + reorder.n_duplicate + reorder.n_late, 0);
+}
+
+/* 11 was frame 2 and 12 padding; the copy of frame 2 took 12, and all of them come in the end. */
+TEST(reorder_hands_out_a_copy_or_its_original) {
+  begin_in_time();
+  CHECK(repair_in_time(2, 14, 4, 1));
+  insert_in_time(14, AUDIO, 4, 1);
+  expect_in_time(2, 0, 1);
+  insert_in_time(11, AUDIO, 2, 2);
+  insert_in_time(13, AUDIO, 3, 3);
+  expect_in_time(3, 0, 3);
+  expect_in_time(4, 0, 3);
+  insert_in_time(12, AUDIO, 2, 4);
+  expect_nothing(4);
+  begin_in_time();
+  CHECK(repair_in_time(3, 14, 4, 1));
+  insert_in_time(14, AUDIO, 4, 1);
+  insert_in_time(12, AUDIO, 3, 2); /* while its copy is held as 13 */
+  insert_in_time(11, AUDIO, 2, 3);
+  for (uint32_t i = 2; i <= 4; i++) expect_in_time(i, 0, 3);
+  CHECK_EQ(reorder.n_duplicate, 1);
+  expect_nothing(3);
 }
