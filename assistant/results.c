@@ -30,8 +30,7 @@ void as_result_words(const char *result, char *out, size_t cap) {
   const char *words = json_string_value(json_object_get(json, "response"));
   if (!words) words = json_string_value(json_object_get(json, "message"));
   if (!words) words = json_is_string(json) ? json_string_value(json) : json_is_object(json) ? "" : result;
-  size_t n = strlen(words);
-  if (n >= cap) n = cap - 1;
+  size_t n = strnlen(words, cap - 1);
   while (n && ((unsigned char)words[n] & 0xc0) == 0x80) n--;
   memcpy(out, words, n);
   out[n] = 0;

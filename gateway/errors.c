@@ -53,7 +53,7 @@ static void write_row(gw_text *out, const gw_error_row *row) {
 }
 
 void gw_errors_json(gw_text *out, const gw_errors *errors, int64_t since) {
-  size_t order[GW_ERRORS_MAX];
+  size_t order[GW_ERRORS_MAX] = {0};
   char began[24];
   for (size_t i = 0; i < errors->n; i++) {
     size_t at = i;
