@@ -1,6 +1,8 @@
 /* gateway/last_minute.c - two rings, and their text. */
 #include "gateway/last_minute.h"
 
+#include <math.h>
+
 void gw_minute_init(gw_minute *m, wr_time now) {
   m->opened_at = now;
   m->n_seconds = m->n_events = 0;
@@ -15,7 +17,7 @@ static uint16_t fit(uint64_t v) { return (uint16_t)(v < GW_MINUTE_ABSENT ? v : G
 
 /* |x| negative: not measured. */
 static uint16_t fit_figure(double x, double scale) {
-  return x < 0 ? GW_MINUTE_ABSENT : x * scale < 65000 ? (uint16_t)(x * scale + 0.5) : 65000;
+  return x < 0 ? GW_MINUTE_ABSENT : x * scale < 65000 ? (uint16_t)lround(x * scale) : 65000;
 }
 
 static gw_minute_sums sums_of(const wr_conn_stats *stats) {
