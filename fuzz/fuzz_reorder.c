@@ -16,20 +16,20 @@ typedef struct watcher {
   wr_reorder_slot slots[WR_REORDER_SLOTS];
   uint16_t last_seq;
   uint32_t last_no;
-  bool any;
+  bool any, restarted; /* a frame came out; the sender began anew since the last one */
   uint64_t n_inserted, n_out;
 } watcher;
 
 /* Of padding, the frame before. */
 static uint32_t frame_no(uint16_t seq) { return seq - (uint32_t)(seq + 1) / 4; }
 
-static void drain(watcher *watch, bool restarted, wr_time now) {
+static void drain(watcher *watch, wr_time now) {
   wr_reorder_frame frame;
   while (wr_reorder_next(&watch->reorder, &frame, now)) {
     uint32_t no = frame.timestamp / SAMPLES;
     WR_ASSERT(frame.after_loss == (frame.n_lost > 0));
     WR_ASSERT(frame.payload.len && frame.timestamp % SAMPLES == 0);
-    if (watch->any && !restarted) {
+    if (watch->any && !watch->restarted) {
       WR_ASSERT(wr_seq16_newer(frame.seq, watch->last_seq));
       WR_ASSERT(frame.seq < watch->last_seq || no > watch->last_no); /* the clock jumps where numbers begin again */
       if (frame.seq > watch->last_seq) WR_ASSERT(frame.n_lost <= no - watch->last_no - 1);
@@ -39,7 +39,7 @@ static void drain(watcher *watch, bool restarted, wr_time now) {
     watch->last_no = no;
     watch->any = true;
     watch->n_out++;
-    restarted = false;
+    watch->restarted = false;
   }
   uint16_t seqs[4];
   WR_ASSERT(watch->reorder.n_held < WR_REORDER_SLOTS);
@@ -70,11 +70,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     if (data[1] & 0x80) step = (int16_t)(step * 64); /* now and then far away */
     seq = (uint16_t)(seq + step);
     now += (wr_time)(data[1] & 0x7f) * 500;
-    drain(&watch, false, now);
+    drain(&watch, now);
     size_t n = seq % 4 == 3 ? 0 : 1 + (size_t)data[2] * 2 + (data[3] & 1);
     memset(payload, (uint8_t)frame_no(seq), n);
     int distance = wr_seq16_diff(seq, watch.reorder.next_seq);
-    bool restarted = distance > 1000 || distance < -1000;
+    watch.restarted |= distance > 1000 || distance < -1000;
     wr_reorder_packet packet = {.seq = seq,
                                 .samples = n ? SAMPLES : 0,
                                 .timestamp = frame_no(seq) * SAMPLES,
@@ -83,9 +83,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     if (n && data[3] & 4) offer_copy(&watch, &packet, 1u + (data[3] >> 4), now);
     wr_reorder_insert(&watch.reorder, &packet, now);
     watch.n_inserted++;
-    drain(&watch, restarted, now);
+    drain(&watch, now);
   }
-  drain(&watch, false, now + MAX_WAIT);
+  drain(&watch, now + MAX_WAIT);
   const wr_reorder *r = &watch.reorder;
   WR_ASSERT(r->n_held == 0 && wr_reorder_deadline(r) == WR_NEVER);
   WR_ASSERT(watch.n_out + r->n_late + r->n_duplicate <= watch.n_inserted);

@@ -76,7 +76,7 @@ static void begin_at(wr_reorder *reorder, uint16_t seq) {
   reorder->n_held = 0;
   reorder->next_seq = seq;
   reorder->delivered = 0;
-  reorder->clock.known = false;
+  reorder->clock.known = reorder->out.known = false;
   reorder->n_copied = 0;
   reorder->started = true;
 }
@@ -86,7 +86,7 @@ static bool was_delivered(const wr_reorder *reorder, int behind) {
   return behind <= 64 && (reorder->delivered >> (behind - 1) & 1);
 }
 
-static void hold(wr_reorder *reorder, const wr_reorder_packet *packet, wr_time now) {
+static void hold(wr_reorder *reorder, const wr_reorder_packet *packet, bool copy, wr_time now) {
   WR_ASSERT(reorder->n_held < WR_REORDER_SLOTS); /* wr_reorder_next was called until false: one slot is free */
   size_t i = 0;
   while (is_used(reorder, i)) i++;
@@ -96,6 +96,7 @@ static void hold(wr_reorder *reorder, const wr_reorder_packet *packet, wr_time n
   slot->seq = packet->seq;
   slot->samples = packet->samples;
   slot->len = (uint16_t)packet->payload.len;
+  slot->copy = copy;
   if (slot->len) memcpy(slot->bytes, packet->payload.data, slot->len);
   reorder->used |= 1u << i;
   reorder->touched |= 1u << i;
@@ -145,7 +146,7 @@ void wr_reorder_insert(wr_reorder *reorder, const wr_reorder_packet *inserted, w
     packet.payload.len = 0; /* the copy has a number next to this one; the number still counts */
   }
   if (packet.seq != reorder->next_seq && packet.payload.len <= WR_REORDER_FRAME_BYTES) {
-    hold(reorder, &packet, now);
+    hold(reorder, &packet, false, now);
     return;
   }
   reorder->has_direct = true;
@@ -188,9 +189,19 @@ bool wr_reorder_repair(wr_reorder *reorder, const wr_reorder_packet *copy, const
   if (copy->timestamp - reorder->clock.next > INT32_MAX) return false; /* handed out, or given up */
   wr_reorder_packet placed = *copy;
   if (!find_number(reorder, &placed, carrier)) return false;
-  hold(reorder, &placed, now);
+  hold(reorder, &placed, true, now);
   reorder->copied[reorder->n_copied++ % WR_REORDER_COPIED] = copy->timestamp;
   return true;
+}
+
+/* A copy may stand behind padding that told of its frame's loss: time allows no more frames than this between two
+ * that are handed out. */
+static uint16_t bounded_loss(wr_reorder *reorder, const wr_reorder_packet *packet, uint16_t n_lost) {
+  if (!packet->payload.len) return n_lost;
+  uint16_t most = speech_in(&reorder->out, packet, n_lost);
+  reorder->n_lost -= (uint16_t)(n_lost - most);
+  advance(&reorder->out, packet, 0);
+  return most;
 }
 
 /* Moves behind |packet|; the numbers jumped over are lost. */
@@ -198,7 +209,7 @@ static void deliver(wr_reorder *reorder, wr_reorder_frame *frame, const wr_reord
   uint16_t gap = (uint16_t)(packet->seq - reorder->next_seq);
   uint16_t missing = speech_in(&reorder->clock, packet, gap);
   reorder->n_lost += missing;
-  uint16_t n_lost = (uint16_t)(missing + reorder->skipped);
+  uint16_t n_lost = bounded_loss(reorder, packet, (uint16_t)(missing + reorder->skipped));
   *frame = (wr_reorder_frame){.seq = packet->seq,
                               .timestamp = packet->timestamp,
                               .after_loss = n_lost > 0,
@@ -209,6 +220,11 @@ static void deliver(wr_reorder *reorder, wr_reorder_frame *frame, const wr_reord
   reorder->n_delivered += packet->payload.len > 0;
   reorder->next_seq = (uint16_t)(packet->seq + 1);
   reorder->delivered = (gap >= 63 ? 0 : reorder->delivered << (gap + 1)) | 1;
+}
+
+/* Numbered too high, a copy may come when sound after it was handed out. */
+static bool was_overtaken(const wr_reorder_clock *out, const wr_reorder_slot *copy) {
+  return out->known && copy->timestamp - out->next > INT32_MAX;
 }
 
 /* As wr_reorder_next, padding too. */
@@ -225,6 +241,7 @@ static bool next_packet(wr_reorder *reorder, wr_reorder_frame *frame, wr_time no
       reorder->has_direct || reorder->n_held == WR_REORDER_SLOTS || now >= wr_reorder_deadline(reorder);
   uint16_t gap = (uint16_t)(head->seq - reorder->next_seq);
   if (gap && !hole_given_up && speech_in(&reorder->clock, &packet, gap)) return false;
+  if (head->copy && was_overtaken(&reorder->out, head)) packet.payload.len = 0;
   reorder->used &= ~(1u << (head - reorder->slot)); /* its bytes stay until the next insert */
   reorder->n_held--;
   if (head->len) reorder->held_us += (uint64_t)(now - head->arrived_at);

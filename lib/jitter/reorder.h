@@ -45,6 +45,7 @@ typedef struct wr_reorder_slot {
   wr_time arrived_at;
   uint32_t timestamp;
   uint16_t seq, len, samples;
+  bool copy; /* its number is a guess */
   uint8_t bytes[WR_REORDER_FRAME_BYTES];
 } wr_reorder_slot;
 
@@ -54,7 +55,7 @@ typedef struct wr_reorder {
   uint64_t n_late, n_duplicate, n_lost, n_reordered;
   uint64_t n_delivered, held_us; /* frames handed out, and how long they were held, together */
   wr_reorder_packet direct;      /* just inserted, when it is next in order: passed through without copying */
-  wr_reorder_clock clock;
+  wr_reorder_clock clock, out;   /* with what padding told; of the last frame handed out */
   uint32_t copied[WR_REORDER_COPIED], n_copied; /* timestamps: a ring */
   uint16_t next_seq, n_held, skipped;
   uint32_t used, touched; /* bit i: slot[i] holds a packet; ever held one */

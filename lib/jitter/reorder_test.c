@@ -468,3 +468,26 @@ TEST(reorder_hands_out_a_copy_or_its_original) {
   CHECK_EQ(reorder.n_duplicate, 1);
   expect_nothing(3);
 }
+
+/* 11 to 13 are frames 2 to 4, 14 and 15 padding; the copy of frame 3 takes 14. */
+TEST(reorder_drops_a_copy_that_was_overtaken) {
+  begin_in_time();
+  CHECK(repair_in_time(3, 16, 5, 1));
+  insert_in_time(16, AUDIO, 5, 1);
+  insert_in_time(13, AUDIO, 4, 2);
+  expect_in_time(4, 2, 1 + WAIT);
+  expect_in_time(5, 0, 1 + WAIT);
+  expect_nothing(1 + WAIT);
+  CHECK_EQ(reorder.n_lost, 2);
+}
+
+/* 11 and 12 are frames 2 and 3, 13 and 14 padding; the copy of frame 3 takes 14, behind word of its own loss. */
+TEST(reorder_loses_no_more_than_time_allows) {
+  begin_in_time();
+  CHECK(repair_in_time(3, 15, 4, 1));
+  insert_in_time(15, AUDIO, 4, 1);
+  insert_in_time(13, PADDING, 3, 2);
+  expect_in_time(3, 1, 1 + WAIT);
+  expect_in_time(4, 0, 1 + WAIT);
+  CHECK_EQ(reorder.n_lost, 1);
+}
