@@ -222,7 +222,7 @@ static void words_of(const request *q, char *out, size_t cap) {
   const json_t *error = json_object_get(json, "error"), *inner = json_object_get(error, "message");
   const char *text = json_string_value(inner ? inner : error ? error : json_object_get(json, "message"));
   if (!text) text = q->chat.error[0] ? q->chat.error : q->ask->error;
-  snprintf(out, cap, "%s", text);
+  snprintf(out, cap, "%.*s", (int)cap - 1, text);
   for (char *c = out; *c; c++)
     if ((unsigned char)*c < ' ') *c = ' ';
   json_decref(json);
