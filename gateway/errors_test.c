@@ -46,7 +46,7 @@ TEST(errors_remember_the_last_of_each) {
 
 TEST(errors_that_have_no_place_are_others) {
   static gw_errors errors;
-  static char names[2 * GW_ERRORS_MAX][8];
+  static char names[2 * GW_ERRORS_MAX][16];
   errors = (gw_errors){0};
   for (int i = 0; i < 2 * GW_ERRORS_MAX; i++) {
     snprintf(names[i], sizeof(names[i]), "r%d", i);
