@@ -12,6 +12,7 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { until } from "../browser/harness.js";
+import { removeSpace } from "./lab.js";
 
 export const TURN = "192.0.2.10";
 export const SECRET = "north";
@@ -133,18 +134,4 @@ export class Internet {
       if (found?.[1] && !fs.existsSync(`/proc/${found[2]}`)) removeSpace(found[1]);
     }
   }
-}
-
-/** @param {string} space */
-function removeSpace(space) {
-  const pids = spawnSync("ip", ["netns", "pids", space], { encoding: "utf8" }).stdout ?? "";
-  for (const pid of pids.split("\n").filter(Boolean)) {
-    try {
-      process.kill(Number(pid), "SIGKILL");
-    } catch {
-      // Ended by itself.
-    }
-  }
-  spawnSync("ip", ["netns", "del", space], { stdio: "ignore" });
-  fs.rmSync(`/etc/netns/${space}`, { recursive: true, force: true });
 }

@@ -180,8 +180,8 @@ export class Lab {
   }
 }
 
-/** @param {string} space */
-function removeSpace(space) {
+/** With whatever runs in it. @param {string} space */
+export function removeSpace(space) {
   const pids = spawnSync("ip", ["netns", "pids", space], { encoding: "utf8" }).stdout ?? "";
   for (const pid of pids.split("\n").filter(Boolean)) {
     try {
@@ -191,4 +191,5 @@ function removeSpace(space) {
     }
   }
   spawnSync("ip", ["netns", "del", space], { stdio: "ignore" });
+  fs.rmSync(`/etc/netns/${space}`, { recursive: true, force: true });
 }

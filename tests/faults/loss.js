@@ -53,25 +53,10 @@ function strikeOut(copies) {
     });
 }
 
-/** In the page: every connection can be asked later. */
-function keepConnections() {
-  const Real = RTCPeerConnection;
-  const all = /** @type {RTCPeerConnection[]} */ ([]);
-  Object.assign(window, { connections: all });
-  window.RTCPeerConnection = /** @type {any} */ (
-    class extends Real {
-      /** @param {RTCConfiguration} [settings] */
-      constructor(settings) {
-        super(settings);
-        all.push(this);
-      }
-    });
-}
-
 /** In the page. @returns {Promise<Sound>} */
 async function heardSoFar() {
   const sums = { concealed: 0, received: 0, waited_s: 0, emitted: 0 };
-  for (const one of /** @type {any} */ (window).connections) {
+  for (const one of /** @type {any} */ (window).probe.peers) {
     const report = await one.getStats();
     for (const stat of report.values()) {
       if (stat.type === "inbound-rtp" && stat.kind === "audio") {
@@ -146,7 +131,6 @@ async function inside(name, percent, burst, count, repairs) {
     await browser.defaultBrowserContext().setPermission(url, { permission: { name: "microphone" }, state: "granted" });
     for (const repair of repairs) {
       const page = await openPage(browser, url);
-      await page.evaluateOnNewDocument(keepConnections);
       if (repair !== "all") await page.evaluateOnNewDocument(strikeOut, repair === "copies");
       await call(page, url, "auto");
       lab.lose(percent, burst);
