@@ -5,13 +5,11 @@
 
 #include "check.h"
 
-static const gw_figures unmeasured = {.rtt_ms = MGR_ABSENT,
-                                      .jitter_ms = MGR_ABSENT,
-                                      .loss_up = MGR_ABSENT,
-                                      .loss_down = MGR_ABSENT,
-                                      .concealed = MGR_ABSENT,
-                                      .mos = MGR_ABSENT,
-                                      .level = MGR_LEVEL_UNKNOWN};
+static gw_figures unmeasured(void) {
+  gw_quality quality;
+  gw_quality_init(&quality);
+  return quality.figures;
+}
 
 static json_t *read_back(const gw_minute *m) {
   gw_text out = {0};
@@ -40,8 +38,9 @@ TEST(last_minute_of_a_new_call_is_empty_lists) {
 TEST(last_minute_tells_differences_and_leaves_out_what_is_not_measured) {
   gw_minute m;
   gw_minute_init(&m, WR_S(5));
+  const gw_figures none = unmeasured();
   wr_conn_stats stats = {.rtp_packets_in = 50, .rtp_packets_out = 49, .bytes_in = 5000, .rtp_lost = 2};
-  gw_minute_step(&m, &stats, &unmeasured, WR_S(6));
+  gw_minute_step(&m, &stats, &none, WR_S(6));
   gw_figures figures = {.rtt_ms = 12.34, .jitter_ms = 0, .loss_down = 0.125, .concealed = MGR_ABSENT, .mos = 4.4};
   stats.rtp_packets_in = 100;
   stats.rtp_lost = 5;
@@ -65,10 +64,11 @@ TEST(last_minute_begins_anew_with_another_connection) {
   gw_minute m;
   gw_minute_init(&m, 0);
   wr_conn_stats stats = {.rtp_packets_in = 1000};
-  gw_minute_step(&m, &stats, &unmeasured, WR_S(1));
+  const gw_figures none = unmeasured();
+  gw_minute_step(&m, &stats, &none, WR_S(1));
   gw_minute_restart(&m);
   stats.rtp_packets_in = 40;
-  gw_minute_step(&m, &stats, &unmeasured, WR_S(2));
+  gw_minute_step(&m, &stats, &none, WR_S(2));
   json_t *all = read_back(&m);
   CHECK(number(json_array_get(json_object_get(all, "seconds"), 1), "packetsIn") == 40);
   json_decref(all);
@@ -77,10 +77,11 @@ TEST(last_minute_begins_anew_with_another_connection) {
 TEST(last_minute_keeps_the_latest_sixty_seconds_and_events) {
   gw_minute m;
   gw_minute_init(&m, 0);
+  const gw_figures none = unmeasured();
   wr_conn_stats stats = {0};
   for (uint32_t i = 1; i <= 200; i++) {
     stats.rtp_packets_in += i;
-    gw_minute_step(&m, &stats, &unmeasured, WR_S(i));
+    gw_minute_step(&m, &stats, &none, WR_S(i));
     gw_minute_note(&m, "state", i % 2 ? "connected" : "degraded", i == 200 ? "why" : NULL, WR_S(i));
   }
   json_t *all = read_back(&m);
@@ -101,7 +102,7 @@ TEST(last_minute_does_not_wrap_what_is_too_large) {
   gw_minute m;
   gw_minute_init(&m, 0);
   wr_conn_stats stats = {.rtp_packets_in = 100000, .rtp_lost = 65535, .target_bps = 100000000};
-  gw_figures figures = unmeasured;
+  gw_figures figures = unmeasured();
   figures.rtt_ms = 1e9;
   gw_minute_step(&m, &stats, &figures, WR_S(1));
   json_t *all = read_back(&m);
