@@ -269,7 +269,7 @@ static bool first_from(const wr_reorder *reorder, uint16_t seq, wr_reorder_packe
 
 size_t wr_reorder_missing(const wr_reorder *reorder, uint16_t *seqs, size_t cap) {
   wr_reorder_clock clock = reorder->clock;
-  wr_reorder_packet packet;
+  wr_reorder_packet packet = {0};
   size_t n = 0;
   for (uint16_t seq = reorder->next_seq; first_from(reorder, seq, &packet); seq = (uint16_t)(packet.seq + 1)) {
     uint16_t gap = (uint16_t)(packet.seq - seq), speech = gap ? speech_in(&clock, &packet, gap) : 0;
