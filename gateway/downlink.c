@@ -9,6 +9,9 @@
 #define LATE_US WR_MS(100) /* we were not called for so long: start a new spurt instead of a burst */
 /* A mono full-band CELT frame of 20 ms (RFC 6716 section 3.1: configuration 31, code 0) that decodes to zeros. */
 static const uint8_t silent_frame[] = {0xF8, 0xFF, 0xFE};
+/* Three of them in one packet (RFC 6716 section 3.2.5: code 3, all of one size). */
+static const uint8_t silent_frames[] = {0xFB, 0x03, 0xFF, 0xFE, 0xFF, 0xFE, 0xFF, 0xFE};
+#define LONG_BYTES 900 /* of a long packet: it shall be one datagram, with copies */
 #define SAMPLES_US(samples) ((wr_time)(samples)*125 / 6) /* 48 kHz */
 
 void gw_downlink_init(gw_downlink *down, gw_stock *stock, OpusRepacketizer *repacketizer, uint32_t timestamp,
@@ -122,6 +125,8 @@ void gw_downlink_pause(gw_downlink *down, bool paused, wr_time now) {
   down->first_at = now;
 }
 
+void gw_downlink_join(gw_downlink *down, bool joins) { down->joins = joins; }
+
 bool gw_downlink_is_empty(const gw_downlink *down) { return !down->fifo.n_records; }
 
 static wr_time audio_due(const gw_downlink *down) {
@@ -170,7 +175,36 @@ static void take_frame(gw_downlink *down, wr_bytes opus, uint32_t samples, gw_do
   down->timestamp_at = down->next_at;
 }
 
-static void take_speech(gw_downlink *down, wr_bytes opus, uint32_t samples, gw_downlink_item *item, wr_time now) {
+/* More frames of the kind of |*opus|, which was the front, as far as they follow one another: they leave the queue,
+ * whose bytes stay where they are. |*opus| becomes one packet of all. */
+static void join_frames(gw_downlink *down, wr_bytes *opus, uint32_t *samples) {
+  OpusRepacketizer *packet = down->repacketizer;
+  const uint8_t *bytes;
+  const gw_record *next;
+  size_t whole = opus->len;
+  uint32_t first = *samples;
+  opus_repacketizer_init(packet);
+  if (opus_repacketizer_cat(packet, opus->data, (opus_int32)opus->len) != OPUS_OK) return;
+  while ((next = gw_fifo_front(&down->fifo, &bytes)) != NULL && next->kind == GW_DOWNLINK_AUDIO &&
+         *samples + next->value <= GW_DOWNLINK_LONG_SAMPLES && whole + next->len <= LONG_BYTES &&
+         opus_repacketizer_cat(packet, bytes, (opus_int32)next->len) == OPUS_OK) { /* not: of another kind */
+    *samples += next->value;
+    whole += next->len;
+    gw_fifo_pop(&down->fifo);
+  }
+  if (*samples == first) return;
+  uint8_t *joined = down->fifo.stock->joined;
+  opus_int32 len = opus_repacketizer_out(packet, joined, GW_RECORD_MAX);
+  *opus = wr_bytes_of(joined, len > 0 ? (size_t)len : 0);
+}
+
+/* Popping leaves the bytes where they are. */
+static void take_speech(gw_downlink *down, const gw_record *front, const uint8_t *bytes, gw_downlink_item *item,
+                        wr_time now) {
+  wr_bytes opus = wr_bytes_of(bytes, front->len);
+  uint32_t samples = front->value;
+  gw_fifo_pop(&down->fifo);
+  if (down->joins) join_frames(down, &opus, &samples);
   take_frame(down, opus, samples, item, now);
   down->playing = true;
   down->fill_until = down->next_at + GW_DOWNLINK_TAIL_US;
@@ -179,7 +213,9 @@ static void take_speech(gw_downlink *down, wr_bytes opus, uint32_t samples, gw_d
 }
 
 static void take_silence(gw_downlink *down, gw_downlink_item *item, wr_time now) {
-  take_frame(down, wr_bytes_of(silent_frame, sizeof(silent_frame)), SPLIT_SAMPLES, item, now);
+  wr_bytes one = wr_bytes_of(silent_frame, sizeof(silent_frame)),
+           three = wr_bytes_of(silent_frames, sizeof(silent_frames));
+  take_frame(down, down->joins ? three : one, down->joins ? GW_DOWNLINK_LONG_SAMPLES : SPLIT_SAMPLES, item, now);
   item->silent = true;
   down->playing = false;
 }
@@ -193,9 +229,7 @@ bool gw_downlink_poll(gw_downlink *down, gw_downlink_item *item, wr_time now) {
   const uint8_t *bytes;
   const gw_record *front = gw_fifo_front(&down->fifo, &bytes);
   switch ((gw_downlink_kind)front->kind) {
-    case GW_DOWNLINK_AUDIO: /* the pop below leaves the bytes where they are */
-      take_speech(down, wr_bytes_of(bytes, front->len), front->value, item, now);
-      break;
+    case GW_DOWNLINK_AUDIO: take_speech(down, front, bytes, item, now); return true;
     case GW_DOWNLINK_TEXT:
       *item = (gw_downlink_item){.kind = GW_DOWNLINK_TEXT, .text = front->owned};
       down->queued_text -= front->value;

@@ -54,6 +54,64 @@ TEST(downlink_paces_a_burst_one_frame_per_20_ms) {
   rig_close(r);
 }
 
+/* Long packets hold what waits behind one another: as much speech as before, in a third of the packets. */
+TEST(downlink_joins_frames_where_the_way_is_narrow) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  for (int i = 0; i < 3; i++) push_60(r, (uint8_t)(10 + i), 0);
+  gw_downlink_join(&r->down, true);
+  uint32_t last = 0;
+  for (int i = 0; i < 3; i++) {
+    CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(60 * i));
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(60 * i)));
+    CHECK_EQ(opus_packet_get_nb_samples(item.opus.data, (opus_int32)item.opus.len, 48000), 2880);
+    const uint8_t *frame[48];
+    opus_int16 size[48];
+    CHECK_EQ(opus_packet_parse(item.opus.data, (opus_int32)item.opus.len, NULL, frame, size, NULL), 3);
+    for (int k = 0; k < 3; k++) {
+      uint8_t want[] = {(uint8_t)(10 + i), (uint8_t)(1 + k)};
+      CHECK_BYTES(frame[k], (size_t)size[k], want, 2);
+    }
+    if (i) CHECK_EQ(item.timestamp - last, 2880);
+    last = item.timestamp;
+  }
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(180))); /* silence as well */
+  CHECK(item.silent);
+  CHECK_EQ(item.timestamp - last, 2880);
+  CHECK_EQ(opus_packet_get_nb_samples(item.opus.data, (opus_int32)item.opus.len, 48000), 2880);
+  gw_downlink_join(&r->down, false);
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(240)));
+  CHECK_BYTES(item.opus.data, item.opus.len, silence, sizeof(silence));
+  CHECK_EQ(r->down.queued_samples, 0);
+  rig_close(r);
+}
+
+/* What is joined: speech of one kind, up to a caption, and no more than a datagram. */
+TEST(downlink_joins_no_further_than_it_may) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  static const uint8_t one[] = {0xF8, 9, 9}, narrowband[] = {0x08, 7, 7};
+  uint8_t large[500] = {0xF8};
+  gw_downlink_join(&r->down, true);
+  gw_downlink_push_audio(&r->down, wr_bytes_of(one, 3), 0);
+  gw_downlink_push_text(&r->down, text_of("caption"), 0);
+  gw_downlink_push_audio(&r->down, wr_bytes_of(one, 3), 0);
+  gw_downlink_push_audio(&r->down, wr_bytes_of(narrowband, 3), 0);
+  for (int i = 0; i < 2; i++) gw_downlink_push_audio(&r->down, wr_bytes_of(large, sizeof(large)), 0);
+  size_t lens[8];
+  unsigned n = 0;
+  for (wr_time now = 0; n < 8 && now != WR_NEVER && !gw_downlink_is_empty(&r->down);) {
+    now = gw_downlink_deadline(&r->down);
+    REQUIRE(gw_downlink_poll(&r->down, &item, now));
+    lens[n++] = item.kind == GW_DOWNLINK_AUDIO ? item.opus.len : 0;
+    if (item.kind == GW_DOWNLINK_TEXT) free(item.text);
+  }
+  REQUIRE(n == 6);
+  const size_t want[] = {3, 0, 3, 3, sizeof(large), sizeof(large)};
+  for (unsigned i = 0; i < 6; i++) CHECK_EQ(lens[i], want[i]);
+  rig_close(r);
+}
+
 /* Silence goes into every slot that has no speech, on the grid that the speech before it began. */
 TEST(downlink_runs_on_in_silence_after_speech) {
   rig *r = rig_open();

@@ -18,7 +18,8 @@ typedef struct gw_block {
 
 typedef struct gw_stock {
   gw_block *free;
-  uint32_t n_blocks, n_limit; /* taken from malloc so far, and at most */
+  uint32_t n_blocks, n_limit;    /* taken from malloc so far, and at most */
+  uint8_t joined[GW_RECORD_MAX]; /* room for whoever makes one of several records */
 } gw_stock;
 
 void gw_stock_init(gw_stock *stock, uint32_t n_limit);

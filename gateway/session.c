@@ -534,9 +534,8 @@ static void sample_quality(gw_session *s, wr_time now) {
   if (stats.rtt_us) gw_histogram_add(&s->worker->metrics.rtt, stats.rtt_us);
   if (s->conn && stats.rtp_packets_in) gw_histogram_add(&s->worker->metrics.jitter, stats.jitter_us);
   if (s->conn && stats.target_bps) gw_histogram_add(&s->worker->metrics.queue, stats.queue_us);
-  if (s->conn)
-    wr_conn_set_audio_copies(s->conn,
-                             gw_repair_step(&s->repair, stats.remote_fraction_lost / 256.0, stats.rtt_us, now));
+  uint8_t copies = gw_repair_step(&s->repair, stats.remote_fraction_lost / 256.0, stats.rtt_us, now);
+  if (s->conn) wr_conn_set_audio_copies(s->conn, s->down.joins ? 0 : copies);
   gw_page_say_quality(s, &stats, now);
 }
 
@@ -552,8 +551,17 @@ static wr_time deadline_of(const gw_session *s) {
   return wr_time_min(at, gw_link_deadline(s));
 }
 
+/* Long packets of speech while short ones would not pass. */
+static void follow_way(gw_session *s, wr_time now) {
+  bool is_narrow =
+      s->conn && gw_narrow_step(&s->narrow, wr_conn_target_bps(s->conn), wr_conn_queue_us(s->conn), now);
+  if (is_narrow != s->down.joins) gw_session_note(s, "way", is_narrow ? "narrow" : "wide", NULL, now);
+  gw_downlink_join(&s->down, is_narrow);
+}
+
 void gw_session_settle(gw_session *s, wr_time now) {
   if (s->state == GW_SESSION_FREE) return;
+  follow_way(s, now);
   do {
     pump(s, now);
     if (!s->echo && !s->closing) gw_link_play(s, now);

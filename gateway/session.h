@@ -12,6 +12,7 @@
 #include "gateway/capture.h"
 #include "gateway/downlink.h"
 #include "gateway/last_minute.h"
+#include "gateway/narrow.h"
 #include "gateway/pcm.h"
 #include "gateway/protocol.h"
 #include "gateway/quality.h"
@@ -129,6 +130,7 @@ typedef struct gw_session {
   gw_downlink down;
   gw_uplink up;
   gw_repair repair;
+  gw_narrow narrow;
   gw_quality quality;
   gw_link link;
   gw_minute minute;

@@ -254,6 +254,8 @@ void wr_conn_set_tap(wr_conn *conn, const wr_tap *tap); /* copied; NULL: none, a
 /* What the way to the peer carries, as it is believed now: of all media with their headers; 0: not known, the peer
  * tells of no arrivals (transport-wide feedback). Sending less than that leaves it as it is: nothing is learnt. */
 uint32_t wr_conn_target_bps(const wr_conn *conn);
+/* What stands in queues on the way to the peer, above its least, by the latest that it told. */
+uint32_t wr_conn_queue_us(const wr_conn *conn);
 wr_conn_state wr_conn_get_state(const wr_conn *conn);
 bool wr_conn_selected_path(const wr_conn *conn, wr_path *path);
 const wr_agreement *wr_conn_agreement(const wr_conn *conn); /* NULL before the descriptions are agreed */
@@ -302,7 +304,7 @@ typedef struct wr_conn_stats {
   uint8_t remote_fraction_lost;             /* of what we send, /256, from the last report */
   uint32_t remote_jitter_us;
   uint32_t target_bps;                /* see wr_conn_target_bps */
-  uint32_t queue_us;                  /* on the way to the peer, above its least */
+  uint32_t queue_us;                  /* see wr_conn_queue_us */
   uint32_t feedback_in, feedback_out; /* transport-wide feedback packets */
   uint32_t breaks; /* times that sending was stopped because the way did not carry it (RFC 8083) */
   uint64_t messages_in, messages_out;

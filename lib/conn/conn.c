@@ -500,7 +500,7 @@ void wr_conn_get_stats(const wr_conn *conn, wr_conn_stats *stats) {
   stats->video_key_frames = conn->video.queue.n_key_frames;
   stats->video_frames_dropped = conn->video.queue.n_dropped;
   stats->target_bps = wr_conn_target_bps(conn);
-  stats->queue_us = (uint32_t)(wr_delay_queue_ms(&m->feedback.bwe.delay) * 1000);
+  stats->queue_us = wr_conn_queue_us(conn);
   stats->rtp_delivered = m->reorder.n_delivered;
   stats->rtp_held_us = m->reorder.held_us;
   stats->rtp_asked = m->asker.n_asked;

@@ -122,6 +122,10 @@ uint32_t wr_conn_target_bps(const wr_conn *conn) {
   return bwe->n_feedback ? (uint32_t)wr_bwe_target_bps(bwe) : 0;
 }
 
+uint32_t wr_conn_queue_us(const wr_conn *conn) {
+  return (uint32_t)(wr_delay_queue_ms(&conn->media.feedback.bwe.delay) * 1000);
+}
+
 uint8_t wr_feedback_copies(const wr_conn *conn, uint8_t wanted, wr_time now) {
   const feedback *f = &conn->media.feedback;
   if (f->full_at == WR_NEVER || now - f->full_at >= CAREFUL_US) return wanted;

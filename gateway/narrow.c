@@ -1,0 +1,25 @@
+/* gateway/narrow.c - see gateway/narrow.h. */
+#include "gateway/narrow.h"
+
+static void narrows(gw_narrow *n, wr_time now) {
+  bool again = n->state == GW_NARROW_TRIAL;
+  n->hold_us = again ? wr_time_min(2 * n->hold_us, GW_NARROW_HOLD_MAX_US) : GW_NARROW_HOLD_US;
+  n->state = GW_NARROW_YES;
+  n->until = now + n->hold_us;
+}
+
+bool gw_narrow_step(gw_narrow *n, uint32_t target_bps, uint32_t queue_us, wr_time now) {
+  if (!target_bps || target_bps >= GW_NARROW_WIDE_BPS) *n = (gw_narrow){.state = GW_NARROW_NO};
+  switch (n->state) {
+    case GW_NARROW_NO:
+      if (target_bps && target_bps < GW_NARROW_BPS) narrows(n, now);
+      break;
+    case GW_NARROW_YES:
+      if (now >= n->until && queue_us < GW_NARROW_QUEUE_US / 2) n->state = GW_NARROW_TRIAL;
+      break;
+    case GW_NARROW_TRIAL:
+      if (queue_us > GW_NARROW_QUEUE_US) narrows(n, now);
+      break;
+  }
+  return n->state == GW_NARROW_YES;
+}
