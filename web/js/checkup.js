@@ -63,7 +63,7 @@ export class Checkup {
       await this.#checkRelay(servers);
       if (!(await this.#checkPath())) return this.#skip("assistant");
       await this.#checkAssistant();
-      if (this.#ear.label) this.#sayMicrophone();
+      if (this.#ear.label) this.#sayMicrophone("checkMicQuiet");
     } finally {
       this.stop();
     }
@@ -93,12 +93,13 @@ export class Checkup {
     if (!hasMicrophoneAccess()) return this.#skip("microphone");
     this.#tell("microphone", { mark: "run", key: "micAsk" });
     const state = await this.#ear.open(this.#device);
-    if (state === "READY") this.#sayMicrophone();
+    if (state === "READY") this.#sayMicrophone("checkMicOk");
     else if (state) this.#tell("microphone", { mark: "bad", key: MICROPHONES[state] ?? "micNone" });
   }
 
-  #sayMicrophone() {
-    const key = this.#loudest > 0.2 ? "checkMicHeard" : "checkMicOk";
+  /** @param {string} unheard a text's key */
+  #sayMicrophone(unheard) {
+    const key = this.#loudest > 0.2 ? "checkMicHeard" : unheard;
     this.#tell("microphone", { mark: "ok", key, values: { name: this.#ear.label } });
   }
 

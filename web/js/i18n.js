@@ -106,6 +106,7 @@ const TABLE = {
   checkBad: ["Something stands in the way. See below.", "有问题需要解决，见下方。", "Có trở ngại. Xem bên dưới."],
   checkPageOk: ["Secure: it may use the microphone", "安全，可使用麦克风", "An toàn: được dùng micrô"],
   checkMicOk: ["{name}. Say something: the bar should move.", "{name}。说句话，音量条应会动。", "{name}. Hãy nói gì đó: thanh sẽ chuyển động."],
+  checkMicQuiet: ["{name}: it is there; nothing was said", "{name}：可用，未听到说话", "{name}: hoạt động; chưa nghe ai nói"],
   checkMicHeard: ["{name}: you were heard", "{name}：听到了您的声音", "{name}: đã nghe thấy bạn"],
   checkGatewayOk: ["Answers in {ms} ms", "{ms} 毫秒内应答", "Trả lời sau {ms} ms"],
   checkUnreachable: [

@@ -126,7 +126,8 @@ export class Ui {
     else if (view.held) [text, hint] = this.#toggle ? ["tapSend", "escKey"] : ["release", touch.matches ? "slideAway" : "escKey"];
     else if (busy && (view.mode === "auto" || !hears)) [icon, text, hint] = ["stop", "interrupt", "interruptKey"];
     else if (!hears) [icon, text, hint, usable] = ["mic-off", view.microphone === "ASKING" ? "micAsk" : "micNot", "", false];
-    else if (view.mode === "auto") [text, hint, usable] = [view.muted ? "muted" : "speakNow", "", false];
+    else if (view.mode === "auto" && view.muted) [icon, text, hint, usable] = ["mic-off", "muted", "", false];
+    else if (view.mode === "auto") [text, hint, usable] = ["speakNow", "", false];
     byId("talk-text", HTMLElement).textContent = t(text);
     if (touch.matches && hint.endsWith("Key")) hint = ""; // no keys there
     byId("talk-hint", HTMLElement).textContent = hint ? t(hint) : "";
