@@ -79,6 +79,23 @@ export function fitInPage() {
       ? document.documentElement : null;
   };
 
+  /** What lies over a line of words; a field that takes the press for its label is nothing to see.
+   * @param {Element} element @param {DOMRect} line @returns {Element|null} */
+  const over = (element, line) => {
+    const within = scroller(element)?.getBoundingClientRect();
+    for (const [x, y] of /** @type {const} */ ([[0.1, 0.2], [0.5, 0.5], [0.9, 0.8]])) {
+      const [left, at] = [line.left + x * line.width, line.top + y * line.height];
+      if (at < 0 || at > innerHeight || (within && (at < within.top + 2 || at > within.bottom - 2))) continue;
+      const hit = document.elementFromPoint(left, at);
+      if (!hit || hit.contains(element) || element.contains(hit) || getComputedStyle(hit).opacity === "0") continue;
+      if (!hit.closest("#preview, #preview-handle")) return hit;
+    }
+    return null;
+  };
+  // What stays at the lower edge of a sheet lies over what is not scrolled up yet: the end is what must be free.
+  const was = top.scrollTop;
+  if (top !== document.body) top.scrollTop = top.scrollHeight;
+
   const walker = document.createTreeWalker(top, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
@@ -89,6 +106,10 @@ export function fitInPage() {
     const words = range.getBoundingClientRect();
     if (!words.width) continue;
     if (element.id === "music-title") continue; // a title that somebody else wrote may end in dots
+    for (const line of range.getClientRects()) {
+      const cover = over(element, line);
+      if (cover) faults.push(`"${text}" is below ${tagOf(cover)}`);
+    }
     if (words.left < -1 || words.right > innerWidth + 1) faults.push(`"${text}" is outside of the window`);
     if (!scroller(element) && (words.top < -1 || words.bottom > innerHeight + 1)) faults.push(`"${text}" is below the window`);
     for (let at = /** @type {Element|null} */ (element); at && at !== document.body; at = at.parentElement) {
@@ -103,6 +124,7 @@ export function fitInPage() {
       if (scrolls) break;
     }
   }
+  top.scrollTop = was;
   for (const field of top.querySelectorAll("input[placeholder]")) {
     if (!seen(field) || !(field instanceof HTMLInputElement) || field.value) continue;
     if (field.scrollWidth > field.clientWidth + 1) faults.push(`the placeholder of ${tagOf(field)} is cut`);

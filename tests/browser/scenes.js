@@ -184,6 +184,8 @@ export const scenes = (song) => [
   {
     name: "photo", route: "/chat",
     reach: async (page) => {
+      const on = await page.$eval("#camera-toggle", (key) => key.getAttribute("aria-pressed"));
+      if (on === "true") await press("#camera-toggle")(page); // of a camera that is on there would be no sheet
       await show(page, {}, [["message", { type: "tool", id: 9, text: "take_photo" }]]);
       await page.waitForSelector("#camera[open]");
     },
