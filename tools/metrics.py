@@ -16,7 +16,7 @@ All are of one process; counters begin at 0 with it. What to look at first when 
 | metric | type | labels | what it counts or measures |
 |---|---|---|---|
 """
-ENTRY = re.compile(r'(?:head|figure)\(out, "(\w+)", "(\w+)", "((?:[^"\\]|\\.)*)"|'
+ENTRY = re.compile(r'(?:head|figure)\(out, "(\w+)",\s+"(\w+)",\s+"((?:[^"\\]|\\.)*)"|'
                    r"# HELP " + PREFIX + r"(\w+) (.*?)\\n# TYPE " + PREFIX + r"\w+ (\w+)")
 
 
