@@ -151,6 +151,21 @@ TEST(caller_reads_messages_of_any_kind) {
   sim_world_close(&w);
 }
 
+TEST(caller_does_not_call_again_when_the_operator_ended_it) {
+  talk(7);
+  const caller_link *link = caller_link_of(w.caller, w.caller->chat_link);
+  REQUIRE(link != NULL);
+  w.probing = false;
+  json_decref(caller_read_message(w.caller, link, WR_BYTES_LITERAL("{\"type\":\"ended\",\"reason\":\"operator\"}"),
+                                  sim_world_now(&w)));
+  wait(WR_S(60));
+  CHECK_EQ(w.told.state, MGR_STATE_CLOSED);
+  CHECK_EQ(w.told.reason, MGR_REASON_ENDED);
+  CHECK_EQ(sim_gateway_n_sessions(w.gateway), 0);
+  CHECK_EQ(counts()->n_opened, 1);
+  sim_world_close(&w);
+}
+
 /* Towards a server that only echoes nothing is said that nobody asked for, and silence on the channel is no alarm.
  */
 TEST(caller_plain_keeps_quiet) {

@@ -192,7 +192,8 @@ static void on_open(call *c, wr_time now) {
 }
 
 static void on_trouble(call *c, const mgr_command *command, wr_time now) {
-  if (command->state == MGR_STATE_FAILED || is_plain(c->world->signalling))
+  bool is_over = command->state == MGR_STATE_FAILED || command->state == MGR_STATE_CLOSED;
+  if (is_over || is_plain(c->world->signalling))
     call_end(c, talk_reason(command->reason), now);
   else
     talk_print(c, "connection", "state", talk_state(command->state));

@@ -56,6 +56,7 @@ struct gw_exchange {
   wr_addr from;     /* who asks; behind a proxy that is not trusted, the proxy */
   gw_claims claims; /* of the token it brought */
   char cors[128];   /* the origin of a page from elsewhere that may call; "" none */
+  bool is_admin;    /* it brought the operator's token */
   bool discards, close_after;
   bool takes_body; /* the route's handler waits for it */
   gw_purpose purpose;

@@ -182,7 +182,7 @@ static void patch_session(gw_exchange *x) {
 
 static void delete_session(gw_exchange *x) {
   gw_ref ref;
-  if (gw_api_find(x, &ref)) gw_api_ask(x, ref, GW_HANGUP, 0, NULL);
+  if (gw_api_find(x, &ref)) gw_api_ask(x, ref, x->is_admin ? GW_SEND_AWAY : GW_HANGUP, 0, NULL);
 }
 
 static json_t *ice_servers(gw_http *http) {
@@ -436,10 +436,10 @@ static bool may_enter(gw_exchange *x, access_right right) {
   if (right == OPEN) return true;
   gw_token_of(x->wsi, token);
   gw_http_error error = GW_HTTP_OK;
-  bool is_admin = gw_token_is(token, x->http->config->admin_token);
+  x->is_admin = gw_token_is(token, x->http->config->admin_token);
   if (right == ADMIN)
-    error = is_admin ? GW_HTTP_OK : GW_HTTP_UNAUTHORIZED;
-  else if (!is_admin || (right != ENDS && right != SEES))
+    error = x->is_admin ? GW_HTTP_OK : GW_HTTP_UNAUTHORIZED;
+  else if (!x->is_admin || (right != ENDS && right != SEES))
     error = gw_token_enter(x->http, token, &x->claims);
   if (error == GW_HTTP_EXPIRED && (right == OFFERS || right == KEEPS || right == ENDS)) error = GW_HTTP_OK;
   if (error == GW_HTTP_OK && !is_within(x)) error = GW_HTTP_SCOPE;

@@ -29,6 +29,7 @@ typedef enum gw_kind {
   GW_FRAGMENT,     /* owned gw_request: application/trickle-ice-sdpfrag */
   GW_CANDIDATES,   /* owned gw_request: "candidate:..." lines; |number| 1: these were the last */
   GW_HANGUP,       /* |number|: request */
+  GW_SEND_AWAY,    /* the same, by the operator: the page is told first */
   GW_LINK_OPENED,  /* the backend's socket is up */
   GW_LINK_TEXT,    /* bytes or owned */
   GW_LINK_BINARY,  /* bytes or owned; over UDP a datagram */

@@ -16,7 +16,8 @@
 
 #define ANSWER_MAX 8192
 #define QUALITY_US WR_S(1)
-#define SPEECH_DBOV 55 /* louder than -55 dBov counts as the caller speaking, for turn latency */
+#define SENT_AWAY_US WR_S(2) /* for a page to hear it, and one retransmission */
+#define SPEECH_DBOV 55       /* louder than -55 dBov counts as the caller speaking, for turn latency */
 
 const char *gw_session_state_text(gw_session_state state) {
   static const char *const names[] = {"new", "connecting", "connected", "degraded", "lost", "free"};
@@ -226,7 +227,7 @@ void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {
   s->echo = request->purpose == GW_FOR_ECHO || strcmp(config_of(s)->backend, "echo") == 0;
   s->created_at = now;
   s->auto_listen = request->purpose == GW_FOR_WHIP || (request->has_mode && request->mode != XZ_MODE_MANUAL);
-  s->quality_at = WR_NEVER;
+  s->quality_at = s->ends_at = WR_NEVER;
   gw_minute_init(&s->minute, now);
   wr_rng_fill(&w->settings.rng, s->id, sizeof(s->id));
   wr_rng_fill(&w->settings.rng, s->secret, sizeof(s->secret));
@@ -540,7 +541,7 @@ static void sample_quality(gw_session *s, wr_time now) {
 }
 
 static wr_time deadline_of(const gw_session *s) {
-  wr_time at = wr_time_min(s->state_until, s->quality_at);
+  wr_time at = wr_time_min(wr_time_min(s->state_until, s->ends_at), s->quality_at);
   if (s->conn) at = wr_time_min(at, wr_conn_deadline(s->conn));
   if (s->capture) at = wr_time_min(at, s->capture->until);
   at = wr_time_min(at, gw_video_deadline(&s->video));
@@ -585,6 +586,10 @@ void gw_session_ask_at(gw_session *s, const wr_path *path, wr_time now) {
 void gw_session_tick(gw_session *s, wr_time now) {
   if (now >= s->state_until) {
     gw_session_close(s, s->state == GW_SESSION_LOST ? GW_END_LOST : GW_END_CONNECT_TIMEOUT, now);
+    return;
+  }
+  if (now >= s->ends_at) {
+    gw_session_close(s, GW_END_HANGUP, now);
     return;
   }
   if (s->conn && now >= wr_conn_deadline(s->conn)) wr_conn_tick(s->conn, now);
@@ -640,6 +645,17 @@ void gw_session_close(gw_session *s, gw_counter end, wr_time now) {
     gw_session_trouble(s, "call", end_text(end));
   gw_log(GW_INFO, "session", "session", s->id_text, "state", "closed", "reason", end_text(end), NULL);
   gw_worker_release(w, s);
+}
+
+void gw_session_send_away(gw_session *s, wr_time now) {
+  if (!s->has_chat || s->ends_at != WR_NEVER) {
+    gw_session_close(s, GW_END_HANGUP, now);
+    return;
+  }
+  s->ends_at = now + SENT_AWAY_US;
+  gw_session_note(s, "state", "sent away", NULL, now);
+  gw_page_tell(s, "ended", now, "reason", "operator", NULL);
+  gw_session_settle(s, now);
 }
 
 static void emit_uplink(void *ctx, wr_bytes opus) {

@@ -112,6 +112,7 @@ typedef struct gw_session {
   uint32_t first_tcp; /* its TCP connections (gateway/tcp.h), linked */
   bool is_tcp;        /* the path in use is one of them */
   wr_time created_at, state_until, quality_at;
+  wr_time ends_at;                 /* it was sent away, and closes at last by then */
   wr_time offered_at, answered_at; /* of this connection, see gw_timeline */
   bool has_chat, said_ready, auto_listen;
   bool had_chat; /* at any time: the caller may come back for what it was to be told */
@@ -157,6 +158,9 @@ void gw_session_ask_at(gw_session *session, const wr_path *path, wr_time now);
 void gw_session_tick(gw_session *session, wr_time now);
 /* Says goodbye to the peer and the backend and empties the slot. */
 void gw_session_close(gw_session *session, gw_counter end, wr_time now);
+/* The operator hangs up: a page that listens is told, so that it does not call again, and closes; one that does not
+ * is closed a moment later. Asked twice, or with nobody to tell: at once. */
+void gw_session_send_away(gw_session *session, wr_time now);
 void gw_session_settle(gw_session *session, wr_time now);
 void gw_session_timeline(const gw_session *session, gw_timeline *timeline);
 gw_view *gw_session_view(const gw_session *session, wr_time now); /* the caller's to free; NULL: no memory */

@@ -355,7 +355,10 @@ static void on_offer(gw_worker *w, const gw_message *m, gw_request *request, wr_
 
 static void on_hangup(gw_worker *w, const gw_message *m, wr_time now) {
   gw_session *s = session_of(w, m->ref);
-  if (s) gw_session_close(s, GW_END_HANGUP, now);
+  if (s && m->kind == GW_SEND_AWAY)
+    gw_session_send_away(s, now);
+  else if (s)
+    gw_session_close(s, GW_END_HANGUP, now);
   refuse(w, m->number, s ? GW_HTTP_OK : GW_HTTP_NO_SESSION);
 }
 
@@ -450,7 +453,8 @@ static void on_message(gw_worker *w, gw_message *m, wr_time now) {
     case GW_OFFER: on_offer(w, m, m->owned, now); break;
     case GW_FRAGMENT:
     case GW_CANDIDATES: on_session_request(w, m, now); break;
-    case GW_HANGUP: on_hangup(w, m, now); break;
+    case GW_HANGUP:
+    case GW_SEND_AWAY: on_hangup(w, m, now); break;
     case GW_SNAPSHOT: on_snapshot(w, m->number, now); break;
     case GW_LOOK: on_look(w, m, now); break;
     case GW_CAPTURE: on_capture(w, m, now); break;

@@ -211,12 +211,12 @@ static void start(mgr_manager *m, int32_t mode) {
   mgr_core_follow_turn(m, &out);
 }
 
-static void stop(mgr_manager *m, bool remove, mgr_state state) {
+static void stop(mgr_manager *m, bool remove, mgr_state state, mgr_reason reason) {
   mgr_attempt_close(m, remove);
   m->step = MGR_STEP_NONE;
   m->step_until = m->overall_until = m->trouble_at = m->prepared_until = MGR_NEVER;
   m->armed = false;
-  mgr_core_set_state(m, state, MGR_REASON_ASKED);
+  mgr_core_set_state(m, state, reason);
   mgr_core_release_microphone(m);
 }
 
@@ -249,13 +249,24 @@ static void say_texts(mgr_manager *m) {
   }
 }
 
-static void hang_up(mgr_manager *m) {
+static void hang_up(mgr_manager *m, mgr_reason reason) {
   bool was_something = m->wanted || m->armed || m->step != MGR_STEP_NONE;
   m->wanted = m->wants_ahead = m->has_token = false;
   mgr_turn_out out = {0};
   mgr_turn_want(&m->turn, false, &out);
   mgr_core_follow_turn(m, &out);
-  if (was_something || m->state != MGR_STATE_CLOSED) stop(m, true, MGR_STATE_CLOSED);
+  if (was_something || m->state != MGR_STATE_CLOSED) stop(m, true, MGR_STATE_CLOSED, reason);
+}
+
+/* The operator hung up. What was only made ahead is not made again either, and whoever has not called is not told.
+ */
+static void on_ended(mgr_manager *m) {
+  if (m->wanted) {
+    hang_up(m, MGR_REASON_ENDED);
+    return;
+  }
+  m->wants_ahead = false;
+  stop(m, true, MGR_STATE_IDLE, MGR_REASON_ENDED);
 }
 
 /* ---- the page and the device ---- */
@@ -293,7 +304,7 @@ static void on_frozen(mgr_manager *m, bool frozen) {
 /* An open connection or a live track would keep the page out of the back-forward cache. */
 static void on_page_hide(mgr_manager *m, bool may_return) {
   if (!may_return) {
-    hang_up(m);
+    hang_up(m, MGR_REASON_ASKED);
     return;
   }
   bool was_up = m->step == MGR_STEP_UP;
@@ -301,7 +312,7 @@ static void on_page_hide(mgr_manager *m, bool may_return) {
   if (was_up) m->lost_at = m->now;
   m->put_away = true;
   m->frozen = false;
-  stop(m, !m->wanted, MGR_STATE_SUSPENDED);
+  stop(m, !m->wanted, MGR_STATE_SUSPENDED, MGR_REASON_ASKED);
 }
 
 static void on_page_show(mgr_manager *m) {
@@ -352,7 +363,7 @@ static void on_channel_message(mgr_manager *m, const mgr_event *event) {
 
 static bool is_of_link(int32_t kind) {
   return (kind >= MGR_EVENT_DESCRIBED && kind <= MGR_EVENT_BROKEN) ||
-         (kind >= MGR_EVENT_ALIVE && kind <= MGR_EVENT_DRAINING);
+         (kind >= MGR_EVENT_ALIVE && kind <= MGR_EVENT_DRAINING) || kind == MGR_EVENT_ENDED;
 }
 
 static bool is_of_request(int32_t kind) {
@@ -424,7 +435,7 @@ static void dispatch(mgr_manager *m, const mgr_event *event) {
   } else if (kind == MGR_EVENT_START) {
     start(m, event->value);
   } else if (kind == MGR_EVENT_STOP) {
-    hang_up(m);
+    hang_up(m, MGR_REASON_ASKED);
   } else if (kind == MGR_EVENT_RETRY) {
     mgr_recover_look(m, MGR_REASON_ASKED);
   } else if (kind <= MGR_EVENT_TEXT) {
@@ -443,6 +454,8 @@ static void dispatch(mgr_manager *m, const mgr_event *event) {
     mgr_attempt_on_servers(m, event);
   } else if (kind <= MGR_EVENT_DRAINING) {
     on_channel_message(m, event);
+  } else if (kind == MGR_EVENT_ENDED) {
+    on_ended(m);
   } else {
     on_world(m, event);
   }
@@ -455,7 +468,7 @@ static void give_up_if_due(mgr_manager *m) {
   if (m->now >= m->prepared_until && !m->wanted) {
     m->prepared_until = MGR_NEVER;
     m->wants_ahead = false;
-    if (m->step != MGR_STEP_NONE) stop(m, true, MGR_STATE_IDLE);
+    if (m->step != MGR_STEP_NONE) stop(m, true, MGR_STATE_IDLE, MGR_REASON_ASKED);
     if (m->state == MGR_STATE_IDLE) mgr_core_set_state(m, MGR_STATE_IDLE, MGR_REASON_IDLE_TOO_LONG);
   }
 }

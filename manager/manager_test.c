@@ -202,6 +202,54 @@ TEST(manager_without_a_microphone_stops_only_where_one_is_required) {
   CHECK_EQ(mgr_manager_state(&w.m), MGR_STATE_FAILED);
 }
 
+/* Nothing that starts calls again by itself starts this one. */
+static void change_the_world(void) {
+  world_tell(&w, MGR_EVENT_CHANNEL, 0, 0); /* of the link that was given up */
+  world_tell(&w, MGR_EVENT_ONLINE, 0, 0);
+  world_tell(&w, MGR_EVENT_ONLINE, 1, 0);
+  world_tell(&w, MGR_EVENT_NETWORK, 2, 0);
+  world_tell(&w, MGR_EVENT_VISIBLE, 0, 0);
+  world_tell(&w, MGR_EVENT_VISIBLE, 1, 0);
+  world_tell(&w, MGR_EVENT_RETRY, 0, 0);
+  CHECK(!world_step(&w));
+  CHECK_EQ(world_count(&w, MGR_COMMAND_OPEN), 0);
+}
+
+TEST(manager_does_not_call_again_whom_the_operator_sent_away) {
+  world_begin(&w, NULL);
+  world_tell(&w, MGR_EVENT_PREPARE, MGR_MODE_AUTO, 0);
+  world_connect(&w, MGR_MODE_AUTO);
+  uint32_t link = w.link;
+  world_talk(&w, 3000);
+  world_forget(&w);
+  world_tell(&w, MGR_EVENT_ENDED, 0, 0);
+  CHECK_EQ(mgr_manager_state(&w.m), MGR_STATE_CLOSED);
+  CHECK_EQ(mgr_manager_reason(&w.m), MGR_REASON_ENDED);
+  REQUIRE(world_last(&w, MGR_COMMAND_CLOSE) != NULL);
+  CHECK_EQ(world_last(&w, MGR_COMMAND_CLOSE)->value, 1); /* the session too: the gateway need not wait */
+  CHECK_EQ(world_count(&w, MGR_COMMAND_RELEASE_MICROPHONE), 1);
+  change_the_world();
+  CHECK_EQ(mgr_manager_state(&w.m), MGR_STATE_CLOSED);
+  world_connect(&w, MGR_MODE_AUTO); /* the person may */
+  CHECK_EQ(mgr_manager_state(&w.m), MGR_STATE_CONNECTED);
+  w.link = link;
+  world_tell(&w, MGR_EVENT_ENDED, 0, 0); /* late, and of the call before */
+  CHECK_EQ(mgr_manager_state(&w.m), MGR_STATE_CONNECTED);
+}
+
+TEST(manager_prepares_no_more_where_the_operator_ends_what_was_prepared) {
+  world_begin(&w, NULL);
+  world_tell(&w, MGR_EVENT_PREPARE, MGR_MODE_AUTO, 0);
+  world_answer_all(&w, false);
+  world_forget(&w);
+  world_tell(&w, MGR_EVENT_ENDED, 0, 0);
+  CHECK_EQ(mgr_manager_state(&w.m), MGR_STATE_IDLE);
+  CHECK_EQ(world_count(&w, MGR_COMMAND_CLOSE), 1);
+  change_the_world();
+  world_connect(&w, MGR_MODE_AUTO);
+  CHECK_EQ(mgr_manager_state(&w.m), MGR_STATE_CONNECTED);
+}
+
 TEST(manager_says_at_once_that_a_browser_cannot) {
   world_begin(&w, NULL);
   world_tell(&w, MGR_EVENT_UNSUPPORTED, 0, 0);

@@ -97,7 +97,16 @@ export function testAdmin({ inChromium, binary, screens }) {
         await page.click("#hangup");
         await until("the desk knows it", async () => (await textOf("#one-title")).includes("is over"));
         check((await textOf("#events")).includes("hung up from here"), "the desk's log");
-        await until("the caller, who is back", async () => (await textOf("#calls tbody")).includes("connected"), 30_000);
+        await callerIs("ended");
+        const told = await caller.$eval("#notice", (line) => /** @type {HTMLElement} */ (line).dataset["key"]);
+        same(told, "endedByOperator", "what the caller is told");
+        await new Promise((resolve) => setTimeout(resolve, 4000)); // a call that was lost would be back by now
+        await callerIs("ended");
+        check(!(await page.$eval("#no-calls", (line) => line.hasAttribute("hidden"))), "nobody calls");
+        await caller.bringToFront();
+        await caller.click("#start");
+        await page.bringToFront();
+        await until("the caller, who called again", async () => (await textOf("#calls tbody")).includes("connected"), 30_000);
 
         await page.click("#drain");
         await page.click("#drain-go");

@@ -91,6 +91,7 @@ test("hands: messages become the core's events, rubbish only a sign of life", ()
     const { kind } = eventOf({ type: "pong", t }, 142);
     check(kind === EVENT.ALIVE || t === null, `pong ${t}`);
   }
+  same(eventOf({ type: "ended", reason: "operator" }, 0), { kind: EVENT.ENDED }, "ended");
   const draining = (/** @type {object} */ more) => eventOf({ type: "server-draining", ...more }, 0);
   const wrong_clock = "1999-01-01T00:00:00Z";
   same(draining({ in: 5000, deadline: wrong_clock }), { kind: EVENT.DRAINING, more: 5000 }, "time left, whatever the clocks say");

@@ -186,7 +186,7 @@ async function seeNotices({ gateway, screens }, page, device) {
       check(await page.$eval("#notice", (box) => !(/** @type {HTMLElement} */ (box).hidden)), `${what}: no notice`);
     };
     for (const [state, reason] of FAILURES) {
-      const standing = state !== "FAILED";
+      const standing = state !== "FAILED" && state !== "CLOSED";
       const info = { canTalk: false, canType: standing, isConnected: false, attempt: 2, retryIn_s: standing ? 8 : 0 };
       await show(page, { state, reason, ...info });
       await look(reason);

@@ -206,8 +206,11 @@ def test_socket_conversation():
         check(wait_for(lambda: len(mock.photos) == 1) and mock.photos[0][1].count(b"x" * 20000) == 1, "a photo arrives whole")
         m = g.metrics()
         check(m["xiaozhi_rtc_sockets_open"] == 1 and m["xiaozhi_rtc_sockets_opened_total"] == 1, "counted")
+        boss = {"Authorization": "Bearer a"}
+        check(g.request("DELETE", c.hello["location"], headers=boss)[0] == 204 and c.message("ended", reason="operator"),
+              "the operator hangs up, and the caller is told")
         check(g.request("DELETE", c.hello["location"])[0] == 204 and c.ended.wait(PATIENCE) and c.code == 1000,
-              "hung up by DELETE: closed with 1000")
+              "it closes by DELETE: closed with 1000")
 
 
 def test_socket_speech():

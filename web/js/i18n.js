@@ -465,6 +465,11 @@ const TABLE = {
     "多次尝试均失败。请检查网络后点按钮；网络变化时会自动重试。",
     "Mọi lần thử đều hỏng. Kiểm tra mạng rồi nhấn nút. Mạng thay đổi thì trang tự thử lại.",
   ],
+  endedByOperator: [
+    "The operator of this gateway ended the call. Press the button to call again.",
+    "网关管理员结束了通话。点按钮可再次呼叫。",
+    "Người vận hành cổng đã kết thúc cuộc gọi. Nhấn nút để gọi lại.",
+  ],
   contextLost: [
     "A new conversation had to begin: the assistant does not remember what was said.",
     "只能开始新的对话：助手不记得之前说过的话。",

@@ -85,12 +85,14 @@ export const REASONS = {
   UNSUPPORTED: "noWebRtc",
   NO_MICROPHONE: "micNone",
   GAVE_UP: "gaveUp",
+  ENDED: "endedByOperator",
 };
 
 /** @param {StateDetail} detail @returns {string|null} a text's key; null: nothing to explain */
 export function troubleOf({ state, reason, attempt }) {
   const restored = state === "RESTARTING" && attempt > 1; // the first try is over before anyone has read it
-  const troubled = restored || ["RECONNECTING", "OFFLINE", "SUSPENDED", "FAILED"].includes(state);
+  const sentAway = state === "CLOSED" && reason === "ENDED";
+  const troubled = restored || sentAway || ["RECONNECTING", "OFFLINE", "SUSPENDED", "FAILED"].includes(state);
   return troubled ? (REASONS[reason] ?? null) : null;
 }
 

@@ -30,6 +30,8 @@ export function eventOf(message, now_ms) {
       const left_ms = Number(message["in"] ?? Date.parse(message["deadline"]) - Date.now());
       return { kind: EVENT.DRAINING, more: left_ms > 0 ? Math.round(left_ms) : 0 };
     }
+    case "ended":
+      return { kind: EVENT.ENDED };
     default:
       return { kind: EVENT.ALIVE };
   }
