@@ -20,7 +20,8 @@ void gw_quality_init(gw_quality *q) { *q = (gw_quality){.figures = nothing, .sam
 
 static double loss_of(const wr_stats_inbound_rtp *from, const wr_stats_inbound_rtp *to) {
   if (!to->present || from->ssrc != to->ssrc || to->packets_received < from->packets_received) return MGR_ABSENT;
-  double came = (double)(to->packets_received - from->packets_received);
+  double came = (double)(to->packets_received - from->packets_received); /* what was asked for is lost as well */
+  came -= (double)(to->retransmitted_packets_received - from->retransmitted_packets_received);
   double lost = (double)(to->packets_lost - from->packets_lost);
   if (lost < 0) lost = 0; /* late ones are taken back */
   return came + lost < MIN_PACKETS ? MGR_ABSENT : lost / (came + lost);

@@ -14,14 +14,19 @@ static void write_media(gw_text *out, const wr_stats *stats) {
     gw_text_add(out,
                 ",\"inbound-rtp\":{\"kind\":\"audio\",\"ssrc\":%u,\"packetsReceived\":%" PRIu64
                 ",\"bytesReceived\":%" PRIu64 ",\"headerBytesReceived\":%" PRIu64 ",\"packetsLost\":%" PRId64
-                ",\"packetsDiscarded\":%" PRIu64 ",\"packetsRepaired\":%" PRIu64 ",\"jitter\":%.6f}",
+                ",\"packetsDiscarded\":%" PRIu64 ",\"packetsRepaired\":%" PRIu64
+                ",\"retransmittedPacketsReceived\":%" PRIu64 ",\"retransmittedBytesReceived\":%" PRIu64
+                ",\"jitter\":%.6f}",
                 in->ssrc, in->packets_received, in->bytes_received, in->header_bytes_received, in->packets_lost,
-                in->packets_discarded, in->packets_repaired, in->jitter_us / 1e6);
+                in->packets_discarded, in->packets_repaired, in->retransmitted_packets_received,
+                in->retransmitted_bytes_received, in->jitter_us / 1e6);
   if (sent->present)
     gw_text_add(out,
                 ",\"outbound-rtp\":{\"kind\":\"audio\",\"ssrc\":%u,\"packetsSent\":%" PRIu64
-                ",\"bytesSent\":%" PRIu64 ",\"headerBytesSent\":%" PRIu64 "}",
-                sent->ssrc, sent->packets_sent, sent->bytes_sent, sent->header_bytes_sent);
+                ",\"bytesSent\":%" PRIu64 ",\"headerBytesSent\":%" PRIu64 ",\"retransmittedPacketsSent\":%" PRIu64
+                ",\"retransmittedBytesSent\":%" PRIu64 "}",
+                sent->ssrc, sent->packets_sent, sent->bytes_sent, sent->header_bytes_sent,
+                sent->retransmitted_packets_sent, sent->retransmitted_bytes_sent);
 }
 
 static void write_remote(gw_text *out, const wr_stats *stats) {

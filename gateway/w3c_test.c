@@ -34,8 +34,16 @@ TEST(w3c_has_every_dictionary_in_the_units_of_w3c) {
                       .ssrc = 4000000000u,
                       .packets_received = 1ull << 40,
                       .packets_lost = -3,
+                      .retransmitted_packets_received = 16,
+                      .retransmitted_bytes_received = 17,
                       .jitter_us = 2500},
-      .outbound_rtp = {.present = true, .ssrc = 7, .packets_sent = 9, .bytes_sent = 10, .header_bytes_sent = 11},
+      .outbound_rtp = {.present = true,
+                       .ssrc = 7,
+                       .packets_sent = 9,
+                       .bytes_sent = 10,
+                       .header_bytes_sent = 11,
+                       .retransmitted_packets_sent = 14,
+                       .retransmitted_bytes_sent = 15},
       .remote_inbound_rtp = {.present = true, .packets_lost = 4, .fraction_lost = 0.5, .round_trip_time_us = 20000},
       .remote_outbound_rtp = {.present = true, .packets_sent = 12, .bytes_sent = 13, .reports_sent = 2},
       .candidate_pair = {.present = true, .current_round_trip_time_us = 1500},
@@ -50,6 +58,10 @@ TEST(w3c_has_every_dictionary_in_the_units_of_w3c) {
   CHECK(number(all, "codec", "payloadType") == 111 && number(all, "codec", "clockRate") == 48000);
   CHECK(number(all, "inbound-rtp", "ssrc") == 4e9 && number(all, "inbound-rtp", "packetsReceived") == 0x1p40);
   CHECK(number(all, "inbound-rtp", "packetsLost") == -3 && number(all, "inbound-rtp", "jitter") == 0.0025);
+  CHECK(number(all, "outbound-rtp", "retransmittedPacketsSent") == 14 &&
+        number(all, "outbound-rtp", "retransmittedBytesSent") == 15);
+  CHECK(number(all, "inbound-rtp", "retransmittedPacketsReceived") == 16 &&
+        number(all, "inbound-rtp", "retransmittedBytesReceived") == 17);
   CHECK(number(all, "outbound-rtp", "packetsSent") == 9 && number(all, "outbound-rtp", "headerBytesSent") == 11);
   CHECK(number(all, "remote-inbound-rtp", "fractionLost") == 0.5);
   CHECK(number(all, "remote-inbound-rtp", "roundTripTime") == 0.02);

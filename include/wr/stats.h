@@ -25,11 +25,12 @@ typedef struct wr_stats_codec {
 typedef struct wr_stats_inbound_rtp {
   bool present; /* from the first packet */
   uint32_t ssrc;
-  uint64_t packets_received, bytes_received; /* bytes: payload without padding */
+  uint64_t packets_received, bytes_received; /* bytes: payload without padding; those asked for again included */
   uint64_t header_bytes_received;            /* headers, their extensions, padding */
-  int64_t packets_lost;                      /* RFC 3550 6.4.1: may fall when late ones come */
+  int64_t packets_lost;                      /* RFC 3550 6.4.1, as reported: also those that came when asked for */
   uint64_t packets_discarded;                /* came after their turn */
   uint64_t packets_repaired;                 /* lost, but their frames came as copies in others (RED) */
+  uint64_t retransmitted_packets_received, retransmitted_bytes_received; /* asked for, and came (NACK) */
   uint32_t jitter_us;
 } wr_stats_inbound_rtp;
 
@@ -37,7 +38,8 @@ typedef struct wr_stats_inbound_rtp {
 typedef struct wr_stats_outbound_rtp {
   bool present; /* from the first packet */
   uint32_t ssrc;
-  uint64_t packets_sent, bytes_sent, header_bytes_sent; /* as above */
+  uint64_t packets_sent, bytes_sent, header_bytes_sent; /* as above; those sent again included */
+  uint64_t retransmitted_packets_sent, retransmitted_bytes_sent;
 } wr_stats_outbound_rtp;
 
 /* remote-inbound-rtp: what the peer's reports say of that. */
@@ -63,7 +65,7 @@ typedef struct wr_stats_remote_outbound_rtp {
 typedef struct wr_stats_candidate_pair {
   bool present;
   wr_path path;
-  uint32_t current_round_trip_time_us; /* smoothed, of ICE checks; 0: not measured */
+  uint32_t current_round_trip_time_us; /* of the last ICE check answered; 0: not measured */
 } wr_stats_candidate_pair;
 
 typedef enum wr_stats_dtls_state {

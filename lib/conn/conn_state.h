@@ -38,7 +38,8 @@ typedef struct local_address {
 /* What we send of audio. */
 typedef struct media_sender {
   uint32_t ssrc, timestamp_offset, last_timestamp, packets, bytes;
-  uint64_t header_bytes; /* that went besides |bytes| */
+  uint64_t header_bytes;                 /* that went besides |bytes| */
+  uint64_t resent_bytes, resent_headers; /* of what was sent again, in neither of these */
   wr_time last_at;
   uint16_t seq;
   uint8_t copies; /* see wr_conn_set_audio_copies */
@@ -74,6 +75,7 @@ typedef struct media {
   wr_nack_asker asker; /* of what is missing in |reorder| */
   media_pending pending;
   uint64_t header_bytes_in;                   /* of the source */
+  uint64_t recovered, recovered_bytes;        /* of the source: came when asked for; not in |source| */
   wr_stats_remote_inbound_rtp remote_inbound; /* as the peer's reports say */
   wr_stats_remote_outbound_rtp remote_outbound;
   feedback feedback;

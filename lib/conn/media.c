@@ -54,7 +54,7 @@ static void follow_source(wr_conn *conn, uint32_t ssrc) {
   if (m->source.started && m->source.ssrc == ssrc) return;
   wr_rtp_source_init(&m->source, ssrc, OPUS_CLOCK_HZ);
   wr_reorder_restart(&m->reorder);
-  m->header_bytes_in = 0;
+  m->header_bytes_in = m->recovered = m->recovered_bytes = 0;
   m->remote_outbound = (wr_stats_remote_outbound_rtp){0};
   m->asker.n = 0;
   m->ended = false;
@@ -126,10 +126,13 @@ static bool recv_rtp(wr_conn *conn, wr_span datagram, wr_time now) {
   if (!conn->stats.first_audio_at) conn->stats.first_audio_at = now;
   follow_source(conn, packet.ssrc);
   m->header_bytes_in += len - packet.payload.len;
-  if (wr_nack_take(&m->asker, packet.seq))
+  if (wr_nack_take(&m->asker, packet.seq)) {
     conn->stats.rtp_recovered++; /* its delay is our asking's, its loss happened: no news of the network */
-  else
+    m->recovered++;
+    m->recovered_bytes += packet.payload.len;
+  } else {
     wr_rtp_source_received(&m->source, packet.seq, packet.timestamp, packet.payload.len, now);
+  }
   bool voice;
   if (!wr_rtp_audio_level(&packet, conn->agreement.level_extension, &m->level_dbov, &voice)) m->level_dbov = 127;
   wr_bytes opus = red.block[red.n - 1].data;
@@ -311,8 +314,8 @@ static size_t write_report(wr_conn *conn, uint8_t *out, size_t cap, wr_time now)
     wr_rtcp_sender_info info = {
         .ntp = wr_ntp_of(now),
         .rtp_timestamp = m->sender.last_timestamp + (uint32_t)(since * (OPUS_CLOCK_HZ / 1000) / 1000),
-        .packets = m->sender.packets,
-        .bytes = m->sender.bytes};
+        .packets = m->sender.packets + (uint32_t)m->sender.resend.n_resent,
+        .bytes = m->sender.bytes + (uint32_t)m->sender.resent_bytes};
     wr_rtcp_write_sr(&w, m->sender.ssrc, &info, report, n);
   } else {
     wr_rtcp_write_rr(&w, m->sender.ssrc, report, n);
@@ -326,11 +329,20 @@ static size_t write_report(wr_conn *conn, uint8_t *out, size_t cap, wr_time now)
 /* The same bytes once more: encrypted anew, with another number of the path's feedback, they would give the key
  * away. */
 static size_t resend(wr_conn *conn, uint8_t *out, wr_time now) {
-  wr_bytes again = wr_resend_next(&conn->media.sender.resend, now);
+  media_sender *sender = &conn->media.sender;
+  wr_bytes again = wr_resend_next(&sender->resend, now);
   wr_rtp_packet header;
   if (!again.len) return 0;
   memcpy(out, again.data, again.len);
+  size_t len = again.len;
+  if (conn->tap.seen && wr_srtp_reveal_rtp(&conn->srtp, out, &len)) {
+    conn_tap(conn, WR_TAP_RTP, true, out, len, now);
+    memcpy(out, again.data, again.len);
+  }
   if (wr_rtp_read(&header, again) != WR_OK) return again.len;
+  size_t payload_len = header.payload.len - wr_srtp_rtp_expansion(&conn->srtp);
+  sender->resent_bytes += payload_len;
+  sender->resent_headers += again.len - header.payload.len;
   wr_bytes number = wr_rtp_extension(&header, conn->agreement.twcc_extension);
   if (number.len >= 2) wr_bwe_resent(&conn->media.feedback.bwe, wr_get_u16(number.data));
   return again.len;

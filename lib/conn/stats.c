@@ -14,21 +14,27 @@ static void read_inbound(const media *m, const wr_conn_stats *counted, wr_stats 
   int64_t expected = source->started ? (int64_t)(highest - source->base_seq) + 1 : 0;
   stats->inbound_rtp = (wr_stats_inbound_rtp){.present = source->started,
                                               .ssrc = source->ssrc,
-                                              .packets_received = source->received,
-                                              .bytes_received = source->bytes,
+                                              .packets_received = source->received + m->recovered,
+                                              .bytes_received = source->bytes + m->recovered_bytes,
                                               .header_bytes_received = m->header_bytes_in,
                                               .packets_lost = expected - source->received,
                                               .packets_discarded = m->reorder.n_late,
                                               .packets_repaired = counted->rtp_frames_repaired,
+                                              .retransmitted_packets_received = m->recovered,
+                                              .retransmitted_bytes_received = m->recovered_bytes,
                                               .jitter_us = opus_us(source->jitter_q4 >> 4)};
 }
 
 static void read_outbound(const media *m, const wr_conn_stats *counted, wr_stats *stats) {
-  stats->outbound_rtp = (wr_stats_outbound_rtp){.present = m->sender.packets > 0,
-                                                .ssrc = m->sender.ssrc,
-                                                .packets_sent = counted->rtp_packets_out,
-                                                .bytes_sent = counted->rtp_bytes_out,
-                                                .header_bytes_sent = m->sender.header_bytes};
+  const media_sender *sender = &m->sender;
+  uint64_t n_again = sender->resend.n_resent;
+  stats->outbound_rtp = (wr_stats_outbound_rtp){.present = sender->packets > 0,
+                                                .ssrc = sender->ssrc,
+                                                .packets_sent = counted->rtp_packets_out + n_again,
+                                                .bytes_sent = counted->rtp_bytes_out + sender->resent_bytes,
+                                                .header_bytes_sent = sender->header_bytes + sender->resent_headers,
+                                                .retransmitted_packets_sent = n_again,
+                                                .retransmitted_bytes_sent = sender->resent_bytes};
 }
 
 static void read_transport(const wr_conn *conn, wr_stats *stats) {
@@ -66,8 +72,7 @@ void wr_conn_read_stats(const wr_conn *conn, wr_stats *stats, wr_time now) {
   read_transport(conn, stats);
   pair->present = conn->has_path;
   pair->path = conn->path;
-  wr_path selected;
-  if (conn->ice) (void)wr_ice_selected(conn->ice, &selected, &pair->current_round_trip_time_us);
+  if (conn->ice && pair->present) pair->current_round_trip_time_us = wr_ice_get_stats(conn->ice)->last_rtt_us;
   stats->data_channel = conn->channels;
   stats->data_channel.present = conn->stats.data_ready_at != 0;
   stats->data_channel.messages_sent = conn->stats.messages_out;

@@ -183,6 +183,37 @@ TEST(stats_of_both_ends_agree) {
   finish(p);
 }
 
+TEST(stats_count_what_is_sent_again_where_w3c_does) {
+  pair *p = begin();
+  wr_tap tap = {seen, p};
+  wr_stats a, b;
+  speak(p, 1, 60); /* round trips become known: only then is asked */
+  wr_conn_set_tap(p->conn[0], &tap);
+  speak(p, 0, 60);
+  p->loses = true;
+  speak(p, 0, 5); /* one in five */
+  p->loses = false;
+  speak(p, 0, 20);
+  run(p, p->now + WR_S(4));
+  wr_conn_read_stats(p->conn[0], &a, p->now);
+  wr_conn_read_stats(p->conn[1], &b, p->now);
+  uint64_t n_again = a.outbound_rtp.retransmitted_packets_sent;
+  CHECK(n_again >= 1 && n_again == b.inbound_rtp.retransmitted_packets_received);
+  CHECK_EQ(a.outbound_rtp.retransmitted_bytes_sent, 5 * n_again);
+  CHECK_EQ(b.inbound_rtp.retransmitted_bytes_received, 5 * n_again);
+  CHECK_EQ(a.outbound_rtp.packets_sent, 85 + n_again);
+  CHECK_EQ(a.outbound_rtp.bytes_sent, 5 * a.outbound_rtp.packets_sent);
+  CHECK_EQ(a.outbound_rtp.packets_sent, b.inbound_rtp.packets_received + p->n_lost);
+  CHECK_EQ(b.inbound_rtp.bytes_received, 5 * b.inbound_rtp.packets_received);
+  CHECK_EQ(b.remote_outbound_rtp.packets_sent, a.outbound_rtp.packets_sent);
+  CHECK_EQ(b.remote_outbound_rtp.bytes_sent, a.outbound_rtp.bytes_sent);
+  CHECK_EQ(b.inbound_rtp.packets_lost, p->n_lost);
+  CHECK_EQ(a.remote_inbound_rtp.packets_lost, p->n_lost);
+  CHECK_EQ(p->n_tapped[true], a.outbound_rtp.packets_sent); /* in the clear: seen() looks */
+  CHECK(p->tapped_bytes >= 17 * a.outbound_rtp.packets_sent);
+  finish(p);
+}
+
 TEST(stats_of_data_channels) {
   pair *p = begin();
   wr_stats a, b;

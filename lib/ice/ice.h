@@ -70,6 +70,7 @@ typedef enum wr_ice_input {
 
 typedef struct wr_ice_stats {
   uint32_t checks_sent, checks_received, responses_sent, responses_received, role_conflicts, consent_failures;
+  uint32_t last_rtt_us; /* of the last check answered on the path in use, not smoothed; 0: none */
 } wr_ice_stats;
 
 size_t wr_ice_size(void); /* under 24 KiB */

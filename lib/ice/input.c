@@ -206,6 +206,7 @@ static void succeed(wr_ice *ice, wr_ice_check *check, uint32_t rtt_us, wr_time n
   p->valid = true;
   p->answered_at = now;
   wr_ice_pair_measured(p, rtt_us);
+  if ((int)i == ice->selected) ice->stats.last_rtt_us = rtt_us ? rtt_us : 1;
   check->used = false;
   if (!nomination_pending) { /* else the check that nominates goes on */
     wr_ice_checks_stop(&ice->checks, i);

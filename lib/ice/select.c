@@ -36,6 +36,7 @@ static void select_pair(wr_ice *ice, size_t i, wr_time now) {
   wr_ice_pair *p = &ice->pairs.slot[i];
   WR_ASSERT(p->used && p->valid && !p->previous);
   ice->selected = (int)i;
+  ice->stats.last_rtt_us = ice->pairs.slot[i].rtt_us;
   ice->selected_changed = true;
   ice->recheck_at = WR_NEVER;
   bool is_detour = ice->remotes.slot[p->remote].tcp || wr_ice_is_relayed(ice, p);

@@ -142,6 +142,13 @@ TEST(ice_controlling_nominates_with_its_first_check) {
   wr_path path;
   uint32_t rtt_us;
   CHECK(wr_ice_selected(p.ice, &path, &rtt_us) && rtt_us == 30000);
+  CHECK_EQ(wr_ice_get_stats(p.ice)->last_rtt_us, 30000);
+  p.now += WR_S(6); /* consent is asked for */
+  peer_drain(&p);
+  p.now += WR_MS(10);
+  peer_approve(&p, 1);
+  CHECK(wr_ice_selected(p.ice, &path, &rtt_us) && rtt_us == 27500);
+  CHECK_EQ(wr_ice_get_stats(p.ice)->last_rtt_us, 10000);
 }
 
 TEST(ice_controlling_nominates_to_a_lite_peer_with_a_second_check) {

@@ -126,10 +126,15 @@ void wr_srtp_wipe(wr_srtp *srtp) {
 /* ---- sources ---- */
 
 /* NULL: not known (yet). */
-static wr_srtp_source *find_source(wr_srtp_direction *direction, uint32_t ssrc) {
+static const wr_srtp_source *look_up(const wr_srtp_direction *direction, uint32_t ssrc) {
   for (size_t i = 0; i < WR_SRTP_N_SOURCES; i++)
     if (direction->source[i].used && direction->source[i].ssrc == ssrc) return &direction->source[i];
   return NULL;
+}
+
+static wr_srtp_source *find_source(wr_srtp_direction *direction, uint32_t ssrc) {
+  const wr_srtp_source *found = look_up(direction, ssrc);
+  return found ? &direction->source[found - direction->source] : NULL;
 }
 
 /* A slot for |ssrc|: free, or taken from the longest silent. */
@@ -223,18 +228,18 @@ size_t wr_srtp_protect_rtp(wr_srtp *srtp, uint8_t *packet, size_t len, size_t ca
   return len + CM_TAG_BYTES;
 }
 
-static bool open_rtp(const wr_srtp *srtp, uint64_t index, uint8_t *packet, size_t at, size_t len) {
-  const wr_srtp_direction *rx = &srtp->rx;
+static bool open_rtp(const wr_srtp *srtp, const wr_srtp_direction *way, uint64_t index, uint8_t *packet, size_t at,
+                     size_t len) {
   uint32_t ssrc = wr_get_u32(packet + 8);
   if (is_gcm(srtp)) {
     uint8_t iv[12];
-    gcm_iv(iv, rx->rtp_salt, ssrc, index);
-    return srtp->crypto->gcm_open(rx->rtp, iv, wr_bytes_of(packet, at), packet + at, len - at, packet + len);
+    gcm_iv(iv, way->rtp_salt, ssrc, index);
+    return srtp->crypto->gcm_open(way->rtp, iv, wr_bytes_of(packet, at), packet + at, len - at, packet + len);
   }
   uint8_t mac[20];
-  return cm_rtp_mac(srtp, rx, wr_bytes_of(packet, len), index, mac) &&
+  return cm_rtp_mac(srtp, way, wr_bytes_of(packet, len), index, mac) &&
          wr_equal_secret(mac, packet + len, CM_TAG_BYTES) &&
-         cm_xor(srtp, rx->rtp, rx->rtp_salt, ssrc, index, packet + at, len - at);
+         cm_xor(srtp, way->rtp, way->rtp_salt, ssrc, index, packet + at, len - at);
 }
 
 wr_srtp_result wr_srtp_unprotect_rtp(wr_srtp *srtp, uint8_t *packet, size_t *len) {
@@ -248,10 +253,23 @@ wr_srtp_result wr_srtp_unprotect_rtp(wr_srtp *srtp, uint8_t *packet, size_t *len
   uint64_t index = 0;
   if (!wr_srtp_window_guess(window, wr_get_u16(packet + 2), &index) || !wr_srtp_window_fresh(window, index))
     return WR_SRTP_REPLAYED;
-  if (!open_rtp(srtp, index, packet, at, plain_len)) return WR_SRTP_BAD_TAG;
+  if (!open_rtp(srtp, &srtp->rx, index, packet, at, plain_len)) return WR_SRTP_BAD_TAG;
   wr_srtp_window_mark(&touch_source(&srtp->rx, source, ssrc)->rtp, index);
   *len = plain_len;
   return WR_SRTP_OK;
+}
+
+size_t wr_srtp_rtp_expansion(const wr_srtp *srtp) { return tag_bytes(srtp); }
+
+bool wr_srtp_reveal_rtp(const wr_srtp *srtp, uint8_t *packet, size_t *len) {
+  if (*len < RTP_HEADER_BYTES + tag_bytes(srtp)) return false;
+  size_t plain_len = *len - tag_bytes(srtp), at = payload_offset(packet, plain_len);
+  const wr_srtp_source *source = at ? look_up(&srtp->tx, wr_get_u32(packet + 8)) : NULL;
+  uint64_t index = 0;
+  if (!source || !wr_srtp_window_guess(&source->rtp, wr_get_u16(packet + 2), &index)) return false;
+  if (!open_rtp(srtp, &srtp->tx, index, packet, at, plain_len)) return false;
+  *len = plain_len;
+  return true;
 }
 
 /* ---- RTCP ---- */

@@ -54,6 +54,11 @@ size_t wr_srtp_protect_rtcp(wr_srtp *srtp, uint8_t *packet, size_t len, size_t c
 /* Decrypts in place; on WR_SRTP_OK *len is the plain length; otherwise the bytes are undefined. State (replay
  * window, ROC, source table) changes only after the tag was found right. */
 wr_srtp_result wr_srtp_unprotect_rtp(wr_srtp *srtp, uint8_t *packet, size_t *len);
+/* The other way round: what wr_srtp_protect_rtp made, while its number is among the last 32768 of its source.
+ * Changes no state. false: it is none of ours. */
+bool wr_srtp_reveal_rtp(const wr_srtp *srtp, uint8_t *packet, size_t *len);
+/* What wr_srtp_protect_rtp adds. */
+size_t wr_srtp_rtp_expansion(const wr_srtp *srtp);
 wr_srtp_result wr_srtp_unprotect_rtcp(wr_srtp *srtp, uint8_t *packet, size_t *len);
 
 #endif

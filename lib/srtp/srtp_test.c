@@ -339,6 +339,29 @@ TEST(srtcp_round_trip_replay_and_tampering) {
   }
 }
 
+TEST(srtp_reveals_what_it_has_protected) {
+  for (size_t p = 0; p < 3; p++) {
+    ends e;
+    REQUIRE(open_ends(&e, profiles[p]));
+    uint8_t plain[100], packet[100], later[100], other[100];
+    size_t plain_len = make_rtp(plain, 7, 65535, 20);
+    memcpy(packet, plain, plain_len);
+    size_t len = wr_srtp_protect_rtp(&e.a, packet, plain_len, sizeof packet);
+    CHECK_EQ(len, plain_len + wr_srtp_rtp_expansion(&e.a));
+    (void)wr_srtp_protect_rtp(&e.a, later, make_rtp(later, 7, 0, 20), sizeof later); /* over the rollover */
+    memcpy(other, packet, len);
+    other[len - 1] ^= 1;
+    size_t other_len = len;
+    CHECK(!wr_srtp_reveal_rtp(&e.a, other, &other_len));
+    CHECK(wr_srtp_reveal_rtp(&e.a, packet, &len));
+    CHECK_BYTES(packet, len, plain, plain_len);
+    CHECK(!wr_srtp_reveal_rtp(&e.a, packet, &(size_t){20}));
+    size_t foreign_len = make_rtp(other, 8, 1, 20);
+    CHECK(!wr_srtp_reveal_rtp(&e.a, other, &foreign_len));
+    close_ends(&e);
+  }
+}
+
 TEST(srtp_replay_is_told_from_a_bad_tag) {
   ends e;
   REQUIRE(open_ends(&e, WR_SRTP_AEAD_AES_128_GCM));

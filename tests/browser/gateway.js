@@ -47,6 +47,10 @@ export class Gateway {
     return `http://${this.#places.http}`;
   }
 
+  get udpPort() {
+    return Number(this.#places.udp.split(":")[1]);
+  }
+
   get pid() {
     return this.#process?.pid ?? 0;
   }

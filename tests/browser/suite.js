@@ -26,6 +26,7 @@ import { testShell } from "./shell.js";
 import { testPerson } from "./person.js";
 import { testSignIn } from "./signin.js";
 import { testStart } from "./start.js";
+import { testStatistics } from "./statistics.js";
 import { PHRASES, plain, SoundCard, speak } from "./speech.js";
 import { bargeInTail, call, captions, holdWhile, nextAnswer, nextHeard, reach, state, type } from "./talk.js";
 
@@ -532,6 +533,7 @@ testCameraOff(bench);
 testControls(bench, (use) => withEcho(bench, use));
 testShell(bench);
 testLoad(bench);
+testStatistics(bench);
 
 async function main() {
   nextWords("hello");
