@@ -272,6 +272,7 @@ void gw_metrics_write(gw_text *out, const gw_metrics *m, const gw_http_metrics *
     snprintf(labels, sizeof(labels), "state=\"%s\"", state_names[i]);
     value(out, "sessions", labels, m->sessions[i]);
   }
+  figure(out, "timers", "gauge", "Sessions that wait for a point in time", m->timers);
   write_counters(out, m);
   write_conns(out, &m->conns);
   write_video(out, &m->conns);

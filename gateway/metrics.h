@@ -53,6 +53,7 @@ typedef struct gw_conn_sums {
 typedef struct gw_metrics {
   uint64_t counter[GW_N_COUNTERS];
   uint64_t sessions[GW_N_STATES]; /* filled when a copy is made */
+  uint64_t timers;                /* likewise */
   gw_histogram connect[GW_N_PHASES];
   gw_histogram loop_lag, turn_latency, rtt, jitter, queue;
   gw_scores quality;

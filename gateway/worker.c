@@ -390,6 +390,7 @@ static void on_snapshot(gw_worker *w, uint32_t number, wr_time now) {
   w->metrics.counter[GW_TCP_DATAGRAMS_OUT] = w->tcp.n_sent;
   w->metrics.counter[GW_SEND_REFUSED] = w->udp.n_refused;
   shot->metrics = w->metrics;
+  shot->metrics.timers = w->timers.n;
   for (uint32_t i = 0; i < w->n_used && shot->n_rows < n; i++) {
     gw_session *s = gw_worker_session(w, i);
     if (!s) continue;
