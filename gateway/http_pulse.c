@@ -1,29 +1,46 @@
-/* gateway/http_pulse.c - once a second: how busy the workers are, read from their threads' clocks. */
+/* gateway/http_pulse.c - once a second: how busy the workers are, read from their threads' clocks, and how busy the
+ * process is, of the cores it may use: threads that share one core are never busy alone, but late all the same. */
 #include <pthread.h>
+#include <sched.h>
 #include <time.h>
 
 #include "gateway/http.h"
 #include "gateway/log.h"
 #include "gateway/notify.h"
 
+static wr_time cpu_at(clockid_t clock) {
+  struct timespec ts;
+  return clock_gettime(clock, &ts) ? 0 : (wr_time)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 static wr_time cpu_of(const gw_worker *worker) {
   clockid_t clock;
-  struct timespec ts;
-  if (pthread_getcpuclockid(worker->thread, &clock) || clock_gettime(clock, &ts)) return 0;
-  return (wr_time)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+  return pthread_getcpuclockid(worker->thread, &clock) ? 0 : cpu_at(clock);
+}
+
+static int n_cores(void) {
+  cpu_set_t cores;
+  return sched_getaffinity(0, sizeof(cores), &cores) ? 1 : CPU_COUNT(&cores);
+}
+
+/* Percent of |n| cores since the last time. */
+static double busy(wr_time cpu, wr_time *was, double span, int n) {
+  double percent = span > 0 ? 100 * (double)(cpu - *was) / (span * n) : 0;
+  *was = cpu;
+  return percent;
 }
 
 static void measure(gw_http *http) {
   wr_time now = gw_now();
-  double most = 0, span = (double)(now - http->pulse_at);
+  double most = 0, span = http->pulse_at ? (double)(now - http->pulse_at) : 0;
   for (uint16_t i = 0; i < http->n_workers; i++) {
-    wr_time cpu = cpu_of(&http->workers[i]);
-    double percent = http->pulse_at && span > 0 ? 100 * (double)(cpu - http->cpu_was[i]) / span : 0;
+    double percent = busy(cpu_of(&http->workers[i]), &http->cpu_was[i], span, 1);
     if (percent > most) most = percent;
-    http->cpu_was[i] = cpu;
   }
+  double process = busy(cpu_at(CLOCK_PROCESS_CPUTIME_ID), &http->process_cpu_was, span, n_cores());
   http->pulse_at = now;
   http->metrics.busiest_percent = most;
+  if (process > most) most = process;
   if (!gw_overload_step(&http->overload, most, (double)http->config->overload)) return;
   http->metrics.overloaded = http->overload.on;
   if (http->overload.on) gw_errors_note(&http->errors, "worker", "overloaded", NULL, time(NULL));

@@ -1,5 +1,6 @@
-/* gateway/overload.h - whether new calls would spoil those that run: by how busy the busiest worker is, with
- * hysteresis. Pure: once a second it is told how much of the second that worker computed. */
+/* gateway/overload.h - whether new calls would spoil those that run: by how busy the busiest worker is, or
+ * the whole process on its cores, with hysteresis. Pure: once a second it is told how much of the second was
+ * computed. */
 #ifndef GATEWAY_OVERLOAD_H
 #define GATEWAY_OVERLOAD_H
 
@@ -14,7 +15,8 @@ typedef struct gw_overload {
   unsigned n; /* seconds in a row that speak for the other state */
 } gw_overload;
 
-/* |percent| of a core, by the busiest worker; |limit|: 0 never. Whether the state changed. */
+/* |percent| of a core by the busiest worker, or of all cores by the process; |limit|: 0 never. Whether the state
+ * changed. */
 bool gw_overload_step(gw_overload *overload, double percent, double limit);
 
 #endif
