@@ -50,7 +50,7 @@ static void on_tts(call *c, const json_t *message, wr_time now) {
   const char *text = json_string_value(json_object_get(message, "text"));
   if (!state) return;
   if (!strcmp(state, "start")) {
-    c->finish_at = WR_NEVER;
+    if (c->world->options->duration_s <= 0) c->finish_at = WR_NEVER;
   } else if (!strcmp(state, "sentence_start") && text) {
     talk_print(c, "assistant", "text", text);
   } else if (!strcmp(state, "stop")) {

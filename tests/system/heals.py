@@ -4,7 +4,8 @@ import signal
 import subprocess
 import time
 
-from harness import BINARY, PATIENCE, Gateway, check
+from harness import BINARY, PATIENCE, Gateway, check, wait_for
+from mock_assistant import MockAssistant
 
 
 class Call:
@@ -63,3 +64,15 @@ def test_client_without_its_gateway_ends():
         g.process.kill()
         check(call.end() == 1, "exit code 1")
         check("not connected at the end" in call.values("ended", "why"), "and it says why")
+
+
+def test_client_ends_while_the_assistant_speaks():
+    mock = MockAssistant()
+    with Gateway(backend=mock.url) as g:
+        command = [BINARY, "call", f"http://127.0.0.1:{g.port}", "--text", "speak 5 5000", "--duration", "1", "--json"]
+        call = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        check(any("sentence 5" in line for line in call.stdout), "five minutes of speech begin")
+        check(wait_for(lambda: call.poll() is not None), "the call ends after its second")
+        call.kill()
+        call.communicate()
+    mock.stop()
