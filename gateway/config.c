@@ -582,12 +582,32 @@ void gw_config_show(const gw_config *config, FILE *out) {
   }
 }
 
-/* Read by the HTTP thread alone, and anew for each request. */
-static const uint8_t reloadable[] = {
-    GW_ROW_auth_token, GW_ROW_token_secret, GW_ROW_token_secret_old, GW_ROW_admin_token,     GW_ROW_turn_secret,
-    GW_ROW_offer_rate, GW_ROW_address_rate, GW_ROW_token_rate,       GW_ROW_turn_secret_old, GW_ROW_turn_ttl,
-    GW_ROW_ice_rate,   GW_ROW_host,         GW_ROW_cors_origin,      GW_ROW_trusted_proxy,   GW_ROW_hsts,
-    GW_ROW_overload,   GW_ROW_drain_seconds};
+/* Read by the HTTP thread alone, and anew for each request; or by what gw_http_reload calls. */
+static const uint8_t reloadable[] = {GW_ROW_auth_token,
+                                     GW_ROW_token_secret,
+                                     GW_ROW_token_secret_old,
+                                     GW_ROW_admin_token,
+                                     GW_ROW_turn_secret,
+                                     GW_ROW_offer_rate,
+                                     GW_ROW_address_rate,
+                                     GW_ROW_token_rate,
+                                     GW_ROW_turn_secret_old,
+                                     GW_ROW_turn_ttl,
+                                     GW_ROW_ice_rate,
+                                     GW_ROW_host,
+                                     GW_ROW_cors_origin,
+                                     GW_ROW_trusted_proxy,
+                                     GW_ROW_hsts,
+                                     GW_ROW_overload,
+                                     GW_ROW_drain_seconds,
+                                     GW_ROW_log_level,
+                                     GW_ROW_ice_transport_policy};
+
+/* Workers read the servers where they have candidates of their own from them. */
+static bool may_take(const gw_config *live, size_t i) {
+  if (i == GW_ROW_ice_servers) return strcmp(live->reach, "direct") == 0;
+  return memchr(reloadable, (int)i, sizeof(reloadable)) != NULL;
+}
 
 static size_t size_of(const row *r) {
   switch (r->kind) {
@@ -608,7 +628,7 @@ void gw_config_reload(gw_config *live, const gw_config *fresh, gw_config_say *sa
     const void *now = (const char *)fresh + r->offset;
     bool is_text = r->kind == TEXT || r->kind == SECRET || r->kind == CHOICE;
     if (is_text ? strcmp(field_of(live, r), now) == 0 : memcmp(field_of(live, r), now, size_of(r)) == 0) continue;
-    bool takes = memchr(reloadable, (int)i, sizeof(reloadable)) != NULL;
+    bool takes = may_take(live, i);
     if (takes) memcpy(field_of(live, r), now, size_of(r));
     say(ctx, r->key, takes);
   }

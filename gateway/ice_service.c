@@ -21,10 +21,15 @@ void gw_ice_service_init(gw_ice_service *service, const gw_config *config, const
   service->crypto = crypto;
   service->rng = rng;
   service->provider = gw_config_provider(config);
-  service->listed = config->ice_servers;
-  gw_config_judge_ice(config, &service->issues);
-  gw_ice_list_trim(&service->listed);
+  gw_ice_service_reload(service);
   gw_ice_cache_init(&service->cache, rng, now);
+}
+
+void gw_ice_service_reload(gw_ice_service *service) {
+  service->listed = service->config->ice_servers;
+  service->issues = (gw_ice_issues){0};
+  gw_config_judge_ice(service->config, &service->issues);
+  gw_ice_list_trim(&service->listed);
 }
 
 gw_ice_level gw_ice_service_level(const gw_ice_service *service, wr_time now) {

@@ -33,6 +33,8 @@ typedef struct gw_ice_service {
 
 void gw_ice_service_init(gw_ice_service *service, const gw_config *config, const wr_crypto *crypto, wr_rng rng,
                          wr_time now);
+/* The configuration's servers may be others now. */
+void gw_ice_service_reload(gw_ice_service *service);
 
 /* What came of asking the provider. */
 void gw_ice_service_take(gw_ice_service *service, const gw_turn_outcome *outcome, wr_time now);

@@ -2,6 +2,7 @@
 #include "gateway/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -11,15 +12,20 @@
 
 #define N_PAIRS_MAX 12
 
-static gw_severity least = GW_INFO;
+static _Atomic gw_severity least = GW_INFO;
 static bool as_json;
 
 static const char *const names[] = {"debug", "info", "warn", "error"};
 
-void gw_log_setup(const char *level, const char *format) {
-  least = GW_OFF;
+void gw_log_level(const char *level) {
+  gw_severity found = GW_OFF;
   for (int i = 0; i < 4; i++)
-    if (strcmp(level, names[i]) == 0) least = (gw_severity)i;
+    if (strcmp(level, names[i]) == 0) found = (gw_severity)i;
+  atomic_store_explicit(&least, found, memory_order_relaxed);
+}
+
+void gw_log_setup(const char *level, const char *format) {
+  gw_log_level(level);
   as_json = strcmp(format, "json") == 0;
 }
 
@@ -84,7 +90,7 @@ size_t gw_log_format(char *out, size_t cap, bool json, int64_t wall_us, gw_sever
 }
 
 void gw_log(gw_severity severity, const char *event, ...) {
-  if (severity < least) return;
+  if (severity < atomic_load_explicit(&least, memory_order_relaxed)) return;
   const char *pairs[2 * N_PAIRS_MAX + 1] = {NULL};
   va_list args;
   va_start(args, event);

@@ -11,6 +11,7 @@ typedef enum gw_severity { GW_DEBUG, GW_INFO, GW_WARN, GW_ERROR, GW_OFF } gw_sev
 
 /* Once, before threads start. */
 void gw_log_setup(const char *level, const char *format);
+void gw_log_level(const char *level); /* from then on; any thread */
 /* |event| is a word; then pairs of key and text, ended by NULL: gw_log(GW_INFO, "closed", "reason", why, NULL). */
 void gw_log(gw_severity severity, const char *event, ...) __attribute__((sentinel));
 /* The line without newline, as gw_log would write it; for tests. Returns its length. */

@@ -148,23 +148,26 @@ def test_reload():
 
         certificate(folder, "first")
         write("token", "first-token")
-        write("settings", "drain-seconds = 7\n")
+        write("settings", "drain-seconds = 7\nice-server = stun:first.example\n")
         with Gateway("--config", folder + "/settings", "--auth-token-file", folder + "/token", "--tls-cert", folder + "/chain.pem",
                      "--tls-key", folder + "/key.pem") as g:
             g.request = ask
+            g.reloads = lambda: g.metric('reloads_total{result="ok"}')
             first = shown()
             peer = Peer(g, post=False)
             peer.post("/api/offer", headers=bearer("first-token"))
             check(peer.status == 200 and peer.until(lambda line: line == "state connected"), "a call over HTTPS")
             certificate(folder, "second")
             write("token", "second-token")
-            write("settings", "drain-seconds = 1\nmax-sessions = 5\n")
+            write("settings", "drain-seconds = 1\nmax-sessions = 5\nice-server = turn:second.example me secret\n")
             check(reload("reloaded"), "SIGHUP: settings are read again")
             line = next((line for line in g.log if "reloaded" in line), "")
             check("auth-token" in line and "drain-seconds" in line and "max-sessions" in line.split("needs_restart")[-1],
                   "the line names what changed and what waits")
             check(ask("GET", "/api/ice", None, bearer("first-token"))[0] == 401 and
                   ask("GET", "/api/ice", None, bearer("second-token"))[0] == 200, "the new token holds")
+            ice = json.loads(ask("GET", "/api/ice", None, bearer("second-token"))[1])
+            check(ice["iceServers"][0]["urls"] == ["turn:second.example"], "callers are told of the new servers")
             second = shown()
             check(first != second, "the new certificate is shown")
             write("chain.pem", "rubbish")
@@ -172,8 +175,16 @@ def test_reload():
             write("settings", "nonsense\n")
             check(reload("reload_refused") and ask("GET", "/api/ice", None, bearer("second-token"))[0] == 200,
                   "settings that cannot be used change nothing")
+            before = g.reloads()
+            write("settings", "log-level = off\n")
+            g.process.send_signal(signal.SIGHUP)
+            check(wait_for(lambda: g.reloads() == before + 1), "reloaded again, and from then on in silence")
             peer.do("opus fc" + "00" * 20)
             check(peer.until(lambda line: line.startswith("audio")), "the call goes on")
+            lines = len(g.log)
+            peer.do("close")
+            peer.until(lambda line: line.startswith("state closed"))
+            check(len(g.log) == lines, "the new log level holds: not a word of the call's end")
 
 
 def bombs():
