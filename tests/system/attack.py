@@ -326,3 +326,21 @@ def test_overload():
         noise.join()
         peer.do("close")  # under a sanitizer even one call may be more than the little that is called quiet here
         check(wait_for(lambda: g.request("GET", "/readyz")[0] == 200, late), "quiet again: ready")
+
+
+def test_overload_of_the_process():
+    """What is busy is no worker, but takes the core that all share: here the thread that serves pages."""
+    with Gateway("--overload", "4", "--workers", "1") as g:
+        os.sched_setaffinity(g.process.pid, {min(os.sched_getaffinity(0))})
+        stops = threading.Event()
+
+        def busy():
+            while not stops.is_set():
+                g.request("GET", "/chat")
+        noise = threading.Thread(target=busy, daemon=True)
+        noise.start()
+        over = wait_for(lambda: b"overloaded" in g.request("GET", "/readyz")[1], 4 * PATIENCE)
+        check(over and g.metric("worker_busy_ratio") < 0.04, "the process is busy, its worker is not: overloaded")
+        stops.set()
+        noise.join()
+        check(wait_for(lambda: g.request("GET", "/readyz")[0] == 200, 4 * PATIENCE), "quiet again: ready")
