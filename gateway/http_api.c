@@ -251,12 +251,18 @@ static void get_ice_status(gw_exchange *x) {
 
 /* ---- figures ---- */
 
+static void respond_gathered(gw_exchange *x);
+
 static void gather(gw_exchange *x) {
   x->gathered = calloc(1, sizeof(*x->gathered));
   if (!x->gathered || !gw_exchange_await(x)) return;
-  x->n_awaited = x->http->n_workers;
-  for (uint16_t i = 0; i < x->http->n_workers; i++)
+  wr_time now = gw_now();
+  for (uint16_t i = 0; i < x->http->n_workers; i++) {
+    if (!gw_worker_turns(&x->http->workers[i], now)) continue; /* nobody would ever hear of the others */
     gw_tell(&x->http->to[i], &(gw_message){.kind = GW_SNAPSHOT, .number = x->number}, NULL, 0);
+    x->n_awaited++;
+  }
+  if (!x->n_awaited) respond_gathered(x);
 }
 
 static void get_metrics(gw_exchange *x) { gather(x); }
@@ -316,35 +322,43 @@ static void respond_rows(gw_exchange *x) {
   gw_respond_owned(x, 200, "application/json", out.text, out.len);
 }
 
-void gw_api_snapshot(gw_http *http, uint32_t number, gw_snapshot *snapshot) {
-  gw_exchange *x = gw_exchange_find(http, number);
-  if (!x || !x->gathered) return;
-  gw_metrics_merge(x->gathered, &snapshot->metrics);
-  for (size_t i = 0; x->wants_rows && i < snapshot->n_rows; i++)
-    if (!x->wants_one || strcmp(x->only_id, snapshot->rows[i].id) == 0) add_row(x, &snapshot->rows[i]);
-  if (--x->n_awaited) return;
+static void respond_gathered(gw_exchange *x) {
   if (x->wants_rows)
     respond_rows(x);
   else
     respond_metrics(x);
 }
 
+void gw_api_snapshot(gw_http *http, uint32_t number, gw_snapshot *snapshot) {
+  gw_exchange *x = gw_exchange_find(http, number);
+  if (!x || !x->gathered) return;
+  gw_metrics_merge(x->gathered, &snapshot->metrics);
+  for (size_t i = 0; x->wants_rows && i < snapshot->n_rows; i++)
+    if (!x->wants_one || strcmp(x->only_id, snapshot->rows[i].id) == 0) add_row(x, &snapshot->rows[i]);
+  if (--x->n_awaited == 0) respond_gathered(x);
+}
+
 /* Whoever comes here did not ask for an upgrade: tells a client that was refused one whether the token is right. */
 static void get_socket(gw_exchange *x) { gw_respond_error(x, GW_HTTP_UPGRADE, NULL, 0); }
 
-static void get_health(gw_exchange *x) { respond_json(x, 200, json_pack("{s:s}", "status", "ok")); }
+static void get_health(gw_exchange *x) {
+  bool stalled = x->http->metrics.workers_stalled > 0;
+  respond_json(x, stalled ? 503 : 200, json_pack("{s:s}", "status", stalled ? "stalled" : "ok"));
+}
 
 /* A caller may do without a provider's relay, so its absence is told and no reason to be unready. */
 static void get_ready(gw_exchange *x) {
   char text[GW_ICE_WHY_MAX];
   wr_time now = gw_now();
   bool draining = x->http->draining, overloaded = x->http->overload.on,
+       stalled = x->http->metrics.workers_stalled > 0,
        degraded = gw_ice_service_is_degraded(&x->http->ice, text, now);
   json_t *reasons = json_array(), *lacks = json_array();
   if (draining) json_array_append_new(reasons, json_string("draining"));
   if (overloaded) json_array_append_new(reasons, json_string("overloaded"));
+  if (stalled) json_array_append_new(reasons, json_string("stalled"));
   if (degraded) json_array_append_new(lacks, json_string(text));
-  bool ready = !draining && !overloaded;
+  bool ready = !draining && !overloaded && !stalled;
   if (!ready) x->retry_after = 5;
   respond_json(x, ready ? 200 : 503,
                json_pack("{s:b,s:o,s:o,s:s}", "ready", ready, "reasons", reasons, "degraded", lacks, "ice",

@@ -1,5 +1,6 @@
 /* gateway/http_pulse.c - once a second: how busy the workers are, read from their threads' clocks, and how busy the
- * process is, of the cores it may use: threads that share one core are never busy alone, but late all the same. */
+ * process is, of the cores it may use: threads that share one core are never busy alone, but late all the same.
+ * And whether all of them turn, which the service manager is told. */
 #include <pthread.h>
 #include <sched.h>
 #include <time.h>
@@ -47,10 +48,20 @@ static void measure(gw_http *http) {
   gw_log(http->overload.on ? GW_WARN : GW_INFO, http->overload.on ? "overloaded" : "overload_over", NULL);
 }
 
+static bool all_turn(gw_http *http) {
+  wr_time now = gw_now();
+  unsigned n = 0, before = http->metrics.workers_stalled;
+  for (uint16_t i = 0; i < http->n_workers; i++) n += !gw_worker_turns(&http->workers[i], now);
+  http->metrics.workers_stalled = n;
+  if (n && !before) gw_errors_note(&http->errors, "worker", "stalled", NULL, time(NULL));
+  if (!n != !before) gw_log(n ? GW_ERROR : GW_WARN, n ? "worker_stalled" : "worker_turns_again", NULL);
+  return !n;
+}
+
 static void pulse(lws_sorted_usec_list_t *due) {
   gw_http *http = lws_container_of(due, gw_http, pulse);
   measure(http);
-  gw_notify("WATCHDOG=1"); /* this thread turns */
+  if (all_turn(http)) gw_notify("WATCHDOG=1"); /* else the service manager, not told so for long, begins anew */
   gw_pulse_begin(http);
 }
 

@@ -239,6 +239,8 @@ static void write_http(gw_text *out, const gw_http_metrics *http) {
   }
   figure(out, "overloaded", "gauge", "1 while new calls are refused for the sake of those that run",
          http->overloaded);
+  figure(out, "workers_stalled", "gauge", "Media threads that have not turned for 5 s; their figures are missing",
+         http->workers_stalled);
   head(out, "worker_busy_ratio", "gauge", "Share of a core that the busiest worker took in the last second");
   gw_text_add(out, "xiaozhi_rtc_worker_busy_ratio %.3f\n", http->busiest_percent / 100);
   head(out, "reloads_total", "counter", "Settings read again at SIGHUP");

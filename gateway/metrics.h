@@ -73,6 +73,7 @@ typedef struct gw_http_metrics {
   uint64_t errors[24];    /* by gw_http_error code */
   double busiest_percent; /* of a core, by the busiest worker, in the last second */
   bool overloaded;
+  unsigned workers_stalled;
   uint64_t reloads, reloads_failed;                                           /* SIGHUP */
   uint64_t sockets_opened, sockets_open, sound_dropped_in, sound_dropped_out; /* callers' WebSockets; pieces */
 } gw_http_metrics;

@@ -513,7 +513,7 @@ static void check_drained(gw_worker *w, wr_time now) {
 
 /* How many of |events| came. */
 static int sleep_until(gw_worker *w, struct epoll_event events[EVENTS_MAX], wr_time at, wr_time now) {
-  wr_time wait = at == WR_NEVER ? WR_S(60) : at > now ? at - now : 0;
+  wr_time wait = at > now ? wr_time_min(at - now, GW_BEAT) : 0;
   if (w->http.first && wait > WR_MS(1)) wait = WR_MS(1); /* something waits for the HTTP thread's mailbox */
   struct timespec timeout = {.tv_sec = wait / WR_S(1), .tv_nsec = wait % WR_S(1) * 1000};
   int n = epoll_pwait2(w->epoll, events, EVENTS_MAX, &timeout, NULL);
@@ -540,7 +540,9 @@ static void *run(void *ctx) {
     gw_udp_flush(&w->udp);
     check_drained(w, now);
     (void)gw_sender_flush(&w->http);
-    gw_histogram_add(&w->metrics.loop_lag, gw_now() - now);
+    wr_time end = gw_now();
+    gw_histogram_add(&w->metrics.loop_lag, end - now);
+    atomic_store_explicit(&w->turned_at, end, memory_order_relaxed);
   }
   gw_udp_flush(&w->udp);
   return NULL;
@@ -598,7 +600,18 @@ bool gw_worker_open(gw_worker *w, const gw_worker_settings *settings, const char
   return watch(w, settings->udp_socket) && watch(w, w->inbox.event_fd);
 }
 
-bool gw_worker_start(gw_worker *w) { return pthread_create(&w->thread, NULL, run, w) == 0; }
+bool gw_worker_start(gw_worker *w) {
+  char name[16];
+  atomic_store_explicit(&w->turned_at, gw_now(), memory_order_relaxed);
+  if (pthread_create(&w->thread, NULL, run, w)) return false;
+  snprintf(name, sizeof(name), "worker %u", w->settings.index);
+  pthread_setname_np(w->thread, name);
+  return true;
+}
+
+bool gw_worker_turns(const gw_worker *w, wr_time now) {
+  return now - atomic_load_explicit(&w->turned_at, memory_order_relaxed) < GW_STALLED;
+}
 
 void gw_worker_join(gw_worker *w) { pthread_join(w->thread, NULL); }
 

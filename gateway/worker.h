@@ -23,6 +23,8 @@
 #define GW_MAX_WORKERS 64
 #define GW_MAX_SLOTS (1u << 18)
 #define GW_TCP_TAG (1ull << 32) /* in epoll's data: of gateway/tcp.h */
+#define GW_BEAT WR_S(2)         /* a worker turns at least so often */
+#define GW_STALLED WR_S(5)      /* one that did not for so long hangs */
 
 struct gw_tools;
 
@@ -66,6 +68,7 @@ typedef struct gw_worker {
   uint8_t *video_buffer; /* NULL: --video off */
   wr_sdp *scratch;
   _Atomic uint32_t n_sessions; /* read by the HTTP thread to choose the emptiest */
+  _Atomic wr_time turned_at;   /* likewise: the end of its last turn */
   wr_time roam_at;             /* of the period in which |n_roams| unknown addresses were looked at */
   uint32_t n_roams;
   uint64_t woken; /* bit mask of workers to announce forwarded datagrams to */
@@ -80,6 +83,8 @@ typedef struct gw_worker {
 bool gw_worker_open(gw_worker *worker, const gw_worker_settings *settings, const char **error);
 bool gw_worker_start(gw_worker *worker);
 void gw_worker_join(gw_worker *worker);
+/* Whether it has turned lately: one that has not serves nobody. Any thread. */
+bool gw_worker_turns(const gw_worker *worker, wr_time now);
 void gw_worker_close(gw_worker *worker); /* after join */
 
 /* For sessions. */

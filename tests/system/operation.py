@@ -1,5 +1,10 @@
-"""What an operator sees and does: errors by kind, the history of calls, a stalled worker, traces, settings read again."""
+"""What an operator sees and does: errors by kind, and a media thread that hangs."""
+import ctypes
 import json
+import os
+import socket
+import tempfile
+import threading
 
 from harness import JSON, Gateway, Peer, check, wait_for
 from mock_assistant import MockAssistant
@@ -37,3 +42,61 @@ def test_errors_by_kind():
         check(g.metric('errors_total{kind="request",reason="bad_json"}') == 7 and
               g.metric('error_last_seconds{kind="request",reason="bad_json"}') > 1e9, "the same in the metrics")
         check("127.0.0.1" not in json.dumps(told), "no address in what is told")
+
+
+class Manager:
+    """A service manager's socket, and how often it was told that all is well."""
+
+    def __init__(self, folder):
+        self.path, self.n, self.said = os.path.join(folder, "notify"), 0, []
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.bind(self.path)
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        while True:
+            text = self.sock.recv(100).decode()
+            self.said.append(text)
+            self.n += text == "WATCHDOG=1"
+
+    def hears(self, more=2):
+        before = self.n
+        return wait_for(lambda: self.n >= before + more)
+
+
+class Stopped:
+    """One thread of a process, held as a debugger does."""
+    SEIZE, INTERRUPT, DETACH, ALL = 0x4206, 0x4207, 17, 0x40000000
+
+    def __init__(self, process, name):
+        folder = f"/proc/{process.pid}/task"
+        self.thread = next(int(tid) for tid in os.listdir(folder) if open(f"{folder}/{tid}/comm", encoding="ascii").read() == name + "\n")
+        self.libc = ctypes.CDLL(None, use_errno=True)
+
+    def call(self, request):
+        if self.libc.ptrace(ctypes.c_long(request), ctypes.c_long(self.thread), None, None):
+            raise OSError(ctypes.get_errno(), "ptrace")
+
+    def __enter__(self):
+        self.call(self.SEIZE)
+        self.call(self.INTERRUPT)
+        os.waitpid(self.thread, self.ALL)
+
+    def __exit__(self, *_):
+        self.call(self.DETACH)
+
+
+def test_a_worker_that_hangs():
+    health = lambda: g.request("GET", "/healthz")  # noqa: E731
+    with tempfile.TemporaryDirectory() as folder:
+        manager = Manager(folder)
+        with Gateway("--workers", "2", env={"NOTIFY_SOCKET": manager.path}) as g:
+            check(manager.hears() and manager.said[0] == "READY=1", "the service manager is told that all is well")
+            with Stopped(g.process, "worker 1"):
+                check(wait_for(lambda: health()[0] == 503), "one worker hangs: /healthz says so")
+                check(g.metric("workers_stalled") == 1, "the metrics come all the same, and say it")
+                check(b"stalled" in g.request("GET", "/readyz")[1], "/readyz names it")
+                n = manager.n
+                check(g.metric('errors_total{kind="worker",reason="stalled"}') == 1, "it is among the errors")
+                check(not wait_for(lambda: manager.n > n, 3), "the service manager is told no more")
+            check(manager.hears() and health()[0] == 200 and g.metric("workers_stalled") == 0, "it goes on: all is well")

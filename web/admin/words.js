@@ -88,6 +88,7 @@ export const WORDS = {
   "gw.data": ["messages", "消息", "tin nhắn"],
   "gw.media": ["first sound", "首个声音", "âm thanh đầu"],
   "gw.draining": ["draining", "正在排空", "đang ngừng dần"],
+  "gw.stalled": ["a media thread hangs", "媒体线程停滞", "luồng media bị treo"],
   "gw.overloaded": ["overloaded", "负载过高", "quá tải"],
 };
 
