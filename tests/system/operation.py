@@ -70,7 +70,8 @@ class Stopped:
 
     def __init__(self, process, name):
         folder = f"/proc/{process.pid}/task"
-        self.thread = next(int(tid) for tid in os.listdir(folder) if open(f"{folder}/{tid}/comm", encoding="ascii").read() == name + "\n")
+        names = {int(tid): open(f"{folder}/{tid}/comm", encoding="ascii").read().strip() for tid in os.listdir(folder)}
+        self.thread = next(tid for tid, its in names.items() if its == name)
         self.libc = ctypes.CDLL(None, use_errno=True)
 
     def call(self, request):
