@@ -23,10 +23,13 @@ export function put(element, name, value) {
   element.setAttribute(name, value);
 }
 
-/** Shown by so much, and not there at all when it is nothing. @param {Element} element @param {number} amount */
+/** Shown by so much, and not there at all when it is nothing.
+ * @param {Element} element @param {number} amount @returns {boolean} it is there: worth moving */
 export function fade(element, amount) {
-  put(element, "display", amount < 0.01 ? "none" : "inline");
-  if (amount >= 0.01) put(element, "opacity", amount > 0.98 ? "1" : (Math.round(amount * 25) / 25).toFixed(2));
+  const there = amount >= 0.01;
+  put(element, "display", there ? "inline" : "none");
+  if (there) put(element, "opacity", amount > 0.98 ? "1" : (Math.round(amount * 25) / 25).toFixed(2));
+  return there;
 }
 
 /** A tenth of the drawing's 320 units is less than is seen. @param {number} value */

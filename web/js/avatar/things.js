@@ -25,8 +25,7 @@ class Collection {
   draw(pose, t_s) {
     for (const { key, group, move } of this.#things) {
       const amount = pose[key];
-      fade(group, ramp(amount, 0, 0.8));
-      if (amount > 0.01) move(t_s, amount);
+      if (fade(group, ramp(amount, 0, 0.8))) move(t_s, amount);
     }
   }
 

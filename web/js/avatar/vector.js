@@ -232,11 +232,10 @@ class Eye {
     const x = this.#at + gaze.x * 0.45 - turn.x * 0.05;
     const y = EYES.y + gaze.y * 0.5;
     const away = Math.max(pose.heartEyes, pose.squeeze);
-    fade(this.#heart, pose.heartEyes);
     const beat = 1 + Math.max(0, Math.sin(time_s * 7)) * 0.12;
-    put(this.#heart, "transform", place(x, y, 0, pose.heartEyes * 1.55 * beat));
-    fade(this.#squeeze, ramp(pose.squeeze, 0.3, 0.8));
-    put(this.#squeeze, "transform", place(x, y, 0, 0.6 + pose.squeeze * 0.4));
+    if (fade(this.#heart, pose.heartEyes)) put(this.#heart, "transform", place(x, y, 0, pose.heartEyes * 1.55 * beat));
+    const squeezed = fade(this.#squeeze, ramp(pose.squeeze, 0.3, 0.8));
+    if (squeezed) put(this.#squeeze, "transform", place(x, y, 0, 0.6 + pose.squeeze * 0.4));
     fade(this.#group, 1 - ramp(away, 0.25, 0.7));
     if (away > 0.9) return;
     // Who looks aside shows the further eye a little smaller.
@@ -254,10 +253,8 @@ class Eye {
     const { outline, lash, open } = eyeOutline(shut, low, pose.slant * this.#side);
     put(this.#bead, "d", outline);
     put(this.#clip, "d", outline);
-    put(this.#lash, "d", lash);
-    fade(this.#lash, ramp(Math.max(shut, low), 0.08, 0.2));
-    fade(this.#white, pose.white);
-    if (pose.white > 0.01) put(this.#white, "d", outline);
+    if (fade(this.#lash, ramp(Math.max(shut, low), 0.08, 0.2))) put(this.#lash, "d", lash);
+    if (fade(this.#white, pose.white)) put(this.#white, "d", outline);
     fade(this.#glow, ramp(open, 0.6, 0.85));
     const [big, small] = this.#glints;
     fade(/** @type {Element} */ (big), ramp(open, 0.25, 0.5));
@@ -327,25 +324,27 @@ class Lips {
     const shape = lipsOf(pose, viseme);
     const at = place(160 + turn.x * 0.18, 198 + turn.y * 0.12);
     const kiss = ramp(pose.kiss, 0.3, 0.8) * (1 - ramp(viseme.open, 0.15, 0.3));
+    if (fade(this.#kiss, kiss)) put(this.#kiss, "transform", at);
+    if (!fade(this.#group, 1 - kiss)) return;
     put(this.#group, "transform", at);
-    put(this.#kiss, "transform", at);
-    fade(this.#kiss, kiss);
-    fade(this.#group, 1 - kiss);
     put(this.#outline, "d", shape.d);
-    put(this.#clip, "d", shape.d);
-    fade(this.#tongue, ramp(shape.gap, 7, 13));
-    if (shape.gap > 6) {
+    const tongued = fade(this.#tongue, ramp(shape.gap, 7, 13));
+    if (tongued) {
       put(this.#tongue, "cx", n(shape.skew * 0.5));
       put(this.#tongue, "cy", n(shape.floor + 1));
       put(this.#tongue, "rx", n(shape.half * 0.66));
       put(this.#tongue, "ry", n(Math.min(13, 2 + shape.gap * 0.36)));
     }
-    fade(this.#teeth, Math.max(pose.teeth * ramp(shape.gap, 8, 14), viseme.teeth * ramp(shape.gap, 2, 5)));
-    const { half, ceiling } = shape;
-    const edge = n(ceiling + 2);
-    put(this.#teeth, "d", `M${n(-half)} ${n(ceiling - 12)}H${n(half)}V${edge}Q0 ${n(ceiling + 8)} ${n(-half)} ${edge}Z`);
-    fade(this.#out, ramp(pose.tongue, 0.05, 0.3));
-    put(this.#out, "transform", place(shape.half * 0.22, shape.floor - 4, -6, 0.95, pose.tongue * (1 + viseme.open * 0.2)));
+    const toothed = fade(this.#teeth, Math.max(pose.teeth * ramp(shape.gap, 8, 14), viseme.teeth * ramp(shape.gap, 2, 5)));
+    if (toothed) {
+      const { half, ceiling } = shape;
+      const edge = n(ceiling + 2);
+      put(this.#teeth, "d", `M${n(-half)} ${n(ceiling - 12)}H${n(half)}V${edge}Q0 ${n(ceiling + 8)} ${n(-half)} ${edge}Z`);
+    }
+    if (tongued || toothed) put(this.#clip, "d", shape.d);
+    if (!fade(this.#out, ramp(pose.tongue, 0.05, 0.3))) return;
+    const long = pose.tongue * (1 + viseme.open * 0.2);
+    put(this.#out, "transform", place(shape.half * 0.22, shape.floor - 4, -6, 0.95, long));
   }
 }
 
