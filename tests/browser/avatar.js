@@ -480,6 +480,9 @@ function rests({ chromium, url, withPage }) {
       check(Number(await changes(page, 1000)) > 3, "it laughs on");
       await feel(page, "neutral");
       await until("a calm breath", async () => Number(await changes(page, 1000)) < 30);
+      // Not even where it is not seen: the browser would draw the page anew for it, sixty times a second.
+      same(await page.evaluate(() => document.getAnimations().filter((one) =>
+        one.effect?.getTiming().iterations === Infinity).length), 0, "what turns without end, while nothing happens");
       await motion("reduce");
       await until("rest", async () => (await changes(page, 500)) === 0);
       same(await changes(page, 2000), 0, "frames in rest with reduced motion");

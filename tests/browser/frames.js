@@ -48,6 +48,7 @@ export function testFrames({ url, chromium }) {
       await tools.send("Performance.enable", { timeDomain: "threadTicks" });
       await dial(page, url());
       await page.emulateMediaFeatures([{ name: "prefers-reduced-motion", value: "no-preference" }]);
+      let alone_ms = 0; // of the processor for a frame, at full speed
       for (const [slower, wanted_hz] of WANTED) {
         await reach(page, ["ready"], 40_000);
         await type(page, "tell me a joke");
@@ -58,6 +59,8 @@ export function testFrames({ url, chromium }) {
         const { frames_hz, offered_hz, share, script, style, frame_ms, every_ms } = found;
         note(`${slower === 1 ? "full speed" : `${slower} times slower`}: ${frames_hz.toFixed(0)} frames/s (wanted: ${wanted_hz}; `
           + `offered by the browser: ${offered_hz.toFixed(0)}), half of them within ${every_ms.toFixed(1)} ms`);
+        alone_ms ||= frame_ms;
+        note(`  by processor time alone: ${(1000 / (alone_ms * slower)).toFixed(0)} frames/s`);
         note(`  main thread ${percent(share)} busy (scripts ${percent(script)}, style and layout ${percent(style)}): `
           + `${frame_ms.toFixed(1)} ms for a frame and all that goes on beside it`);
         check(found.n_frames > 10, `${found.n_frames} frames`);
