@@ -35,6 +35,9 @@ export function testAdmin({ inChromium, binary, screens }) {
         await until("its state", async () => (await textOf("#health")) === "Ready for calls");
         check(!(await page.$eval("#no-calls", (line) => line.hasAttribute("hidden"))), "nobody calls yet");
 
+        const wrong = await fetch(`${other.url}/api/sessions`, { headers: { Authorization: "Bearer nobody" } });
+        same(wrong.status, 401, "a stranger's token");
+        await until("what went wrong", async () => (await textOf("#errors tbody")).includes("unauthorized"));
         const caller = await page.browser().newPage();
         await caller.goto(`${other.url}/chat#token=caller`);
         await caller.waitForSelector("#start");
@@ -75,8 +78,8 @@ export function testAdmin({ inChromium, binary, screens }) {
         await until("Vietnamese", async () => (await textOf("#health")).startsWith("Sẵn sàng"));
         await page.click("#calls tbody button"); // a phone's page is another: it was loaded anew
         await until("the state in Vietnamese", async () => (await textOf("#calls tbody")).includes("đã kết nối"));
-        const seen = (await Promise.all(["#calls", "#one", "#ice"].map(textOf))).join(" ");
-        check(!/connected|echo|answered|sound|configured/.test(seen), `English on the Vietnamese desk: ${seen}`);
+        const seen = (await Promise.all(["#calls", "#one", "#ice", "#errors thead"].map(textOf))).join(" ");
+        check(!/connected|echo|answered|sound|configured|often/.test(seen), `English on the Vietnamese desk: ${seen}`);
         await audit("the desk on a phone, dark");
         await page.screenshot({ path: `${screens}/phone-dark-admin.png`, fullPage: true });
         await page.select("#lang", "en");

@@ -4,6 +4,7 @@ import { byId, make, makeSheet, words } from "../js/dom.js";
 import { addTexts, applyLang, bindLangSelect, chooseLang, t, translate } from "../js/i18n.js";
 import { loadPrefs, savePrefs } from "../js/prefs.js";
 import { Calls, short, showFigures } from "./calls.js";
+import { drawErrors } from "./errors.js";
 import { duration, inMs, median_ms, readMetrics, sum } from "./figures.js";
 import { ask, keepToken, keptToken, Refused } from "./gate.js";
 import { wordOf, WORDS } from "./words.js";
@@ -33,6 +34,8 @@ let next;
 let health = null;
 /** @type {Ice|null} */
 let ice = null;
+/** @type {Parameters<typeof drawErrors>[0]|null} */
+let errors = null;
 /** @type {Map<string, number>} */
 let metrics = new Map();
 
@@ -90,6 +93,8 @@ async function look() {
   health = JSON.parse(await ask(token, "/readyz", { anyStatus: true }));
   metrics = readMetrics(await ask(token, "/metrics"));
   ice = JSON.parse(await ask(token, "/api/ice/status"));
+  errors = JSON.parse(await ask(token, "/api/errors"));
+  if (errors) drawErrors(errors);
   drawIce();
   drawHealth();
   drawTotals();
@@ -225,6 +230,7 @@ bindLangSelect(byId("lang", HTMLSelectElement), (lang) => {
   drawHealth();
   drawIce();
   drawTotals();
+  if (errors) drawErrors(errors);
 });
 const kept = keptToken();
 showDesk(false);
