@@ -371,6 +371,26 @@ test("chromium: quality, figures and the report are there for the person", () =>
     await page.screenshot({ path: `${screens}/desktop-light-details.png` });
     const rows = await page.$$eval("#figures dt", (names) => names.length);
     check(rows >= 5, `${rows} figures`);
+    const gateways = () => page.$$eval("#gateway-figures dt", (names) => /** @type {Record<string, string>} */ (
+      Object.fromEntries(names.map((name) => [name.textContent, name.nextElementSibling?.textContent]))));
+    /** Some words, then what the gateway says of them. @param {number} sent so many packets at least */
+    const measured = async (sent) => {
+      await page.keyboard.press("Escape");
+      await page.focus("#talk");
+      await spaceDown(page);
+      await reach(page, ["listening"]);
+      await spaceUp(page);
+      await page.click("#quality");
+      return until("the gateway's figures", async () => {
+        const figures = await gateways();
+        const times = ["Round trip", "Jitter"].every((name) => /^\d+ ms$/.test(figures[name] ?? ""));
+        return times && Number(figures["Packets in"]) > 0 && Number(figures["Packets out"]) > sent ? figures : null;
+      }, 30_000);
+    };
+    const first = await measured(0);
+    const later = await measured(Number(first["Packets out"]));
+    note(`the gateway's: ${JSON.stringify(first)}, then ${JSON.stringify(later)}`);
+    same(await page.evaluate(auditInPage), [], "the sheet with the gateway's figures");
     await page.keyboard.press("Escape");
   }));
 

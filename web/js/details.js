@@ -22,6 +22,17 @@ const FIGURES = [
   ["in_bps", "figureIn", 0.001, 0, " kbit/s"],
   ["buffer_ms", "figureBuffer", 1, 0, " ms"],
 ];
+/** Of the gateway's "quality" (docs/protocol.md): its own measure of the same. @type {typeof FIGURES} */
+const GATEWAY_FIGURES = [
+  ["rtt", "figureRtt", 1, 0, " ms"],
+  ["jitter", "figureJitter", 1, 0, " ms"],
+  ["lossUp", "figureLossUp", 100, 1, " %"],
+  ["lossDown", "figureLossDown", 100, 1, " %"],
+  ["concealed", "figureConcealed", 100, 1, " %"],
+  ["received", "figurePacketsOut", 1, 0, ""],
+  ["sent", "figurePacketsIn", 1, 0, ""],
+];
+const GATEWAY_KEEPS_MS = 5000; // it tells once a second
 const IN_TITLE = ["mos", "rtt_ms", "loss_up", "loss_down", "out_bps", "in_bps"];
 
 export class Details {
@@ -36,6 +47,9 @@ export class Details {
   /** From the end of what the person said to the first word of the answer; 0: no turn yet. */
   #turn_ms = 0;
   #askedAt_ms = 0;
+  /** @type {Record<string, unknown>} the gateway's last "quality", and when it came */
+  #told = {};
+  #toldAt_ms = -Infinity;
 
   /** @param {WebRTCManager} manager */
   constructor(manager) {
@@ -51,6 +65,13 @@ export class Details {
     const now_ms = performance.now();
     if (turn === "SPEAKING" && this.#askedAt_ms) this.#turn_ms = now_ms - this.#askedAt_ms;
     this.#askedAt_ms = turn === "THINKING" ? now_ms : 0;
+  }
+
+  /** @param {Record<string, unknown>} quality the gateway's message */
+  told(quality) {
+    // Zero means here that nothing was measured yet.
+    this.#told = { ...quality, rtt: quality["rtt"] || null, jitter: quality["received"] ? quality["jitter"] : null };
+    this.#toldAt_ms = performance.now();
   }
 
   /** One point of the curves; between calls there is nothing to remember. */
@@ -86,13 +107,7 @@ export class Details {
 
   /** @returns {{name:string, label:string, value:string, text:string}[]} those that are measured */
   #figures() {
-    const metrics = /** @type {Record<string, unknown>} */ (this.#manager.getQualityMetrics());
-    return FIGURES.flatMap(([name, key, scale, digits, unit]) => {
-      const measured = metrics[name];
-      if (typeof measured !== "number") return [];
-      const [label, value] = [t(key), `${(measured * scale).toFixed(digits)}${unit}`];
-      return [{ name, label, value, text: `${label} ${value}` }];
-    });
+    return written(FIGURES, /** @type {Record<string, unknown>} */ (this.#manager.getQualityMetrics()));
   }
 
   /** @param {string[]} issues */
@@ -125,14 +140,11 @@ export class Details {
     if (info.isConnected) rows.push([t("figureRoute"), t(this.#isRelayed() ? "routeRelay" : "routeDirect")]);
     if (this.#turn_ms) rows.push([t("figureTurn"), `${(this.#turn_ms / 1000).toFixed(2)} s`]);
     rows.push([t("figureRecoveries"), String(recoveries.length)]);
-    byId("figures", HTMLElement).replaceChildren(
-      ...rows.flatMap(([label = "", value = ""]) => {
-        const [name, figure] = [document.createElement("dt"), document.createElement("dd")];
-        name.textContent = label;
-        figure.textContent = value;
-        return [name, figure];
-      }),
-    );
+    list("figures", rows);
+    const isTold = info.isConnected && performance.now() - this.#toldAt_ms < GATEWAY_KEEPS_MS;
+    const told = isTold ? written(GATEWAY_FIGURES, this.#told) : [];
+    byId("gateway-title", HTMLElement).hidden = !told.length;
+    list("gateway-figures", told.map(({ label, value }) => [label, value]));
   }
 
   #isRelayed() {
@@ -144,4 +156,27 @@ export class Details {
     const name = `xiaozhi-connection-${new Date().toISOString().slice(0, 19).replace(/\D/g, "")}.json`;
     saveFile({ name, type: "application/json", text });
   }
+}
+
+/** @param {typeof FIGURES} figures @param {Record<string, unknown>} measures
+ * @returns {{name:string, label:string, value:string, text:string}[]} those that are measured */
+function written(figures, measures) {
+  return figures.flatMap(([name, key, scale, digits, unit]) => {
+    const measured = measures[name];
+    if (typeof measured !== "number") return [];
+    const [label, value] = [t(key), `${(measured * scale).toFixed(digits)}${unit}`];
+    return [{ name, label, value, text: `${label} ${value}` }];
+  });
+}
+
+/** @param {string} id @param {string[][]} rows */
+function list(id, rows) {
+  byId(id, HTMLElement).replaceChildren(
+    ...rows.flatMap(([label = "", value = ""]) => {
+      const [name, figure] = [document.createElement("dt"), document.createElement("dd")];
+      name.textContent = label;
+      figure.textContent = value;
+      return [name, figure];
+    }),
+  );
 }

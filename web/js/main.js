@@ -193,6 +193,8 @@ manager.on("message", (message) => {
 /** The part of a message that is seen. @param {Incoming} message */
 function shown(message) {
   switch (message.type) {
+    case "quality":
+      return details.told(message);
     case "stt":
       showTalk();
       captions.heard(String(message["text"] ?? ""));
