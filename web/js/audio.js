@@ -10,7 +10,7 @@ export class Meter {
   #inputs = new Map();
   #samples = new Float32Array(1024);
 
-  /** To be called within a gesture: before it a context may not run. */
+  /** To be called within a gesture, or after one where that is enough: before it a context may not run. */
   unlock() {
     this.#context ??= new AudioContext({ latencyHint: "interactive" });
     this.#context.resume().catch(() => undefined);

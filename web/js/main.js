@@ -14,7 +14,7 @@ import { catchUp, firstRoles, manager, roles } from "./early.js";
 import { saveFile } from "./files.js";
 import { BUZZ, buzz } from "./haptics.js";
 import { applyLang, bindLangSelect, chooseLang, t, textOf, translate } from "./i18n.js";
-import { hasWebRtc } from "./manager/compat.js";
+import { hasWebRtc, soundNeedsGesture } from "./manager/compat.js";
 import { Music } from "./music.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
 import { Preview } from "./preview.js";
@@ -31,6 +31,8 @@ import { MICROPHONES, NOTICES, troubleOf, viewOf } from "./view.js";
 /** @typedef {import("./manager/peer.js").Incoming} Incoming */
 
 const COUNTDOWN_MS = 250;
+/** A meter opens a device of its own, and a browser opens one after the other: listening comes first. */
+const METER_MS = 400;
 
 const prefs = loadPrefs();
 let volume = prefs.volume;
@@ -73,7 +75,8 @@ const activation = new Activation((content) => {
 const ui = new Ui({
   start: () => {
     manager.connect(mode).catch(() => undefined); // why is told by its events
-    meter.unlock(); // after that: it keeps the browser from opening the microphone
+    if (soundNeedsGesture()) meter.unlock();
+    else setTimeout(() => meter.unlock(), METER_MS);
   },
   retry: () => manager.retry(),
   hangup: () => manager.disconnect(),

@@ -2,6 +2,7 @@
  * knows whether this page came out of it because the gateway did not answer. */
 
 const IDLE_MS = 5000;
+const CALL_MS = 2000; // a call may begin as soon as the page is there, and all files once more are in its way
 const ASK_MS = 3000;
 const root = document.documentElement;
 
@@ -12,7 +13,8 @@ const build = /\/a\/([0-9a-f]{16})\//.exec(import.meta.url)?.[1] ?? "";
 export function keepShell() {
   if (!navigator.serviceWorker) return; // an insecure page, or a browser that keeps nothing
   const idle = globalThis.requestIdleCallback ?? ((/** @type {() => void} */ act) => setTimeout(act, 1000));
-  const begin = () => void idle(() => void register().catch(() => undefined), { timeout: IDLE_MS });
+  const begin = () =>
+    setTimeout(() => void idle(() => void register().catch(() => undefined), { timeout: IDLE_MS }), CALL_MS);
   if (document.readyState === "complete") begin();
   else addEventListener("load", begin, { once: true });
 }
