@@ -4,21 +4,29 @@
 // prepared: the page has been there a while and says PREPARED. cold: pressed in the instant in which the page is loaded,
 // so that everything, the core's WebAssembly too, is still to be fetched. Without --limits, figures are only printed:
 // they are those of this machine at this moment.
+//
+// What is the browser's own of it is told by press_hand.js: an empty page that does the least there is to do, in turn with ours,
+// pressed as ours is. Nothing else runs in either: no meter of the sound, which would open a device of its own.
 
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { launchChromium, launchFirefox, openPage } from "../browser/browsers.js";
+import { launchChromium, launchFirefox } from "../browser/browsers.js";
 import { Gateway } from "../browser/gateway.js";
 import { check, until } from "../browser/harness.js";
 import { SoundCard, speak } from "../browser/speech.js";
+import { handWork } from "./press_hand.js";
 import { installWatch } from "./watch.js";
 
-/** @typedef {import("../browser/browsers.js").WatchedPage} Page */
-/** @typedef {{ms:number, microphone_ms:number, http_ms:number, phases:Record<string, number>,
- *   gateway:Record<string, number>}} Press  |http_ms|: the offer's request as the browser's own book has it */
+/** @typedef {Awaited<ReturnType<import("../browser/browsers.js").Browser["newPage"]>>} Page */
+/** @typedef {{ms:number, microphone_ms:number, wanted_ms:number, http_ms:number, phases:Record<string, number>,
+ *   gateway:Record<string, number>}} Press  |http_ms|: the offer's request as the browser's own book has it; |wanted_ms|:
+ *   where the time-line begins, seen from the press */
 
 const MOST_MS = { prepared: 100, cold: 300 };
+/** Between being prepared and the press, in our page and by hand: what was begun with the page is over by then. */
+const REST_MS = 500;
+const HAND_MS = 10_000;
 /** What the two time-lines may differ by, at the median, with both sides on one machine. */
 const APART_MS = 20;
 /** Firefox tells the time in whole milliseconds, and each difference has two of them. */
@@ -32,7 +40,16 @@ const CAUSES = [
 
 /** Runs in the page: presses, and notes when it listens. `press` at once when it is loaded, if |cold|. */
 function installPress() {
-  const measured = { pressed_ms: 0, listening_ms: 0 };
+  const measured = { pressed_ms: 0, listening_ms: 0, microphone_ms: 0 };
+  const devices = navigator.mediaDevices;
+  const ask = devices?.getUserMedia.bind(devices);
+  if (devices) {
+    devices.getUserMedia = async (constraints) => {
+      const stream = await ask(constraints);
+      measured.microphone_ms = performance.now();
+      return stream;
+    };
+  }
   const press = () => {
     /** @type {HTMLInputElement|null} */ (document.querySelector("#modes input[value=auto]"))?.click();
     measured.pressed_ms = performance.now();
@@ -53,18 +70,44 @@ async function once(page, url, cold) {
   if (!cold) {
     await until("PREPARED", () =>
       page.evaluate(() => /** @type {any} */ (window).watch.manager?.getConnectionInfo().state === "PREPARED"));
+    await new Promise((resolve) => setTimeout(resolve, REST_MS));
     await page.evaluate(() => /** @type {any} */ (window).press());
   }
   return until("listening", () =>
     page.evaluate(() => {
-      const { measured, watch, probe } = /** @type {any} */ (window);
+      const { measured, watch } = /** @type {any} */ (window);
       const line = watch.told.filter((/** @type {any} */ one) => one.name === "timeline" && one.detail.gateway).at(-1)?.detail;
       if (!measured.listening_ms || !line) return null;
       const since = (/** @type {number|null} */ at_ms) => Number(at_ms) - measured.pressed_ms;
       const request = performance.getEntriesByType("resource").filter((one) => one.name.endsWith("/api/offer")).at(-1);
       const http_ms = Number(request?.duration);
-      return { ms: since(measured.listening_ms), microphone_ms: since(probe.microphoneAt), http_ms, ...line };
+      const wanted_ms = since(Number(request?.startTime)) - line.phases.OFFERED;
+      return { ms: since(measured.listening_ms), microphone_ms: since(measured.microphone_ms), wanted_ms, http_ms, ...line };
     }));
+}
+
+/** The same by hand, in a file of the gateway that is shown as text: no page, no script.
+ * @param {Page} page @param {string} url @param {boolean} cold
+ * @returns {Promise<{ms:number, microphone_ms:number}|null>} null: not in time; nothing tries again by hand */
+async function onceByHand(page, url, cold) {
+  await page.goto("about:blank");
+  await page.goto(`${url}/js/theme.js`, { waitUntil: "load" });
+  const late = new Promise((/** @type {(late:null) => void} */ resolve) => setTimeout(resolve, HAND_MS, null).unref());
+  return Promise.race([page.evaluate(handWork, cold, REST_MS).catch(() => null), late]);
+}
+
+/** @param {Page} page @param {string} url @param {boolean} cold @param {number} runs */
+async function inTurn(page, url, cold, runs) {
+  /** @type {Press[]} */
+  const presses = [];
+  /** @type {{ms:number, microphone_ms:number}[]} */
+  const hands = [];
+  for (let run = 0; run < runs; run++) {
+    presses.push(await once(page, url, cold));
+    const hand = await onceByHand(page, url, cold);
+    if (hand) hands.push(hand);
+  }
+  return { presses, hands };
 }
 
 /** @param {number[]} values @param {number} share */
@@ -74,6 +117,13 @@ const quantile = (values, share) =>
 /** @param {number[]} values */
 const figures = (values) =>
   `p50 ${quantile(values, 0.5).toFixed(1)}, p95 ${quantile(values, 0.95).toFixed(1)}, max ${Math.max(...values).toFixed(1)} ms`;
+
+/** Medians, since the press. @param {Press[]} presses */
+const stepsOf = (presses) =>
+  ["OPENED", "DESCRIBED", "OFFERED", "ANSWERED", "PATH", "SECURE", "CHANNEL", "READY"].map((name) => {
+    const at_ms = quantile(presses.map(({ phases, wanted_ms }) => wanted_ms + Number(phases[name])), 0.5);
+    return `${name} ${at_ms.toFixed(0)}`;
+  }).join(", ");
 
 class Judge {
   passed = 0;
@@ -127,22 +177,25 @@ function judgeTimelines(kind, presses, judge) {
 /** @param {"chromium"|"firefox"} kind @param {import("../browser/browsers.js").Browser} browser @param {string} url
  * @param {number} runs @param {Judge} judge */
 async function measure(kind, browser, url, runs, judge) {
-  const page = await openPage(browser, url);
+  const page = await browser.newPage();
   await page.evaluateOnNewDocument(installWatch);
   await page.evaluateOnNewDocument(installPress);
   await once(page, url, true); // the first of all asks for permissions and wakes the sound
   /** @type {Press[]} */
   const all = [];
   for (const cold of [false, true]) {
-    /** @type {Press[]} */
-    const presses = [];
-    for (let run = 0; run < runs; run++) presses.push(await once(page, url, cold));
+    const { presses, hands } = await inTurn(page, url, cold, runs);
     const times = presses.map(({ ms }) => ms);
     const name = cold ? "cold" : "prepared";
     const text = `${kind}, ${name}: press to listening ${figures(times)} (p95 at most ${MOST_MS[name]})`;
     judge.say(quantile(times, 0.95) <= MOST_MS[name], text, true);
     console.log(`       the browser gave the microphone after ${figures(presses.map((one) => one.microphone_ms))}`);
     console.log(`       and it listened after that ${figures(presses.map((one) => one.ms - one.microphone_ms))}`);
+    console.log(`       by hand in an empty page, ${hands.length} times: ${figures(hands.map((one) => one.ms))}; the microphone ` +
+      figures(hands.map((one) => one.microphone_ms)));
+    const ratio = quantile(times, 0.5) / quantile(hands.map((one) => one.ms), 0.5);
+    const steps = cold ? stepsOf(presses) : "no step but the microphone";
+    console.log(`       ours is ${ratio.toFixed(2)} times that at the median; ${steps}`);
     all.push(...presses);
   }
   judgeTimelines(kind, all, judge);
