@@ -216,6 +216,9 @@ void wr_conn_close(wr_conn *conn, wr_time now);
  * WR_CONN_AUDIO_MAX, or outputs were not drained. While a circuit breaker is open (stats |breaks|) frames are taken
  * and dropped. */
 wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool marker, wr_time now);
+/* What was sent so far is sent no more, neither because the peer asks nor as a copy: for whoever sends the same
+ * speech anew, after a path that was dead. */
+void wr_conn_forget_audio(wr_conn *conn);
 /* From now on each frame travels with copies of earlier ones (RFC 2198): bit i asks for the one i + 1 frames
  * before, i < 3. 0, as at first: none. Each copy costs its frame and 4 bytes; a receiver waits for it as long as it
  * is back. No effect on a peer that did not agree to RED, nor on frames over 240 bytes. */

@@ -338,6 +338,23 @@ TEST(conn_sends_no_copies_to_who_does_not_know_them) {
   free(w);
 }
 
+TEST(conn_forgets_audio_that_is_said_anew) {
+  wire *w = calloc(1, sizeof *w);
+  connect(w, NULL, NULL);
+  wr_conn_set_audio_copies(w->a.conn, 1);
+  wr_conn_stats stats;
+  for (unsigned i = 0; i < 6; i++) {
+    if (i == 3) wr_conn_forget_audio(w->a.conn);
+    CHECK_EQ(wr_conn_send_audio(w->a.conn, WR_BYTES_LITERAL("\x78opus"), i * 960, i == 0, w->now), WR_OK);
+    run_until(w, w->now + WR_MS(20));
+  }
+  wr_conn_get_stats(w->b.conn, &stats);
+  CHECK_EQ(w->b.n_audio, 6);
+  CHECK_EQ(stats.rtp_bytes_in, 4 * (5 + 4 + 1 + 5) + 2 * 5); /* the first and the one after that come alone */
+  finish(w);
+  free(w);
+}
+
 TEST(conn_carries_messages_up_to_its_limit) {
   wire *w = calloc(1, sizeof *w);
   connect(w, NULL, NULL);

@@ -243,6 +243,11 @@ bool wr_media_poll_event(wr_conn *conn, wr_event *event, wr_time now) {
 
 /* ---- out ---- */
 
+void wr_conn_forget_audio(wr_conn *conn) {
+  wr_resend_forget(&conn->media.sender.resend);
+  wr_wipe(&conn->media.sender.history, sizeof conn->media.sender.history);
+}
+
 void wr_conn_set_audio_copies(wr_conn *conn, uint8_t copies) { conn->media.sender.copies = copies; }
 
 /* Header and payload, with copies of earlier frames if they are wanted; the length, and that of the payload alone.

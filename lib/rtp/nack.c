@@ -138,3 +138,7 @@ wr_bytes wr_resend_next(wr_resend *resend, wr_time now) {
   }
   return (wr_bytes){0};
 }
+
+void wr_resend_forget(wr_resend *resend) {
+  while (resend->n) drop_oldest(resend);
+}

@@ -76,5 +76,7 @@ void wr_resend_keep(wr_resend *resend, uint16_t seq, wr_bytes datagram, wr_time 
 void wr_resend_ask(wr_resend *resend, uint16_t seq, uint32_t rtt_us, wr_time now);
 /* The next datagram to send again; empty: none. Borrowed until the next call. */
 wr_bytes wr_resend_next(wr_resend *resend, wr_time now);
+/* None of what was sent so far is sent again. */
+void wr_resend_forget(wr_resend *resend);
 
 #endif

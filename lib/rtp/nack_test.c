@@ -104,6 +104,19 @@ TEST(resend_gives_the_same_again) {
   CHECK_EQ(resend.n_refused, 2);
 }
 
+TEST(resend_forgets_all_at_once) {
+  begin();
+  for (uint16_t i = 0; i < 5; i++) keep(i, 100);
+  wr_resend_ask(&resend, 2, RTT_US, 1);
+  wr_resend_forget(&resend);
+  CHECK_EQ(next(1), -1);
+  wr_resend_ask(&resend, 3, RTT_US, 1);
+  CHECK_EQ(next(1), -1);
+  keep(5, 100);
+  wr_resend_ask(&resend, 5, RTT_US, 1);
+  CHECK_EQ(next(1), 5);
+}
+
 TEST(resend_is_bounded_for_one_packet) {
   begin();
   keep(9, 50);
