@@ -18,6 +18,7 @@ void gw_downlink_init(gw_downlink *down, gw_stock *stock, OpusRepacketizer *repa
                       wr_time now) {
   memset(down, 0, sizeof(*down));
   gw_fifo_init(&down->fifo, stock, GW_DOWNLINK_BLOCKS);
+  gw_fifo_init(&down->sent, stock, GW_DOWNLINK_KEEP_BLOCKS);
   down->repacketizer = repacketizer;
   down->timestamp = timestamp;
   down->timestamp_at = now;
@@ -110,7 +111,51 @@ void gw_downlink_expect(gw_downlink *down, wr_time until, wr_time now) {
   if (down->fill_until < until) down->fill_until = until;
 }
 
+/* ---- what may come back ---- */
+
+static bool is_silence(wr_bytes opus) {
+  return wr_bytes_equal(opus, wr_bytes_of(silent_frame, sizeof(silent_frame))) ||
+         wr_bytes_equal(opus, wr_bytes_of(silent_frames, sizeof(silent_frames)));
+}
+
+static void forget_sent(gw_downlink *down) {
+  gw_fifo_clear(&down->sent);
+  down->sent_samples = 0;
+}
+
+static void forget_first_sent(gw_downlink *down) {
+  const uint8_t *bytes;
+  down->sent_samples -= gw_fifo_front(&down->sent, &bytes)->value;
+  gw_fifo_pop(&down->sent);
+}
+
+/* Silence matters only between speech. That of any length stands for time in which nothing was sent. */
+static void keep_sent(gw_downlink *down, wr_bytes opus, uint32_t samples) {
+  if (opus.len > GW_RECORD_MAX || (!down->sent.n_records && is_silence(opus))) return;
+  while (down->sent.n_records && down->sent_samples + samples > GW_DOWNLINK_KEEP_MS * 48u) forget_first_sent(down);
+  gw_record record = {.kind = GW_DOWNLINK_AUDIO, .len = (uint16_t)opus.len, .value = samples};
+  if (gw_fifo_push(&down->sent, &record, opus.data))
+    down->sent_samples += samples;
+  else
+    forget_sent(down); /* a row with a hole would tell wrong times */
+}
+
+void gw_downlink_arrived(gw_downlink *down, wr_time until) {
+  const uint8_t *bytes;
+  for (const gw_record *first; (first = gw_fifo_front(&down->sent, &bytes)); forget_first_sent(down)) {
+    bool arrived = down->timestamp_at - SAMPLES_US(down->sent_samples) <= until;
+    if (!arrived && !is_silence(wr_bytes_of(bytes, first->len))) return;
+  }
+}
+
+void gw_downlink_take_back(gw_downlink *down) {
+  down->queued_samples += down->sent_samples;
+  down->sent_samples = 0;
+  gw_fifo_prepend(&down->fifo, &down->sent);
+}
+
 void gw_downlink_flush(gw_downlink *down) {
+  forget_sent(down);
   gw_fifo_clear(&down->fifo);
   down->queued_samples = down->queued_text = 0;
   down->n_ends = 0;
@@ -166,6 +211,10 @@ static void take_frame(gw_downlink *down, wr_bytes opus, uint32_t samples, gw_do
     wr_time passed = now - down->timestamp_at;
     if (passed > 0) down->timestamp += (uint32_t)(passed * 6 / 125);
     down->next_at = now;
+    if (passed > WR_MS(GW_DOWNLINK_KEEP_MS))
+      forget_sent(down);
+    else if (passed > SAMPLES_US(GW_DOWNLINK_LONG_SAMPLES))
+      keep_sent(down, wr_bytes_of(silent_frame, sizeof(silent_frame)), (uint32_t)(passed * 6 / 125));
   }
   *item =
       (gw_downlink_item){.kind = GW_DOWNLINK_AUDIO, .opus = opus, .timestamp = down->timestamp, .marker = starts};
@@ -173,6 +222,7 @@ static void take_frame(gw_downlink *down, wr_bytes opus, uint32_t samples, gw_do
   down->next_at += SAMPLES_US(samples);
   down->timestamp += samples;
   down->timestamp_at = down->next_at;
+  keep_sent(down, opus, samples);
 }
 
 /* More frames of the kind of |*opus|, which was the front, as far as they follow one another: they leave the queue,
@@ -198,14 +248,23 @@ static void join_frames(gw_downlink *down, wr_bytes *opus, uint32_t *samples) {
   *opus = wr_bytes_of(joined, len > 0 ? (size_t)len : 0);
 }
 
-/* Popping leaves the bytes where they are. */
+/* Into the stock's buffer, for the bytes of a record that was popped last only until the next push. */
+static void copy_frame(gw_downlink *down, wr_bytes *opus) {
+  uint8_t *copy = down->fifo.stock->joined;
+  if (opus->data == copy) return;
+  memcpy(copy, opus->data, opus->len);
+  opus->data = copy;
+}
+
 static void take_speech(gw_downlink *down, const gw_record *front, const uint8_t *bytes, gw_downlink_item *item,
                         wr_time now) {
   wr_bytes opus = wr_bytes_of(bytes, front->len);
   uint32_t samples = front->value;
+  bool was_nothing = samples > GW_DOWNLINK_LONG_SAMPLES && is_silence(opus);
   gw_fifo_pop(&down->fifo);
-  if (down->joins) join_frames(down, &opus, &samples);
-  take_frame(down, opus, samples, item, now);
+  if (down->joins && !was_nothing) join_frames(down, &opus, &samples);
+  copy_frame(down, &opus);
+  take_frame(down, opus, was_nothing ? SPLIT_SAMPLES : samples, item, now);
   down->playing = true;
   down->fill_until = down->next_at + GW_DOWNLINK_TAIL_US;
   down->queued_samples -= samples;

@@ -12,6 +12,10 @@
  * browser, which then invents the syllable's end for 300 ms; one that runs lets it keep its buffer at a frame or
  * two.
  *
+ * What was handed out is kept until it is known to have arrived, |GW_DOWNLINK_KEEP_MS| at most: where a path
+ * breaks, what went into it is taken back and comes out again when there is another. Captions and ends do not: they
+ * travel on a channel that loses nothing.
+ *
  * Bounds: |GW_DOWNLINK_MAX_MS| of speech, |GW_DOWNLINK_TEXT_MAX| of captions; more is refused and counted. Time is
  * an argument. One thread. */
 #ifndef GATEWAY_DOWNLINK_H
@@ -27,6 +31,8 @@
 #define GW_DOWNLINK_TEXT_MAX (256u * 1024)
 #define GW_DOWNLINK_BLOCKS 128
 #define GW_DOWNLINK_LONG_SAMPLES 2880 /* 60 ms at 48 kHz */
+#define GW_DOWNLINK_KEEP_MS 2000
+#define GW_DOWNLINK_KEEP_BLOCKS 8
 
 typedef enum gw_downlink_kind { GW_DOWNLINK_AUDIO, GW_DOWNLINK_TEXT, GW_DOWNLINK_END } gw_downlink_kind;
 
@@ -41,6 +47,9 @@ typedef struct gw_downlink_item {
 
 typedef struct gw_downlink {
   gw_fifo fifo;
+  gw_fifo sent;          /* frames handed out one after the other, silence too, from the first speech that may not
+                            have arrived; the last one ends at |timestamp_at| */
+  uint32_t sent_samples; /* 48 kHz */
   OpusRepacketizer *repacketizer; /* borrowed */
   uint32_t queued_samples;        /* 48 kHz */
   uint32_t queued_text;           /* bytes */
@@ -67,7 +76,11 @@ void gw_downlink_push_text(gw_downlink *down, char *text, wr_time now);
 void gw_downlink_push_end(gw_downlink *down, wr_time now);
 /* An answer is expected: the stream runs from now on, until |until| at least. */
 void gw_downlink_expect(gw_downlink *down, wr_time until, wr_time now);
-/* Barge-in: nothing queued leaves any more, texts and ends included. */
+/* What was handed out until then has arrived, as far as one can know: it is not kept any longer. */
+void gw_downlink_arrived(gw_downlink *down, wr_time until);
+/* What was handed out since then did not: it is queued again, first. To be called while paused, or about to be. */
+void gw_downlink_take_back(gw_downlink *down);
+/* Barge-in: nothing queued leaves any more, texts and ends included, and nothing comes back. */
 void gw_downlink_flush(gw_downlink *down);
 /* While the peer is away the conversation stands still. */
 void gw_downlink_pause(gw_downlink *down, bool paused, wr_time now);

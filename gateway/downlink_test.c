@@ -362,3 +362,175 @@ TEST(downlink_captions_are_bounded) {
   free(long_text);
   rig_close(r);
 }
+
+/* Plays |n| slots; what came out of them goes on |heard|: a letter is a frame, _ silence, a full stop the end. */
+static void play(rig *r, int n, wr_time *now, char *heard) {
+  size_t len = strlen(heard);
+  for (int i = 0; i < n; i++, *now += WR_MS(20)) {
+    gw_downlink_item item;
+    while (gw_downlink_poll(&r->down, &item, *now)) {
+      if (item.kind == GW_DOWNLINK_AUDIO)
+        heard[len++] = item.opus.data[1] == 0xFF ? '_' : (char)('a' + item.opus.data[1]);
+      if (item.kind == GW_DOWNLINK_END) heard[len++] = '.';
+      free(item.text);
+    }
+  }
+  heard[len] = 0;
+}
+
+static void push_20(rig *r, char name, wr_time now) {
+  uint8_t packet[] = {0xF8, (uint8_t)(name - 'a'), 1};
+  gw_downlink_push_audio(&r->down, wr_bytes_of(packet, sizeof(packet)), now);
+}
+
+static void push_word(rig *r, const char *word, wr_time now) {
+  for (; *word; word++) push_20(r, *word, now);
+}
+
+TEST(downlink_takes_back_what_did_not_arrive) {
+  rig *r = rig_open();
+  char heard[64] = "";
+  wr_time now = 0;
+  gw_downlink_item item;
+  push_word(r, "abcdefghij", 0);
+  play(r, 6, &now, heard);
+  CHECK_TEXT(heard, "abcdef");
+  gw_downlink_arrived(&r->down, WR_MS(45)); /* a, b, c left at 0, 20, 40 */
+  gw_downlink_pause(&r->down, true, now);
+  gw_downlink_take_back(&r->down);
+  CHECK_EQ(r->down.queued_samples, 7 * 960);
+  play(r, 10, &now, heard);
+  CHECK_TEXT(heard, "abcdef");
+  gw_downlink_pause(&r->down, false, now);
+  REQUIRE(gw_downlink_poll(&r->down, &item, now));
+  CHECK(item.marker);
+  CHECK_EQ(item.timestamp - 1000, now * 6 / 125); /* the RTP clock ran on */
+  CHECK_EQ(item.opus.data[1], 'd' - 'a');
+  now += WR_MS(20);
+  play(r, 6, &now, heard);
+  CHECK_TEXT(heard, "abcdefefghij");
+  CHECK(gw_downlink_is_empty(&r->down));
+  rig_close(r);
+}
+
+/* The path breaks again at once: nothing is lost, nothing comes twice that arrived. */
+TEST(downlink_takes_back_again_and_again) {
+  rig *r = rig_open();
+  char heard[64] = "";
+  wr_time now = 0;
+  push_word(r, "abcdefgh", 0);
+  play(r, 3, &now, heard);
+  for (int i = 0; i < 5; i++) {
+    gw_downlink_take_back(&r->down);
+    gw_downlink_pause(&r->down, true, now);
+    now += WR_S(1);
+    gw_downlink_pause(&r->down, false, now);
+    play(r, 1, &now, heard);
+  }
+  gw_downlink_arrived(&r->down, now);
+  gw_downlink_take_back(&r->down);
+  play(r, 7, &now, heard);
+  CHECK_TEXT(heard, "abcaaaaabcdefgh");
+  rig_close(r);
+}
+
+/* The end was told already; the last words come all the same, and no second end. */
+TEST(downlink_takes_back_the_last_words) {
+  rig *r = rig_open();
+  char heard[64] = "";
+  wr_time now = 0;
+  push_word(r, "abc", 0);
+  gw_downlink_push_end(&r->down, 0);
+  play(r, 5, &now, heard);
+  CHECK_TEXT(heard, "abc.__");
+  gw_downlink_arrived(&r->down, WR_MS(20));
+  gw_downlink_pause(&r->down, true, now);
+  gw_downlink_take_back(&r->down);
+  CHECK(!gw_downlink_is_empty(&r->down));
+  gw_downlink_pause(&r->down, false, now);
+  play(r, 4, &now, heard);
+  CHECK_TEXT(heard, "abc.__c___");
+  rig_close(r);
+}
+
+/* The process was not called for a while: times stay true, and the wait is not played again. */
+TEST(downlink_takes_back_over_a_wait) {
+  rig *r = rig_open();
+  char heard[64] = "";
+  wr_time now = 0;
+  push_word(r, "abcdefgh", 0);
+  play(r, 2, &now, heard);
+  now += WR_MS(400);
+  play(r, 2, &now, heard); /* at 440 and 460 */
+  CHECK_TEXT(heard, "abcd");
+  gw_downlink_arrived(&r->down, WR_MS(10));
+  CHECK_EQ(r->down.sent.n_records, 4);
+  gw_downlink_pause(&r->down, true, now);
+  gw_downlink_take_back(&r->down);
+  gw_downlink_pause(&r->down, false, now);
+  play(r, 7, &now, heard);
+  CHECK_TEXT(heard, "abcdb_cdefg");
+  gw_downlink_arrived(&r->down, now - WR_MS(21));
+  CHECK_EQ(r->down.sent.n_records, 1);
+  now += WR_S(3);
+  play(r, 1, &now, heard);
+  CHECK_EQ(r->down.sent.n_records, 1);
+  CHECK_EQ(r->down.queued_samples, 0);
+  rig_close(r);
+}
+
+TEST(downlink_keeps_no_silence_alone_and_nothing_that_was_flushed) {
+  rig *r = rig_open();
+  char heard[200] = "";
+  wr_time now = 0;
+  gw_downlink_expect(&r->down, WR_MS(100), 0);
+  play(r, 5, &now, heard);
+  CHECK_EQ(r->down.sent.n_records, 0);
+  push_word(r, "abc", now);
+  play(r, 6, &now, heard);
+  CHECK_EQ(r->down.sent.n_records, 6);
+  gw_downlink_arrived(&r->down, WR_MS(141)); /* all three, and so the silence after them */
+  CHECK_EQ(r->down.sent.n_records, 0);
+  CHECK_EQ(r->down.sent_samples, 0);
+  push_word(r, "xyz", now);
+  play(r, 2, &now, heard);
+  gw_downlink_flush(&r->down);
+  gw_downlink_take_back(&r->down);
+  CHECK(gw_downlink_is_empty(&r->down));
+  CHECK_EQ(r->down.queued_samples, 0);
+  rig_close(r);
+}
+
+/* Nobody says what arrives: the last two seconds are kept, and no more. */
+TEST(downlink_keeps_within_bounds) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  for (int i = 0; i < 3000; i++) push_20(r, 'a', 0);
+  for (int i = 0; i < 2990; i++) {
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+    CHECK(r->down.sent_samples <= GW_DOWNLINK_KEEP_MS * 48);
+  }
+  CHECK_EQ(r->down.sent.n_records, GW_DOWNLINK_KEEP_MS / 20);
+  gw_downlink_take_back(&r->down);
+  CHECK_EQ(r->down.queued_samples, (GW_DOWNLINK_KEEP_MS / 20 + 10) * 960);
+  rig_close(r);
+}
+
+/* Frames as large as they come, and a stock that is used up: what cannot be kept is lost as before, nothing else.
+ */
+TEST(downlink_without_memory_keeps_nothing) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  uint8_t big[1276] = {0xF8};
+  r->stock.n_limit = 4;
+  for (int i = 0; i < 100; i++) gw_downlink_push_audio(&r->down, wr_bytes_of(big, sizeof(big)), 0);
+  CHECK(r->down.n_refused > 0);
+  uint32_t n = r->down.fifo.n_records;
+  for (uint32_t i = 0; i < n; i++) {
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+    CHECK_EQ(item.opus.len, sizeof(big));
+    CHECK_EQ(item.opus.data[0], 0xF8);
+  }
+  CHECK(gw_downlink_is_empty(&r->down));
+  rig_close(r);
+}

@@ -39,7 +39,7 @@ bool gw_fifo_push(gw_fifo *fifo, const gw_record *record, const void *bytes) {
   uint32_t room = room_of(record->len);
   WR_ASSERT(record->len <= GW_RECORD_MAX);
   if (!fifo->last || fifo->last->tail + room > sizeof(fifo->last->data)) {
-    if (fifo->n_blocks == fifo->n_limit) return false;
+    if (fifo->n_blocks >= fifo->n_limit) return false;
     gw_block *block = take_block(fifo->stock);
     if (!block) return false;
     if (fifo->last)
@@ -84,4 +84,15 @@ void gw_fifo_clear(gw_fifo *fifo) {
     free(record->owned);
     gw_fifo_pop(fifo);
   }
+}
+
+void gw_fifo_prepend(gw_fifo *fifo, gw_fifo *before) {
+  WR_ASSERT(fifo->stock == before->stock);
+  if (!before->first) return;
+  before->last->next = fifo->first;
+  fifo->first = before->first;
+  if (!fifo->last) fifo->last = before->last;
+  fifo->n_blocks += before->n_blocks;
+  fifo->n_records += before->n_records;
+  gw_fifo_init(before, before->stock, before->n_limit);
 }

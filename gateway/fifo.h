@@ -46,5 +46,8 @@ bool gw_fifo_push(gw_fifo *fifo, const gw_record *record, const void *bytes);
 const gw_record *gw_fifo_front(const gw_fifo *fifo, const uint8_t **bytes);
 void gw_fifo_pop(gw_fifo *fifo);   /* |owned| is the caller's now */
 void gw_fifo_clear(gw_fifo *fifo); /* frees every |owned| */
+/* All of |before|, a queue of the same stock, comes before what |fifo| has; |before| is empty then. Takes no memory
+ * and copies nothing; |fifo| may then be over its bound. */
+void gw_fifo_prepend(gw_fifo *fifo, gw_fifo *before);
 
 #endif

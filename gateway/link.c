@@ -536,6 +536,7 @@ static void play_audio(gw_session *s, const gw_downlink_item *item, wr_time now)
   }
   wr_err err = gw_session_send_audio(s, item, now);
   if (err && !item->silent) count(s, GW_SPEECH_REFUSED);
+  gw_hold_played(s);
   s->dirty = true;
 }
 

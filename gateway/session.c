@@ -126,6 +126,8 @@ static void start_conn(gw_session *s, wr_time now) {
   settings.video_buffer_bytes = w->video_buffer ? GW_VIDEO_FRAME_MAX : 0;
   gw_ufrag_prefix(settings.ufrag_prefix, w->settings.index, s->slot);
   s->conn = wr_conn_init(s->conn_memory, &settings, now);
+  gw_quiet_init(&s->quiet);
+  s->rtt_us = 0;
   set_tap(s);
   for (size_t i = 0; i < w->settings.locals->n; i++)
     (void)wr_conn_add_local(s->conn, &w->settings.locals->at[i].base, &w->settings.locals->at[i].shown, now);
@@ -261,8 +263,8 @@ static bool would_agree(gw_session *s, const gw_request *request) {
 
 static void resume(gw_session *s, const gw_request *request, wr_time now) {
   if (request->purpose != GW_FOR_SOCKET && !would_agree(s, request)) return;
+  gw_hold_break(s, now);
   drop_peer(s, "another connection took the session");
-  gw_downlink_pause(&s->down, true, now);
   if (!take_peer(s, request, now)) {
     gw_session_close(s, GW_END_LOST, now);
     return;
@@ -384,6 +386,7 @@ void gw_session_connected(gw_session *s, wr_time now) {
     count(s, GW_CONN_CONNECTED);
     record_phases(s, now);
   }
+  if (s->quiet.missed) gw_hold_break(s, now);
   gw_downlink_pause(&s->down, false, now);
   if (s->link.listening && !s->up.active) gw_uplink_start(&s->up, s->link.mode != XZ_MODE_MANUAL, now);
   if (!was_degraded) gw_log(GW_INFO, "session", "session", s->id_text, "state", "connected", NULL);
@@ -407,7 +410,7 @@ void gw_session_lose(gw_session *s, wr_end end, wr_time now) {
   set_state(s, GW_SESSION_LOST, now + WR_S(config_of(s)->resume_seconds), wr_end_text(end), now);
   s->quality_at = WR_NEVER;
   gw_page_closed(s);
-  gw_downlink_pause(&s->down, true, now);
+  gw_hold_break(s, now);
   gw_uplink_stop(&s->up, true);
   gw_log(GW_INFO, "session", "session", s->id_text, "state", "lost", "reason", wr_end_text(end), NULL);
 }
@@ -420,7 +423,7 @@ static void on_state(gw_session *s, const wr_event *event, wr_time now) {
     case WR_CONN_DISCONNECTED:
       count(s, GW_CONN_DISCONNECTED);
       if (s->state == GW_SESSION_CONNECTED) set_state(s, GW_SESSION_DEGRADED, WR_NEVER, NULL, now);
-      gw_downlink_pause(&s->down, true, now); /* nobody would hear it */
+      gw_hold_break(s, now); /* nobody would hear it */
       return;
     case WR_CONN_CLOSED:
       count(s, GW_CONN_CLOSED);
@@ -478,6 +481,7 @@ static void on_event(gw_session *s, const wr_event *event, wr_time now) {
       return;
     case WR_EVENT_PATH:
       gw_worker_learn(s->worker, s, &event->path.remote);
+      gw_hold_moved(s, now);
       s->is_tcp = event->path.remote.transport == WR_TCP;
       count(s, s->is_tcp ? GW_PATH_TCP : GW_PATH_UDP);
       gw_session_note(s, "path", s->is_tcp ? "tcp" : "udp", NULL, now);
@@ -532,6 +536,7 @@ static void sample_quality(gw_session *s, wr_time now) {
   judge_quality(s, now);
   gw_minute_step(&s->minute, &stats, &s->quality.figures, now);
   if (s->echo) return;
+  s->rtt_us = stats.rtt_us;
   if (stats.rtt_us) gw_histogram_add(&s->worker->metrics.rtt, stats.rtt_us);
   if (s->conn && stats.rtp_packets_in) gw_histogram_add(&s->worker->metrics.jitter, stats.jitter_us);
   if (s->conn && stats.target_bps) gw_histogram_add(&s->worker->metrics.queue, stats.queue_us);
@@ -548,6 +553,7 @@ static wr_time deadline_of(const gw_session *s) {
   if (s->photo_frame_until) at = wr_time_min(at, s->photo_frame_until);
   if (s->echo) return at;
   at = wr_time_min(at, gw_downlink_deadline(&s->down));
+  at = wr_time_min(at, gw_hold_deadline(s));
   at = wr_time_min(at, gw_uplink_deadline(&s->up));
   return wr_time_min(at, gw_link_deadline(s));
 }
@@ -574,7 +580,11 @@ void gw_session_settle(gw_session *s, wr_time now) {
 }
 
 void gw_session_recv(gw_session *s, const wr_path *path, wr_span datagram, wr_time now) {
-  if (wr_conn_recv(s->conn, path, datagram, now)) gw_worker_learn(s->worker, s, &path->remote);
+  bool is_stun = datagram.len && datagram.data[0] <= 3; /* of any path, and from who may not hear us */
+  if (wr_conn_recv(s->conn, path, datagram, now)) {
+    gw_worker_learn(s->worker, s, &path->remote);
+    if (!is_stun) gw_hold_heard(s, now);
+  }
   gw_session_settle(s, now);
 }
 
@@ -598,6 +608,7 @@ void gw_session_tick(gw_session *s, wr_time now) {
   gw_photo_tick(s, now);
   if (gw_session_has_peer(s) && now >= s->quality_at) sample_quality(s, now);
   if (!s->echo) {
+    gw_hold_tick(s, now);
     gw_uplink_tick(&s->up, now);
     gw_link_tick(s, now);
   }

@@ -16,6 +16,7 @@
 #include "gateway/pcm.h"
 #include "gateway/protocol.h"
 #include "gateway/quality.h"
+#include "gateway/quiet.h"
 #include "gateway/repair.h"
 #include "gateway/uplink.h"
 #include "gateway/video.h"
@@ -129,6 +130,8 @@ typedef struct gw_session {
   char photo_excuse[128];    /* the page's, if that does not come */
   gw_video video;
   gw_downlink down;
+  gw_quiet quiet;
+  uint32_t rtt_us; /* when it was sampled; 0: not known */
   gw_uplink up;
   gw_repair repair;
   gw_narrow narrow;
@@ -214,6 +217,15 @@ void gw_page_say_draining(gw_session *session, wr_time now);
 void gw_page_say_quality(gw_session *session, const wr_conn_stats *stats, wr_time now);
 void gw_page_tts(gw_session *session, const char *state, wr_time now);                     /* |state|: a literal */
 void gw_page_tool(gw_session *session, const xz_tool_call *call, bool waits, wr_time now); /* for its answer */
+
+/* ---- gateway/hold.c: speech, while nobody may hear it ---- */
+void gw_hold_heard(gw_session *session, wr_time now); /* by media or data */
+void gw_hold_moved(gw_session *session, wr_time now); /* there is a new path */
+void gw_hold_tick(gw_session *session, wr_time now);
+wr_time gw_hold_deadline(const gw_session *session);
+void gw_hold_played(gw_session *session); /* a frame left */
+/* The connection, or the path, is given up. Until gw_downlink_pause says otherwise nothing is played. */
+void gw_hold_break(gw_session *session, wr_time now);
 
 /* ---- gateway/photo.c ---- */
 void gw_photo_begin(gw_session *session, const gw_page_message *message, wr_time now);

@@ -1,0 +1,87 @@
+/* gateway/hold.c - nobody hears the assistant through a path that is dead: speech is held while the caller is
+ * missed, and what went into the path since he was heard last is said again when there is one. See quiet.h,
+ * downlink.h.
+ *
+ * Left out: a path that is dead towards the caller only. What he sends goes on coming then. */
+#include "gateway/log.h"
+#include "gateway/session.h"
+#include "gateway/worker.h"
+
+#define MARGIN_US WR_MS(20) /* rather a frame twice than none */
+
+static void tell(gw_session *s, const char *what, const char *why, wr_time now) {
+  gw_session_note(s, "caller", what, why, now);
+  gw_log(GW_DEBUG, "session", "session", s->id_text, "caller", what, "path", why, NULL);
+}
+
+static gw_quiet_sound sound_of(const gw_session *s, wr_time now) {
+  wr_stats stats;
+  wr_conn_read_stats(s->conn, &stats, now);
+  return (gw_quiet_sound){stats.inbound_rtp.packets_received, stats.inbound_rtp.packets_lost};
+}
+
+/* A packet that came at |heard_at| says that its sender was on the path half a round trip earlier. */
+static void arrived(gw_session *s, wr_time heard_at, uint32_t rtt_us) {
+  if (rtt_us) gw_downlink_arrived(&s->down, heard_at - (wr_time)rtt_us - MARGIN_US);
+}
+
+static void take_back(gw_session *s, wr_time heard_at) {
+  wr_conn_stats stats = {0};
+  if (s->conn) wr_conn_get_stats(s->conn, &stats);
+  arrived(s, heard_at, stats.rtt_us);
+  if (!s->down.sent.n_records) return;
+  s->worker->metrics.counter[GW_SPEECH_REPEATED] += s->down.sent.n_records;
+  gw_downlink_take_back(&s->down);
+  if (s->conn) wr_conn_forget_audio(s->conn);
+}
+
+void gw_hold_break(gw_session *s, wr_time now) {
+  take_back(s, s->quiet.heard_at);
+  s->quiet.missed = s->quiet.moved = false;
+  gw_downlink_pause(&s->down, true, now);
+}
+
+void gw_hold_played(gw_session *s) {
+  if (s->conn)
+    arrived(s, s->quiet.heard_at, s->rtt_us);
+  else
+    gw_downlink_arrived(&s->down, WR_NEVER); /* a WebSocket loses nothing while it stands */
+}
+
+static void judge(gw_session *s, wr_time now) {
+  gw_quiet_sound sound = sound_of(s, now);
+  wr_time heard_at;
+  gw_quiet_verdict verdict = gw_quiet_judge(&s->quiet, &sound, &heard_at, now);
+  if (verdict == GW_QUIET_UNKNOWN) return;
+  if (verdict == GW_QUIET_DEAD) take_back(s, heard_at);
+  tell(s, "back", verdict == GW_QUIET_DEAD ? "dead" : "late", now);
+  gw_downlink_pause(&s->down, false, now);
+}
+
+static bool is_watched(const gw_session *s) { return s->conn && !s->echo && s->state == GW_SESSION_CONNECTED; }
+
+void gw_hold_heard(gw_session *s, wr_time now) {
+  gw_quiet_heard(&s->quiet, now);
+  if (s->quiet.missed && is_watched(s)) judge(s, now);
+}
+
+void gw_hold_moved(gw_session *s, wr_time now) {
+  if (!is_watched(s)) return;
+  gw_quiet_sound sound = sound_of(s, now);
+  gw_quiet_move(&s->quiet, &sound, now);
+}
+
+void gw_hold_tick(gw_session *s, wr_time now) {
+  if (!is_watched(s) || now < gw_quiet_deadline(&s->quiet)) return;
+  if (s->quiet.missed) {
+    judge(s, now);
+    return;
+  }
+  gw_quiet_sound sound = sound_of(s, now);
+  if (!gw_quiet_miss(&s->quiet, &sound, now)) return;
+  s->worker->metrics.counter[GW_SPEECH_HELD]++;
+  tell(s, "missed", "quiet", now);
+  gw_downlink_pause(&s->down, true, now);
+}
+
+wr_time gw_hold_deadline(const gw_session *s) { return is_watched(s) ? gw_quiet_deadline(&s->quiet) : WR_NEVER; }
