@@ -11,6 +11,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import fs from "node:fs";
 
 export const PAGE = "10.77.1.2";
+const PAGE_THEN = "10.77.1.3";
 export const GATEWAY = "10.77.2.2";
 export const TURN = "10.77.2.3";
 const ROUTER = "10.77.1.1";
@@ -34,6 +35,7 @@ const ip = (line) => run("ip", line.split(" "));
 
 export class Lab {
   #path = 0;
+  #at = PAGE;
 
   /** @param {string} name of the three namespaces' names the beginning; see `Lab.make` */
   constructor(name) {
@@ -172,16 +174,31 @@ export class Lab {
     ip(`-n ${this.page} route replace default via ${ROUTER}`);
   }
 
+  /** The page's address is another from now on, as in another network; the router's is not. */
+  renumber() {
+    this.#address(this.#at === PAGE ? PAGE_THEN : PAGE);
+  }
+
+  /** @param {string} address */
+  #address(address) {
+    if (this.#at === address) return;
+    ip(`-n ${this.page} addr del ${this.#at}/24 dev cable`);
+    ip(`-n ${this.page} addr add ${address}/24 dev cable`);
+    this.#at = address;
+    this.plug();
+  }
+
   /** Everything as it was in the beginning. */
   reset() {
     this.heal();
+    this.#address(PAGE);
     this.rate(0);
     this.plug();
   }
 }
 
-/** With whatever runs in it. @param {string} space */
-export function removeSpace(space) {
+/** @param {string} space */
+function removeSpace(space) {
   const pids = spawnSync("ip", ["netns", "pids", space], { encoding: "utf8" }).stdout ?? "";
   for (const pid of pids.split("\n").filter(Boolean)) {
     try {
@@ -191,5 +208,4 @@ export function removeSpace(space) {
     }
   }
   spawnSync("ip", ["netns", "del", space], { stdio: "ignore" });
-  fs.rmSync(`/etc/netns/${space}`, { recursive: true, force: true });
 }
