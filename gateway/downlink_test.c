@@ -534,3 +534,31 @@ TEST(downlink_without_memory_keeps_nothing) {
   CHECK(gw_downlink_is_empty(&r->down));
   rig_close(r);
 }
+
+/* On a narrow path frames travel three in a packet, and come back so; copies into what may come back do not disturb
+ * what goes out. */
+TEST(downlink_takes_back_long_packets) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  wr_time now = 0;
+  gw_downlink_join(&r->down, true);
+  for (uint8_t id = 0; id < 200; id++) push_60(r, id, 0);
+  for (unsigned i = 0; i < 400; i++, now += WR_MS(60)) {
+    if (i == 150) {
+      gw_downlink_arrived(&r->down, now - WR_MS(601)); /* ten packets did not */
+      gw_downlink_take_back(&r->down);
+    }
+    if (i == 180) gw_downlink_join(&r->down, false);
+    REQUIRE(gw_downlink_poll(&r->down, &item, now));
+    if (item.silent || i >= 180) break;
+    unsigned id = i < 150 ? i : i - 10;
+    REQUIRE(item.opus.len == 8);
+    CHECK_EQ(item.opus.data[2], id);
+    CHECK_EQ(item.opus.data[4], id);
+    CHECK_EQ(item.opus.data[7], 3);
+    CHECK_EQ(item.timestamp - 1000, i * 2880);
+  }
+  CHECK_EQ(item.opus.len, 3);
+  CHECK_EQ(item.opus.data[1], 170);
+  rig_close(r);
+}

@@ -8,6 +8,7 @@
 #include "gateway/worker.h"
 
 #define MARGIN_US WR_MS(20) /* rather a frame twice than none */
+#define ROAM_US WR_S(1)     /* a path so soon after the caller was asked at a new address is that address */
 
 static void tell(gw_session *s, const char *what, const char *why, wr_time now) {
   gw_session_note(s, "caller", what, why, now);
@@ -68,7 +69,9 @@ void gw_hold_heard(gw_session *s, wr_time now) {
 void gw_hold_moved(gw_session *s, wr_time now) {
   if (!is_watched(s)) return;
   gw_quiet_sound sound = sound_of(s, now);
-  gw_quiet_move(&s->quiet, &sound, now);
+  bool roamed = s->asked_at && now - s->asked_at < ROAM_US;
+  s->asked_at = 0;
+  gw_quiet_move(&s->quiet, &sound, roamed, now);
 }
 
 void gw_hold_tick(gw_session *s, wr_time now) {

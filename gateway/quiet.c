@@ -34,13 +34,14 @@ bool gw_quiet_miss(gw_quiet *quiet, const gw_quiet_sound *sound, wr_time now) {
   return true;
 }
 
-void gw_quiet_move(gw_quiet *quiet, const gw_quiet_sound *sound, wr_time now) {
+void gw_quiet_move(gw_quiet *quiet, const gw_quiet_sound *sound, bool roamed, wr_time now) {
   if (quiet->missed) {
     gw_quiet_heard(quiet, now);
     return;
   }
   if (!quiet->heard_at) return;
-  quiet->missed = quiet->moved = true;
+  quiet->missed = true;
+  quiet->moved = !roamed;
   quiet->back_at = now;
   quiet->sound = *sound;
 }

@@ -34,7 +34,7 @@ typedef struct gw_quiet {
   wr_time heard_at;     /* 0: not yet */
   wr_time usual_us;     /* the longest pause lately */
   bool missed;          /* since a while after |heard_at| */
-  bool moved;           /* not missed, but to be judged as if he were */
+  bool moved;           /* not really: a better path is to be judged as if he were */
   wr_time back_at;      /* missed: when something came again; 0: nothing yet */
   gw_quiet_sound sound; /* when he was missed */
 } gw_quiet;
@@ -46,9 +46,9 @@ void gw_quiet_heard(gw_quiet *quiet, wr_time now);
 wr_time gw_quiet_deadline(const gw_quiet *quiet);
 /* true: he is missed from now on. */
 bool gw_quiet_miss(gw_quiet *quiet, const gw_quiet_sound *sound, wr_time now);
-/* He has another path, which may have taken less than a pause: to be judged. Without sound to judge by nothing was
- * lost. */
-void gw_quiet_move(gw_quiet *quiet, const gw_quiet_sound *sound, wr_time now);
+/* He has another path, which may have taken less than a pause: to be judged. |roamed|: the old one is dead; else,
+ * without sound to judge by, nothing was lost. */
+void gw_quiet_move(gw_quiet *quiet, const gw_quiet_sound *sound, bool roamed, wr_time now);
 /* For one who was missed and came back. After a verdict he is not missed any more; |*heard_at|: when he was heard
  * last before. */
 gw_quiet_verdict gw_quiet_judge(gw_quiet *quiet, const gw_quiet_sound *sound, wr_time *heard_at, wr_time now);

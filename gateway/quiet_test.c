@@ -102,21 +102,24 @@ TEST(quiet_judges_who_moved) {
   gw_quiet_sound sound = {500, 2}, lost = {501, 8}, none = {501, 2};
   wr_time heard_at = 0;
   gw_quiet_init(&quiet);
-  gw_quiet_move(&quiet, &sound, WR_MS(1)); /* his first: nothing was sent to him before */
+  gw_quiet_move(&quiet, &sound, false, WR_MS(1)); /* his first: nothing was sent to him before */
   CHECK(!quiet.missed);
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < 4; i++) {
     gw_quiet_init(&quiet);
     wr_time last = talk(&quiet, WR_MS(1), WR_S(10), WR_MS(20)), now = last + WR_MS(140);
-    gw_quiet_move(&quiet, &sound, now);
+    gw_quiet_move(&quiet, &sound, i == 3, now);
     CHECK_EQ(gw_quiet_judge(&quiet, &sound, &heard_at, now), GW_QUIET_UNKNOWN);
     if (i == 0) CHECK_EQ(gw_quiet_judge(&quiet, &lost, &heard_at, now), GW_QUIET_DEAD);
     if (i == 1) CHECK_EQ(gw_quiet_judge(&quiet, &none, &heard_at, now), GW_QUIET_LATE);
-    if (i == 2) CHECK_EQ(gw_quiet_judge(&quiet, &sound, &heard_at, now + GW_QUIET_JUDGE_US), GW_QUIET_LATE);
+    if (i >= 2) { /* no sound */
+      gw_quiet_verdict verdict = gw_quiet_judge(&quiet, &sound, &heard_at, now + GW_QUIET_JUDGE_US);
+      CHECK_EQ(verdict, i == 2 ? GW_QUIET_LATE : GW_QUIET_DEAD);
+    }
     CHECK_EQ(heard_at, last);
     CHECK(!quiet.missed && !quiet.moved);
   }
   wr_time last;
   miss(&quiet, &last); /* and one who was */
-  gw_quiet_move(&quiet, &sound, last + WR_S(1));
+  gw_quiet_move(&quiet, &sound, false, last + WR_S(1));
   CHECK_EQ(gw_quiet_judge(&quiet, &lost, &heard_at, last + WR_S(1)), GW_QUIET_DEAD);
 }

@@ -590,6 +590,7 @@ void gw_session_recv(gw_session *s, const wr_path *path, wr_span datagram, wr_ti
 
 void gw_session_ask_at(gw_session *s, const wr_path *path, wr_time now) {
   if (s->conn) wr_conn_ask_at(s->conn, path, now);
+  s->asked_at = now;
   gw_session_settle(s, now);
 }
 

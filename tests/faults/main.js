@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Lab } from "./lab.js";
 import { FAULTS } from "./matrix.js";
-import { table } from "./table.js";
+import { table, times } from "./table.js";
 
 /** @typedef {import("./lane.js").Verdict} Verdict */
 /** @typedef {{fault:import("./matrix.js").Fault, kind:string}} Task */
@@ -129,6 +129,7 @@ async function main() {
     await runLane(lab, second, false, tell);
   }
   await new Promise((resolve) => results.end(resolve));
+  if (options.runs > 1) for (const line of times(readVerdicts(path.join(out, "results.jsonl")))) console.log(`  ${line}`);
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 && passed > 0;
 }

@@ -36,6 +36,16 @@ export function table(verdicts, faults) {
   return `${lines.join("\n")}\n`;
 }
 
+/** A line for each browser and fault. @param {Verdict[]} verdicts of several runs @returns {string[]} */
+export function times(verdicts) {
+  return [...new Set(verdicts.map((one) => `${one.browser}: ${one.fault}`))].map((name) => {
+    const rows = verdicts.filter((one) => `${one.browser}: ${one.fault}` === name);
+    const ms = rows.flatMap((one) => (one.ms === null ? [] : [one.ms]));
+    const well = rows.filter((one) => one.recovered).length;
+    return `${name}: ${well} of ${rows.length} recovered; p50 ${quantile(ms, 0.5)} ms, p95 ${quantile(ms, 0.95)} ms`;
+  });
+}
+
 /** @param {string} name @param {string} browser @param {Verdict[]} rows @returns {string} */
 function row(name, browser, rows) {
   const times = rows.flatMap((one) => (one.recovered && one.ms !== null ? [one.ms] : []));
