@@ -9,6 +9,7 @@ const FIRST_FRAME_MS = 2000;
 /** For the browser's own question; with the countdown it is less than the 8 s after which the gateway answers for us. */
 const ANSWER_MOST_MS = 5000;
 
+const DARK = "the camera shows nothing";
 /** What the assistant is told. @type {Record<string, string>} */
 const REFUSALS = {
   cameraDenied: "the camera is not allowed on this page",
@@ -51,6 +52,7 @@ export class Camera {
         this.#dialog.addEventListener("close", () => reject(noPicture("the person said no")), { once: true });
       });
       await Promise.race([no, this.#countDown(stream)]);
+      if (!this.#video.videoWidth) throw noPicture(DARK); // it had its time, and the assistant waits
       return await still(this.#video);
     } finally {
       letGo(stream);
@@ -125,7 +127,7 @@ async function firstFrame(video) {
 async function still(video) {
   await firstFrame(video);
   const { videoWidth, videoHeight } = video;
-  if (!videoWidth) throw noPicture("the camera shows nothing");
+  if (!videoWidth) throw noPicture(DARK);
   const scale = Math.min(1, LONGEST_SIDE / Math.max(videoWidth, videoHeight));
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(videoWidth * scale);
