@@ -11,6 +11,7 @@ import { call, captions, dial, reach, type } from "./talk.js";
 /** @param {Bench} bench */
 export function testCameraOff(bench) {
   refuses(bench);
+  refusesOtherwise(bench);
   inFirefoxToo(bench);
 }
 
@@ -91,6 +92,42 @@ function refuses({ inChromium, gateway, folder, microphone }) {
       }
     }
   });
+}
+
+/** In the page: how the next question for a camera ends; what no test machine has in earnest.
+ * @param {"busy"|"insecure"|"dark"} way */
+function failNext(way) {
+  const { mediaDevices } = navigator;
+  const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+  const mend = () => {
+    Reflect.deleteProperty(navigator, "mediaDevices");
+    Reflect.deleteProperty(mediaDevices, "getUserMedia");
+  };
+  if (way === "insecure") Object.defineProperty(navigator, "mediaDevices", { configurable: true, value: undefined });
+  mediaDevices.getUserMedia = async (wish) => {
+    if (!wish?.video) return ask(wish);
+    if (way === "busy") throw new DOMException("Could not start video source", "NotReadableError");
+    return document.createElement("canvas").captureStream(0); // a camera that is open and gives no frame
+  };
+  Object.assign(window, { mend });
+}
+
+/** @param {Bench} bench */
+function refusesOtherwise({ inChromium, gateway }) {
+  test("chromium: camera: held by another program, on an insecure page, without a frame: the assistant is told which", () =>
+    inChromium(async (page) => {
+      await call(page, gateway.url);
+      for (const [way, why] of /** @type {const} */ ([
+        ["busy", /no picture was taken: another program holds the camera/],
+        ["insecure", /no picture was taken: only a secure page has a camera/],
+        ["dark", /no picture was taken: the camera shows nothing/],
+      ])) {
+        await page.evaluate(failNext, way);
+        await asksInVain(page, why);
+        if (way === "busy") await page.waitForSelector("#notice[data-key=cameraBusy]");
+        await page.evaluate(() => /** @type {any} */ (window).mend());
+      }
+    }));
 }
 
 /** @param {Bench} bench */
