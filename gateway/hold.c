@@ -72,6 +72,8 @@ void gw_hold_moved(gw_session *s, wr_time now) {
   bool roamed = s->asked_at && now - s->asked_at < ROAM_US;
   s->asked_at = 0;
   gw_quiet_move(&s->quiet, &sound, roamed, now);
+  /* A packet now would show the page the hole; what it asks for then would be heard beside what is said again. */
+  if (roamed && s->quiet.missed) gw_downlink_pause(&s->down, true, now);
 }
 
 void gw_hold_tick(gw_session *s, wr_time now) {
