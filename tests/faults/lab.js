@@ -198,7 +198,7 @@ export class Lab {
 }
 
 /** @param {string} space */
-function removeSpace(space) {
+export function removeSpace(space) {
   const pids = spawnSync("ip", ["netns", "pids", space], { encoding: "utf8" }).stdout ?? "";
   for (const pid of pids.split("\n").filter(Boolean)) {
     try {
