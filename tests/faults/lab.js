@@ -197,7 +197,7 @@ export class Lab {
   }
 }
 
-/** @param {string} space */
+/** With whatever runs in it. @param {string} space */
 export function removeSpace(space) {
   const pids = spawnSync("ip", ["netns", "pids", space], { encoding: "utf8" }).stdout ?? "";
   for (const pid of pids.split("\n").filter(Boolean)) {
@@ -208,4 +208,5 @@ export function removeSpace(space) {
     }
   }
   spawnSync("ip", ["netns", "del", space], { stdio: "ignore" });
+  fs.rmSync(`/etc/netns/${space}`, { recursive: true, force: true });
 }
