@@ -11,9 +11,10 @@
  *
  * Up: one step per hold. What failed is remembered and waited for, twice as long each time; what was measured in
  * trouble is a ceiling, at which steps must prove themselves one by one; below, and where no trouble is known, a
- * step may be half as much again. Silence proves nothing: while little is sent nothing new is tried.
+ * step may be half as much again. Silence proves nothing: while little is sent nothing new is tried. A picture that
+ * was taken off asks for its room (room.h), and comes back small.
  *
- * Left out: probing with padding, several microphones, splitting by priority (that is the browser's). */
+ * Left out: several microphones, splitting by priority (that is the browser's). */
 #include "manager/bitrate.h"
 
 #include "manager/quality.h"
@@ -107,6 +108,8 @@ enum {
 #define BELOW_FAILED 0.9   /* of a rate that failed */
 #define SAME_FAILURE 0.7   /* of the rate that failed last: failed again */
 #define SLIGHTLY 0.6       /* so much passed: not another network, a bit too much */
+#define ROOM_NEEDED 1.3    /* times what a small picture needs, or what failed: then it comes back ... */
+#define ROOM_TAKEN 0.5     /* ... with so much of what passes, for that was measured in a moment */
 #define ESTIMATE_LOW 0.7   /* the browser's estimate against what is sent */
 #define ESTIMATE_FALLS 0.6 /* against the one a second ago */
 
@@ -200,10 +203,12 @@ static double passes_bps(const mgr_bitrate *b) {
 }
 
 /* How far one step up may go: half as much again where no trouble is known, or back to what went well. */
-static double reach_bps(const mgr_bitrate *b, double now_bps, mgr_time now) {
+static double reach_bps(const mgr_bitrate *b, const evidence *e, double now_bps, mgr_time now) {
   double reach = GROWTH * now_bps;
   if (b->ceiling_bps > 0) reach = least_of(reach, b->ceiling_bps - 1);
   double back = b->return_sure ? b->return_bps : least_of(b->return_bps, passes_bps(b));
+  /* A picture is no small packet: it comes back as far as the browser's estimate has followed. */
+  if (b->has_camera && e->available_bps >= 0 && !b->return_sure) back = least_of(back, GROWTH * e->available_bps);
   if (back > reach) reach = back;
   if (b->fail_bps <= 0) return reach;
   return least_of(reach, b->fail_bps * (now < b->fail_until ? BELOW_FAILED : 1.001));
@@ -211,11 +216,11 @@ static double reach_bps(const mgr_bitrate *b, double now_bps, mgr_time now) {
 
 /* A step up, at least by one rung; false: there is none. Redundancy before the last two rungs of speech, speech
  * before video. */
-static bool above(const mgr_bitrate *b, plan *p, mgr_time now) {
+static bool above(const mgr_bitrate *b, const evidence *e, plan *p, mgr_time now) {
   *p = present(b);
   uint32_t best = first_audio(&b->settings);
   double now_bps = wire_bps(b, *p);
-  double reach = reach_bps(b, now_bps, now);
+  double reach = reach_bps(b, e, now_bps, now);
   plan far = fit(b, (plan){best, best_video(b), p->copies}, reach);
   if (far.audio <= p->audio && far.video <= p->video && wire_bps(b, far) <= reach && wire_bps(b, far) > now_bps)
     *p = far;
@@ -315,6 +320,8 @@ static void learn_failure(mgr_bitrate *b, double rate_bps, mgr_time now) {
 static void learn_trouble(mgr_bitrate *b, double room_bps, mgr_time now) {
   double was = wire_bps(b, present(b));
   bool raise_failed = b->raised_at != MGR_NEVER, first = b->n_downs == 0; /* else an old queue that drains slowly */
+  if (b->by_answer && raise_failed) mgr_room_was_wrong(&b->room, now);
+  b->by_answer = false;
   if (b->trial_loss <= 0 && (raise_failed || (first && room_bps > SLIGHTLY * was))) learn_failure(b, was, now);
   /* A failed step up says where the ceiling is; otherwise the network has changed, and the measurement is rough. */
   b->ceiling_bps = raise_failed && room_bps > CEILING_NEAR * b->raised_from_bps ? was : CEILING_NEAR * room_bps;
@@ -394,13 +401,14 @@ static void follow_raise(mgr_bitrate *b, const evidence *e, mgr_time now) {
   b->n_full += e->full;
   if (now < mgr_time_add(b->raised_at, PROVEN_US) || b->n_full < PROVEN_STEPS) return;
   b->raised_at = MGR_NEVER;
+  b->by_answer = false;
   if (wire_bps(b, present(b)) >= b->ceiling_bps) b->ceiling_bps = 0;
 }
 
 /* Where a rate went well before, silence is no hindrance; beyond, a step up must be filled to prove anything. */
 static void go_up(mgr_bitrate *b, const evidence *e, mgr_time now) {
   plan p;
-  if (b->n_good < GOOD_STEPS || !above(b, &p, now)) return;
+  if (b->n_good < GOOD_STEPS || !above(b, e, &p, now)) return;
   double was = wire_bps(b, present(b)), next = wire_bps(b, p);
   bool known = next < b->ceiling_bps || next <= b->return_bps;
   bool near = !known && b->ceiling_bps > 0 && b->return_bps <= 0;
@@ -451,6 +459,7 @@ static void learn_way(mgr_bitrate *b) {
 
 /* The browser hears of every packet and so knows before us; but where little is sent its estimate is a guess. */
 static bool alarmed(const mgr_bitrate *b, const evidence *e, mgr_time now) {
+  if (mgr_room_is_asking(&b->room, now)) return false;
   if (e->limited || e->available_bps < 0 || e->available_bps > ESTIMATE_LOW * e->wire_bps) return false;
   if (now < b->settle_until) return e->available_bps < 0.9 * b->available_bps;
   return b->queue_ms > QUEUE_NONE_MS / 2 || (collapses(b, e) && !b->n_lossy); /* loss alone lowers it as well */
@@ -465,7 +474,7 @@ static verdict judge(mgr_bitrate *b, const evidence *e, double last_queue_ms, mg
   b->n_lossy = !too_lossy(b, e) ? 0 : stale ? 1 : b->n_lossy + 1;
   if (alarmed(b, e, now)) return QUEUED;
   bool others = b->queue_ms > QUEUE_MS && not_ours(b, e, last_queue_ms, now);
-  if ((e->loss < 0 && e->rtt_ms < 0) || now < b->settle_until) return UNSURE;
+  if ((e->loss < 0 && e->rtt_ms < 0) || now < b->settle_until || mgr_room_is_asking(&b->room, now)) return UNSURE;
   if (others) {
     learn_way(b);
     return UNSURE;
@@ -511,6 +520,30 @@ static void follow_loss(mgr_bitrate *b) {
   if (b->copies > wanted_copies(b) && b->loss_smooth < FEC_ON) b->copies--;
 }
 
+/* ---- room for a picture that was taken off ---- */
+
+static bool is_off(const mgr_bitrate *b) {
+  return b->has_camera && !video_ladder[b->video_rung].bps && video_ladder[first_video(&b->settings)].bps;
+}
+
+static void follow_room(mgr_bitrate *b, verdict v, mgr_time now) {
+  b->calm = v == CLEAR || (v == UNSURE && b->calm && mgr_room_is_asking(&b->room, now));
+  if (is_off(b))
+    mgr_room_want(&b->room, now);
+  else
+    mgr_room_stop(&b->room);
+}
+
+mgr_time mgr_bitrate_ask_at(const mgr_bitrate *b) {
+  mgr_time at = is_off(b) && b->calm ? mgr_room_ask_at(&b->room) : MGR_NEVER;
+  return at < b->settle_until ? b->settle_until : at;
+}
+
+uint32_t mgr_bitrate_ask(mgr_bitrate *b, mgr_time now) {
+  mgr_time at = mgr_bitrate_ask_at(b);
+  return at == MGR_NEVER || now < at ? 0 : mgr_room_ask(&b->room, now);
+}
+
 static void write_sender(mgr_bitrate *b) {
   const speech *audio = &audio_ladder[b->audio_rung];
   uint32_t pixels = b->video_rung + b->cpu_rungs;
@@ -544,7 +577,7 @@ bool mgr_bitrate_step(mgr_bitrate *b, const mgr_bitrate_input *input, mgr_time n
   learn_loss(b, &e, now);
   follow_trial(b, &e, now);
   verdict v = judge(b, &e, last_queue_ms, now);
-  b->n_good = v == CLEAR ? b->n_good + 1 : 0;
+  if (!mgr_room_is_asking(&b->room, now) || v != UNSURE) b->n_good = v == CLEAR ? b->n_good + 1 : 0;
   b->clear_queue_ms = least_of(b->queue_ms, last_queue_ms);
   if (v == CLEAR && b->queued_from_bps > 0) {
     b->queued_from_bps = 0;
@@ -554,6 +587,7 @@ bool mgr_bitrate_step(mgr_bitrate *b, const mgr_bitrate_input *input, mgr_time n
   if (v == LOSSY) begin_trial(b, &e, now);
   follow_raise(b, &e, now);
   if (v == CLEAR) go_up(b, &e, now);
+  follow_room(b, v, now);
   follow_loss(b);
   follow_cpu(b, input->has_video && input->cpu_limited);
   if (e.rtt_ms >= 0) b->rtt_ms = e.rtt_ms;
@@ -563,6 +597,29 @@ bool mgr_bitrate_step(mgr_bitrate *b, const mgr_bitrate_input *input, mgr_time n
   b->started = true;
   write_sender(b);
   return !same_sender(&before, &b->sender);
+}
+
+bool mgr_bitrate_answered(mgr_bitrate *b, uint32_t bytes, double rtt_ms, mgr_time now) {
+  double took_ms = sane(rtt_ms, 60000);
+  double room_bps = took_ms < 0 ? 0 : mgr_room_answered(&b->room, bytes, took_ms, b->base_rtt_ms, now);
+  plan small = {b->audio_rung, N_VIDEO - 2, b->copies}, p;
+  if (!is_off(b) || room_bps < ROOM_NEEDED * wire_bps(b, small)) return false;
+  if (room_bps > ROOM_NEEDED * b->fail_bps) b->fail_bps = 0; /* of a way that is no more */
+  double budget = ROOM_TAKEN * room_bps;
+  if (b->fail_bps > 0) budget = least_of(budget, BELOW_FAILED * b->fail_bps);
+  p = fit(b, (plan){first_audio(&b->settings), start_video(&b->settings), b->copies}, budget);
+  if (!video_ladder[p.video].bps) p = small;
+  b->raised_from_bps = wire_bps(b, present(b));
+  b->raised_at = now;
+  b->by_answer = true;
+  b->ceiling_bps = b->return_bps = 0;
+  take(b, p);
+  b->settle_until = mgr_time_add(now, SETTLE_US + 1); /* as after any pause of the picture */
+  b->hold_until = mgr_time_add(now, HOLD_QUICK_US);
+  b->n_good = b->n_full = 0;
+  mgr_room_stop(&b->room);
+  write_sender(b);
+  return true;
 }
 
 bool mgr_bitrate_rung(uint32_t audio_rung, uint32_t video_rung, mgr_sender *sender) {
@@ -600,6 +657,8 @@ void mgr_bitrate_new_path(mgr_bitrate *b, mgr_time now) {
   b->floor_until = b->settle_until = now;
   b->floor_memory_us = FLOOR_US;
   b->fail_bps = 0;
+  mgr_room_init(&b->room);
+  b->calm = b->by_answer = false;
   b->hold_until = mgr_time_add(now, HOLD_QUICK_US);
   b->raised_at = MGR_NEVER;
   b->n_good = b->n_queued = b->n_lossy = b->n_trial = b->n_standing = 0;

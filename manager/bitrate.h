@@ -6,7 +6,7 @@
 #ifndef MANAGER_BITRATE_H
 #define MANAGER_BITRATE_H
 
-#include "manager/types.h"
+#include "manager/room.h"
 
 typedef struct mgr_bitrate_settings {
   uint32_t audio_most_bps, audio_least_bps; /* default 40000, 8000: rungs outside are not used */
@@ -74,12 +74,20 @@ typedef struct mgr_bitrate {
   mgr_time fail_until, fail_hold_us; /* not to |fail_bps| before; doubles with every failure, up to a bound */
   mgr_time raised_at;                /* of a step up that has not proved itself; MGR_NEVER: none */
   uint32_t n_full, n_at_failed, n_cpu, n_not_cpu;
+
+  mgr_room room;        /* for a picture that was taken off */
+  bool calm, by_answer; /* nothing queues, nothing is lost; what is raised was so because of |room| */
 } mgr_bitrate;
 
 void mgr_bitrate_settings_default(mgr_bitrate_settings *settings);
 void mgr_bitrate_init(mgr_bitrate *b, const mgr_bitrate_settings *settings);
 /* true: |b->sender| changed and is to be applied. */
 bool mgr_bitrate_step(mgr_bitrate *b, const mgr_bitrate_input *input, mgr_time now);
+/* Ballast for the ping that leaves now, in bytes: is there room for a picture again? 0, mostly: none. */
+uint32_t mgr_bitrate_ask(mgr_bitrate *b, mgr_time now);
+mgr_time mgr_bitrate_ask_at(const mgr_bitrate *b); /* when it will be some, as far as is known; MGR_NEVER */
+/* That ping was answered after |rtt_ms|. true: |b->sender| changed. */
+bool mgr_bitrate_answered(mgr_bitrate *b, uint32_t bytes, double rtt_ms, mgr_time now);
 /* Another path: what was learnt of the old one no longer holds. The rungs stay, a step up may come soon. */
 void mgr_bitrate_new_path(mgr_bitrate *b, mgr_time now);
 

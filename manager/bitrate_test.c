@@ -388,6 +388,31 @@ TEST(mgr_bitrate_any_input_keeps_the_law) {
   }
 }
 
+/* What pings with ballast tell may be anything, too. */
+TEST(mgr_bitrate_any_answer_keeps_the_law) {
+  check_rng rng = {1147};
+  unsigned n_asked = 0;
+  for (int run = 0; run < 200; run++) {
+    mgr_bitrate b = begin_any(&rng);
+    double trouble = check_rng_u32(&rng) % 50 / 100.0;
+    mgr_time now = 0;
+    for (int i = 0; i < 200; i++) {
+      mgr_bitrate_input in = any_input(&rng, trouble, true);
+      mgr_bitrate_step(&b, &in, now += MGR_S(1));
+      uint32_t bytes = mgr_bitrate_ask(&b, now);
+      n_asked += bytes > 0;
+      mgr_bitrate before = b;
+      double took_ms = any_figure(&rng, 300);
+      bool changed = mgr_bitrate_answered(&b, check_rng_u32(&rng) % 4 ? bytes : check_rng_u32(&rng), took_ms, now);
+      REQUIRE(within_limits(&b));
+      REQUIRE(all_sane(&b));
+      REQUIRE(changed == (memcmp(&before.sender, &b.sender, sizeof b.sender) != 0));
+      REQUIRE(!changed || (before.sender.video_bps == 0 && b.sender.video_bps > 0));
+    }
+  }
+  CHECK(n_asked > 100);
+}
+
 /* Whatever has happened before: a queue that keeps growing, or a loss that only less sending cures, is answered. */
 TEST(mgr_bitrate_is_never_deaf) {
   check_rng rng = {815};

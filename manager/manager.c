@@ -335,10 +335,11 @@ static void on_channel_message(mgr_manager *m, const mgr_event *event) {
   m->alive.came_at = m->now;
   switch (event->kind) {
     case MGR_EVENT_PONG:
-      mgr_alive_pong(&m->alive, event->value, m->now);
+      mgr_alive_pong(&m->alive, event->more ? -1 : event->value, m->now); /* ballast takes its time */
       if (event->value >= 0 && mgr_texts_proved(&m->texts, m->now - MGR_MS(event->value) - PONG_ROUNDED_US))
         tell_texts(m, false);
       mgr_recover_heard(m, true);
+      if (event->more) mgr_recover_answered(m, event);
       break;
     case MGR_EVENT_READY:
       mgr_core_mark(m, MGR_PHASE_READY);

@@ -141,9 +141,26 @@ void mgr_recover_fail(mgr_manager *m, mgr_reason reason) {
   mgr_core_release_microphone(m);
 }
 
-static void ping(mgr_manager *m) {
+static bool is_watching(const mgr_manager *m) {
+  return m->alive.runs && !m->frozen && !m->put_away && link_may_heal(m) && m->link.channel;
+}
+
+static void send_ping(mgr_manager *m, uint32_t ballast) {
   mgr_alive_pinged(&m->alive, m->now);
-  mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_PING, .link = m->link.number});
+  mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_PING, .link = m->link.number, .value = (int32_t)ballast});
+}
+
+static void ping(mgr_manager *m) { send_ping(m, 0); }
+
+static void ask_for_room(mgr_manager *m) {
+  uint32_t ballast = m->state == MGR_STATE_CONNECTED ? mgr_bitrate_ask(&m->bitrate, m->now) : 0;
+  if (ballast) send_ping(m, ballast);
+}
+
+void mgr_recover_answered(mgr_manager *m, const mgr_event *pong) {
+  if (mgr_bitrate_answered(&m->bitrate, pong->more, pong->value, m->now))
+    mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_SENDER, .link = m->link.number});
+  if (is_watching(m)) ask_for_room(m);
 }
 
 void mgr_recover_heard(mgr_manager *m, bool over_channel) {
@@ -213,10 +230,6 @@ void mgr_recover_look(mgr_manager *m, mgr_reason reason) {
 
 /* ---- pings and verdicts ---- */
 
-static bool is_watching(const mgr_manager *m) {
-  return m->alive.runs && !m->frozen && !m->put_away && link_may_heal(m) && m->link.channel;
-}
-
 static mgr_time ping_interval(const mgr_manager *m) {
   if (m->step != MGR_STEP_UP) return TROUBLE_PING_US;
   bool is_narrow = (m->quality.issues & MGR_ISSUE_LOW_BANDWIDTH) != 0;
@@ -232,7 +245,9 @@ static mgr_time sample_due_at(const mgr_manager *m) {
 
 static mgr_time verdict_at(const mgr_manager *m) {
   if (m->step != MGR_STEP_UP || m->alive.asked_at == MGR_NEVER) return MGR_NEVER;
-  return m->alive.asked_at + mgr_alive_patience(&m->alive, m->settings.ping_timeout_ms);
+  mgr_time at = m->alive.asked_at + mgr_alive_patience(&m->alive, m->settings.ping_timeout_ms);
+  const mgr_room *room = &m->bitrate.room; /* whose ballast stands in the way of other pings */
+  return room->open && room->quiet_until > at ? room->quiet_until : at;
 }
 
 /* The path answers and the channel does not. */
@@ -245,6 +260,7 @@ mgr_time mgr_recover_deadline(const mgr_manager *m) {
   if (!is_watching(m)) return MGR_NEVER;
   mgr_time at = m->alive.pinged_at + ping_interval(m);
   at = mgr_time_min(at, sample_due_at(m));
+  if (m->state == MGR_STATE_CONNECTED) at = mgr_time_min(at, mgr_bitrate_ask_at(&m->bitrate));
   at = mgr_time_min(at, verdict_at(m));
   return mgr_time_min(at, stuck_at(m));
 }
@@ -263,5 +279,6 @@ void mgr_recover_watch(mgr_manager *m) {
     m->sampled_at = m->now;
     mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_SAMPLE, .link = m->link.number});
   }
+  ask_for_room(m);
   if (m->now >= m->alive.pinged_at + ping_interval(m)) ping(m);
 }

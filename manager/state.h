@@ -134,6 +134,8 @@ void mgr_recover_fail(mgr_manager *m, mgr_reason reason);
 void mgr_recover_heard(mgr_manager *m, bool over_channel);
 /* The world has changed: ask whether the other side is there; go on at once with what waits. */
 void mgr_recover_look(mgr_manager *m, mgr_reason reason);
+/* A ping with ballast was answered: a picture may come back, or more ballast is wanted at once. */
+void mgr_recover_answered(mgr_manager *m, const mgr_event *pong);
 void mgr_recover_watch(mgr_manager *m); /* pings and verdicts that are due */
 mgr_time mgr_recover_deadline(const mgr_manager *m);
 

@@ -94,13 +94,14 @@ static void log_second(const sim_rate_settings *s, int second, const sim_link_pr
   if (!s->log) return;
   fprintf(s->log,
           "%3d %5u kbit/s  loss %4.1f %%  rtt %5.0f ms  way out %5.0f  voice %5u/%u%s%s  video %7u  score %5.1f"
-          "  ceiling %6.0f floor %.2f fail %.0f\n",
+          "  ceiling %6.0f floor %.2f fail %.0f%s\n",
           second, (unsigned)(up->rate_bps / 1000), r->loss < 0 ? -1 : 100 * r->loss, r->rtt_ms,
           r->estimate_bps / 1000, sender->audio_bps, sender->audio_ptime_ms, sender->audio_fec ? " fec" : "    ",
           sender->audio_red == 2   ? " red2"
           : sender->audio_red == 1 ? " red1"
                                    : "     ",
-          s->has_camera ? sender->video_bps : 0, 100 * score, b->ceiling_bps, b->loss_floor, b->fail_bps);
+          s->has_camera ? sender->video_bps : 0, 100 * score, b->ceiling_bps, b->loss_floor, b->fail_bps,
+          mgr_room_is_asking(&b->room, b->stepped_at) ? " asks" : "");
 }
 
 static uint64_t digest_of(uint64_t digest, const mgr_sender *s, double score) {
@@ -137,7 +138,10 @@ void sim_rate_run(const sim_rate_settings *s, sim_rate_result *result) {
                         : s->player == SIM_RATE_FIXED  ? fixed_sender(loss_smooth)
                                                        : ask_oracle(&call, s, left < 2 ? left : 2);
     sim_rate_second what;
+    uint32_t ballast = s->player == SIM_RATE_ADAPTIVE ? mgr_bitrate_ask(&b, call.now) : 0;
+    double pong_ms = ballast ? sim_rate_call_ping(&call, ballast) : 0;
     sim_rate_call_second(&call, &sender, &receiver, &what);
+    if (ballast) (void)mgr_bitrate_answered(&b, ballast, pong_ms, call.now);
     double score = sim_rate_call_score(&call, &sender, &what);
     log_second(s, second, &up[second], &receiver, &sender, score, &b);
     result->score += 100 * score / SIM_RATE_SECONDS;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { RTP_BYTES = 12, SRTP_BYTES = 10 + 8, RED_BYTES = 5, PIECE_BYTES = 1100, REPORT_BYTES = 92 };
+enum { RTP_BYTES = 12, SRTP_BYTES = 10 + 8, RED_BYTES = 5, PIECE_BYTES = 1100, REPORT_BYTES = 92, SCTP_BYTES = 65 };
 enum { AUDIO, VIDEO, REPORT };
 #define WAY_BACK_MS 15.0
 #define REPORT_US WR_MS(400) /* pings, checks and reports of RTCP together */
@@ -236,6 +236,18 @@ void sim_rate_call_second(sim_rate_call *call, const mgr_sender *s, sim_rate_rec
     }
   }
   call->now = end;
+}
+
+double sim_rate_call_ping(sim_rate_call *call, uint32_t bytes) {
+  wr_time latest = call->now;
+  for (uint32_t left = bytes; left;) {
+    uint32_t piece = left < PIECE_BYTES ? left : PIECE_BYTES;
+    sim_link_verdict v = carry(call, piece + SCTP_BYTES, call->now);
+    wr_time at = v.fate == SIM_LINK_PASSED ? v.arrive_at[0] : call->now + WR_S(1);
+    if (at > latest) latest = at;
+    left -= piece;
+  }
+  return (double)(latest - call->now) / 1000 + WAY_BACK_MS;
 }
 
 double sim_rate_call_score(const sim_rate_call *call, const mgr_sender *s, const sim_rate_second *second) {

@@ -60,6 +60,9 @@ void sim_rate_call_init(sim_rate_call *call, const sim_link_profile up[SIM_RATE_
 /* One second with |sender|. |receiver| may be NULL: nobody is told. */
 void sim_rate_call_second(sim_rate_call *call, const mgr_sender *sender, sim_rate_receiver *receiver,
                           sim_rate_second *out);
+/* A ping with |bytes| of ballast leaves now, before the second; returns how long its answer takes, in ms. A lost
+ * piece is sent again after a second. */
+double sim_rate_call_ping(sim_rate_call *call, uint32_t bytes);
 /* Score of that second, 0..1: voice alone, or 3/4 voice and 1/4 video. */
 double sim_rate_call_score(const sim_rate_call *call, const mgr_sender *sender, const sim_rate_second *second);
 

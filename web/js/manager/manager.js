@@ -12,7 +12,7 @@ import { hasRed, hasWebRtc, onNetworkChange, onPageLife } from "./compat.js";
 import { Core, loadCore } from "./core.js";
 import { Http, Refused, relayOnly, serversOf } from "./http.js";
 import { Loudspeaker, Microphone, watchDevices } from "./media.js";
-import { eventOf, reportOf } from "./messages.js";
+import { eventOf, ping, reportOf } from "./messages.js";
 import {
   COMMAND, COUNTS, EVENT, ISSUE, LEVEL, MIC, MODE, NOTICE, nameOf, PHASE, REASON, ROUTE, RUNG, STATE, TURN,
 } from "./names.js";
@@ -491,7 +491,7 @@ export class WebRTCManager extends EventTarget {
       case COMMAND.CLOSE:
         return peer && this.#closePeer(command.link, peer, command.value !== 0);
       case COMMAND.PING:
-        return void peer?.send({ type: "ping", t: Math.round(performance.now()) });
+        return void peer?.send(ping(performance.now(), command.value));
       case COMMAND.ATTACH:
         this.#attached = command.value ? command.link : 0;
         return void peer?.attach(command.value ? this.#microphone.track : null);

@@ -8,6 +8,18 @@ const BACKEND = ["connecting", "ready", "lost", "retrying"];
 const SPEECH = ["start", "sentence_start", "stop"];
 const PONG_MOST_MS = 120_000; // older: of another page, or not ours
 
+/** A ping that may carry ballast, to see what the way bears (manager/room.h). Half a millisecond marks those that do; how much
+ * they carried, the answer does not say: one at a time is under way.
+ * @param {number} now_ms @param {number} ballast bytes */
+export function ping(now_ms, ballast) {
+  const t = Math.round(now_ms);
+  if (!ballast) return { type: "ping", t };
+  carried = ballast;
+  return { type: "ping", t: t + 0.5, ballast: "x".repeat(ballast) };
+}
+
+let carried = 0;
+
 /** @param {Incoming} message @param {number} now_ms of performance.now(), which our pings carry
  * @returns {{kind:number, value?:number, more?:number}} */
 export function eventOf(message, now_ms) {
@@ -23,7 +35,8 @@ export function eventOf(message, now_ms) {
     case "pong": {
       const sent_ms = Number(message["t"]);
       const rtt_ms = Math.round(now_ms - sent_ms);
-      return sent_ms >= 0 && rtt_ms >= 0 && rtt_ms < PONG_MOST_MS ? { kind: EVENT.PONG, value: rtt_ms } : { kind: EVENT.ALIVE };
+      if (!(sent_ms >= 0 && rtt_ms >= 0 && rtt_ms < PONG_MOST_MS)) return { kind: EVENT.ALIVE };
+      return Number.isInteger(sent_ms) ? { kind: EVENT.PONG, value: rtt_ms } : { kind: EVENT.PONG, value: rtt_ms, more: carried };
     }
     case "server-draining": {
       // The deadline is by the gateway's clock, which need not be ours: only an older gateway says nothing better.
