@@ -3,7 +3,7 @@
 import { candidateKind, offerNack, opusType, selectedPair, tuneOpus } from "../../web/js/manager/compat.js";
 import { relayOnly, serversOf } from "../../web/js/manager/http.js";
 import { Loudspeaker } from "../../web/js/manager/media.js";
-import { eventOf } from "../../web/js/manager/messages.js";
+import { eventOf, ping } from "../../web/js/manager/messages.js";
 import { EVENT, SAMPLE } from "../../web/js/manager/names.js";
 import { Recorder, withoutSecrets } from "../../web/js/manager/recorder.js";
 import { Registry } from "../../web/js/manager/registry.js";
@@ -87,6 +87,11 @@ test("hands: messages become the core's events, rubbish only a sign of life", ()
   same(eventOf({ type: "backend", state: "retrying" }, 0), { kind: EVENT.BACKEND, value: 3 }, "backend");
   same(eventOf({ type: "stt", text: "" }, 0), { kind: EVENT.STT, value: 0 }, "stt");
   same(eventOf({ type: "pong", t: 100 }, 142), { kind: EVENT.PONG, value: 42 }, "pong");
+  same(ping(100.2, 0), { type: "ping", t: 100 }, "ping");
+  const { t, ballast } = ping(100.2, 300);
+  same(ballast?.length, 300, "ballast");
+  same(eventOf({ type: "pong", t }, 142), { kind: EVENT.PONG, value: 42, more: 300 }, "pong of a ping with ballast");
+  same(eventOf({ type: "pong", t: 100 }, 142), { kind: EVENT.PONG, value: 42 }, "pong of another ping");
   for (const t of [-5, 1e9, "x", null, undefined]) {
     const { kind } = eventOf({ type: "pong", t }, 142);
     check(kind === EVENT.ALIVE || t === null, `pong ${t}`);
