@@ -1,7 +1,7 @@
 /* gateway/quiet.c - see quiet.h. */
 #include "gateway/quiet.h"
 
-void gw_quiet_init(gw_quiet *quiet) { *quiet = (gw_quiet){.usual_us = GW_QUIET_USUAL_US}; }
+void gw_quiet_init(gw_quiet *quiet) { *quiet = (gw_quiet){.usual_us = 2 * GW_QUIET_USUAL_US}; }
 
 static void learn(gw_quiet *quiet, wr_time pause) {
   if (pause > 2 * GW_QUIET_USUAL_US) pause = 2 * GW_QUIET_USUAL_US;
@@ -48,15 +48,16 @@ void gw_quiet_move(gw_quiet *quiet, const gw_quiet_sound *sound, bool roamed, wr
 
 gw_quiet_verdict gw_quiet_judge(gw_quiet *quiet, const gw_quiet_sound *sound, wr_time *heard_at, wr_time now) {
   gw_quiet_verdict verdict = quiet->moved ? GW_QUIET_LATE : GW_QUIET_DEAD;
+  bool is_habit = !quiet->moved; /* may be one; a path that sound proved dead is none */
   if (!quiet->missed || !quiet->back_at) return GW_QUIET_UNKNOWN;
   if (sound->packets != quiet->sound.packets) {
     verdict = sound->lost - quiet->sound.lost < GW_QUIET_LOST ? GW_QUIET_LATE : GW_QUIET_DEAD;
+    is_habit = is_habit && verdict == GW_QUIET_LATE;
   } else if (now < quiet->back_at + GW_QUIET_JUDGE_US) {
     return GW_QUIET_UNKNOWN;
   }
   *heard_at = quiet->heard_at;
-  if (verdict == GW_QUIET_LATE && !quiet->moved)
-    learn(quiet, quiet->back_at - quiet->heard_at); /* a dead path is no habit */
+  if (is_habit) learn(quiet, quiet->back_at - quiet->heard_at);
   quiet->heard_at = now;
   quiet->missed = quiet->moved = false;
   return verdict;

@@ -3,7 +3,8 @@
  * Media or data comes from a caller in a call without pause: his microphone, what he says of what he hears, pings
  * of the page. Where that stops, the path is most probably dead, seconds before ICE knows. How long a pause must be
  * depends on the caller: more than twice the longest that he made lately, |GW_QUIET_US| at least. Whoever usually
- * pauses for longer than |GW_QUIET_USUAL_US|, as one without microphone and pings, is never missed.
+ * pauses for longer than |GW_QUIET_USUAL_US|, as one without microphone and pings, is never missed; nobody is
+ * before he was heard steadily for a few seconds.
  *
  * When he is heard again, the numbers of his packets of sound tell a path that was dead from a network that was
  * late: what was under way is gone, or comes now. A value. */

@@ -38,6 +38,21 @@ TEST(quiet_knows_habits) {
   CHECK(gw_quiet_deadline(&seldom) == WR_NEVER);
 }
 
+/* Who only listens may send nothing but a report now and then. */
+TEST(quiet_misses_nobody_it_does_not_know) {
+  gw_quiet quiet;
+  gw_quiet_init(&quiet);
+  (void)talk(&quiet, WR_MS(1), WR_S(2), WR_MS(20));
+  CHECK(gw_quiet_deadline(&quiet) == WR_NEVER);
+  wr_time last = talk(&quiet, WR_S(2), WR_S(5), WR_MS(20)), heard_at;
+  gw_quiet_sound none = {0};
+  CHECK(gw_quiet_miss(&quiet, &none, gw_quiet_deadline(&quiet)));
+  gw_quiet_heard(&quiet, last + WR_S(3));
+  CHECK_EQ(gw_quiet_judge(&quiet, &none, &heard_at, last + WR_S(3) + GW_QUIET_JUDGE_US), GW_QUIET_DEAD);
+  gw_quiet_heard(&quiet, last + WR_S(4)); /* without sound that proved it, it may as well have been a habit */
+  CHECK(gw_quiet_deadline(&quiet) == WR_NEVER);
+}
+
 /* One long pause makes it careful, for a while. */
 TEST(quiet_forgets_habits) {
   gw_quiet quiet;
