@@ -120,7 +120,8 @@ export async function handsFree(place) {
   await place.driver.click("#hangup");
   await connects(place, "auto");
   const before = (await captions(place, "person")).length; // of the call before
-  await answered(place, () => /** @type {any} */ (place.card).play(speak(place.folder, "tell me a joke", 1.5).file));
+  // Not at once: what Firefox makes of the first two seconds of a microphone that was just opened is understood by nobody.
+  await answered(place, () => /** @type {any} */ (place.card).play(speak(place.folder, "tell me a joke", 3.5).file));
   const heard = await nextCaption(place, "person", before);
   check(plain(heard) === "tell me a joke", `understood: "${heard}"`);
   await place.driver.click("#hangup");
