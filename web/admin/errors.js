@@ -5,7 +5,11 @@ import { t } from "../js/i18n.js";
 
 /** @typedef {{kind:string, reason:string, count:number, first:string, last:string, recent:{at:string, session?:string}[]}} Row */
 
-const KINDS = ["call", "assistant", "request", "turn", "settings", "worker"];
+/** Kinds of gateway/errors.h, and their words. @type {Record<string, string>} */
+const KINDS = {
+  call: "admErr_call", assistant: "admErr_assistant", request: "admErr_request", turn: "admErr_turn",
+  settings: "admErr_settings", worker: "admErr_worker",
+};
 
 /** A moment as people here write it: today without the date. @param {string} iso */
 function moment(iso) {
@@ -24,7 +28,7 @@ export function drawErrors({ since, errors }) {
   /** @type {HTMLElement} */ (table.tBodies[0]).replaceChildren(...errors.map(({ kind, reason, count, last, recent }) => {
     const whose = [...new Set(recent.map(({ session }) => session ?? ""))].filter(Boolean).join(", ");
     return make("tr", {},
-      make("th", { scope: "row" }, t(KINDS.includes(kind) ? `admErr_${kind}` : "admErr_other"), " ", make("code", {}, reason)),
+      make("th", { scope: "row" }, t(KINDS[kind] ?? "admErr_other"), " ", make("code", {}, reason)),
       make("td", {}, String(count)), make("td", {}, moment(last)), make("td", {}, whose || "–"));
   }));
 }
