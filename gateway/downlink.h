@@ -14,7 +14,7 @@
  *
  * What was handed out is kept until it is known to have arrived, |GW_DOWNLINK_KEEP_MS| at most: where a path
  * breaks, what went into it is taken back and comes out again when there is another. Captions and ends do not: they
- * travel on a channel that loses nothing.
+ * travel on a channel that loses nothing while its connection stands.
  *
  * Bounds: |GW_DOWNLINK_MAX_MS| of speech, |GW_DOWNLINK_TEXT_MAX| of captions; more is refused and counted. Time is
  * an argument. One thread. */

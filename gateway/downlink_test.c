@@ -387,6 +387,15 @@ static void push_word(rig *r, const char *word, wr_time now) {
   for (; *word; word++) push_20(r, *word, now);
 }
 
+/* The path is dead since |arrived|, and there is another at once. */
+static void break_path(rig *r, wr_time arrived, wr_time now) {
+  gw_downlink_arrived(&r->down, arrived);
+  gw_downlink_pause(&r->down, true, now);
+  gw_downlink_take_back(&r->down);
+  CHECK(!gw_downlink_is_empty(&r->down));
+  gw_downlink_pause(&r->down, false, now);
+}
+
 TEST(downlink_takes_back_what_did_not_arrive) {
   rig *r = rig_open();
   char heard[64] = "";
@@ -443,11 +452,7 @@ TEST(downlink_takes_back_the_last_words) {
   gw_downlink_push_end(&r->down, 0);
   play(r, 5, &now, heard);
   CHECK_TEXT(heard, "abc.__");
-  gw_downlink_arrived(&r->down, WR_MS(20));
-  gw_downlink_pause(&r->down, true, now);
-  gw_downlink_take_back(&r->down);
-  CHECK(!gw_downlink_is_empty(&r->down));
-  gw_downlink_pause(&r->down, false, now);
+  break_path(r, WR_MS(20), now);
   play(r, 4, &now, heard);
   CHECK_TEXT(heard, "abc.__c___");
   rig_close(r);
@@ -465,9 +470,7 @@ TEST(downlink_takes_back_over_a_wait) {
   CHECK_TEXT(heard, "abcd");
   gw_downlink_arrived(&r->down, WR_MS(10));
   CHECK_EQ(r->down.sent.n_records, 4);
-  gw_downlink_pause(&r->down, true, now);
-  gw_downlink_take_back(&r->down);
-  gw_downlink_pause(&r->down, false, now);
+  break_path(r, WR_MS(10), now);
   play(r, 7, &now, heard);
   CHECK_TEXT(heard, "abcdb_cdefg");
   gw_downlink_arrived(&r->down, now - WR_MS(21));
