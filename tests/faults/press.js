@@ -121,7 +121,8 @@ const figures = (values) =>
 /** Medians, since the press. @param {Press[]} presses */
 const stepsOf = (presses) =>
   ["OPENED", "DESCRIBED", "OFFERED", "ANSWERED", "PATH", "SECURE", "CHANNEL", "READY"].map((name) => {
-    const at_ms = quantile(presses.map(({ phases, wanted_ms }) => wanted_ms + Number(phases[name])), 0.5);
+    const seen = presses.filter(({ phases }) => name in phases); // keys may be told after the messages
+    const at_ms = quantile(seen.map(({ phases, wanted_ms }) => wanted_ms + Number(phases[name])), 0.5);
     return `${name} ${at_ms.toFixed(0)}`;
   }).join(", ");
 
