@@ -22,7 +22,7 @@ import sys
 import time
 import urllib.request
 
-from measure import ROOT, cpu_seconds, finish, judge
+from measure import ROOT, cpu_seconds, figure, finish, judge
 
 
 def free_port(kind):
@@ -113,17 +113,23 @@ def main():
         else:
             judge(held, text)
 
+    figure("ready_ms", gateway.ready_ms, "ms", noise=50, least=10)
+    figure("idle_mb", idle / 1024, "MB", noise=5)
     limit(gateway.ready_ms < 100, f"ready in {gateway.ready_ms:.0f} ms (less than 100)")
     limit(idle < 10240, f"idle {idle / 1024:.1f} MB resident (less than 10)")
     n = 200 if options.quick else 1000
     before = cpu_seconds(gateway.pid)
     result = call(binary, gateway.url, "--sessions", str(n), "--sequential", "--no-media")
     cost = (cpu_seconds(gateway.pid) - before) * 1000 / n
+    figure("connect_ms_p50", result["connect_ms_p50"], "ms", noise=30, least=0.5)
+    figure("connect_ms_p95", result["connect_ms_p95"], "ms", noise=60, least=3)
+    figure("connect_cpu_ms", cost, "ms", noise=30, least=0.1)
     judge(not result["failed"], f"{n} connects in sequence: {result['failed']} failed, p50 "
           f"{result['connect_ms_p50']:.1f} ms, p95 {result['connect_ms_p95']:.1f} ms")
     limit(result["connect_ms_max"] <= 50, f"the slowest {result['connect_ms_max']:.1f} ms (at most 50)")
     limit(cost < 1, f"{cost:.2f} ms of gateway CPU per connect and hang-up (less than 1)")
     result = call(binary, gateway.url, "--sessions", "200", "--no-media", "--duration", "2")
+    figure("connect_200_at_once_ms_max", result["connect_ms_max"], "ms", noise=50, least=50)
     judge(not result["failed"], f"200 at once: {result['failed']} failed, max {result['connect_ms_max']:.1f} ms")
     gateway.stop()
 
@@ -134,6 +140,7 @@ def main():
     load = subprocess.Popen(command)
     time.sleep(4)
     each = (resident_kb(gateway.pid) - idle) / 200
+    figure("call_kb", each, "KB", noise=10)
     limit(each < 100, f"{each:.0f} KB per call, 200 calls with media (less than 100)")
     load.wait()
     gateway.stop()
@@ -151,6 +158,10 @@ def main():
         print(f"  {calls} calls: {result['failed']} failed, {result['loss_percent']:.2f} % lost, echo p50 "
               f"{result['echo_ms_p50']:.1f} ms, p95 {result['echo_ms_p95']:.1f} ms, "
               f"{used * 1e6 / max(1, result['packets_sent']):.1f} us of gateway CPU per packet in + out", flush=True)
+        if calls == (100 if options.quick else 500):
+            figure("echo_ms_p50", result["echo_ms_p50"], "ms", noise=30, least=1)
+            figure("echo_ms_p95", result["echo_ms_p95"], "ms", noise=60, least=5)
+            figure("lost_percent", result["loss_percent"], "%", noise=0, least=0.5)
         return within(result) and not result["failed"]
 
     def embedded_carries(calls):
@@ -200,6 +211,8 @@ def main():
         carried = floor_carries(calls)
         ours = (used_then - used) * 1e6 / max(1, packets_then - packets)
         ratio = ours / max(0.01, last["floor_us"])
+        figure("packet_us", ours, "us", noise=25)
+        figure("packet_us_of_floor", last["floor_us"], "us", "none")
         # A floor that is late takes several packets at a wake-up, which makes each cheaper: that is no comparison.
         limit(carried and ratio <= 2, f"{calls} calls: {ours:.1f} us of CPU per packet in + out, {ratio:.2f} times the floor's "
               f"{last['floor_us']:.1f} (at most 2{'' if carried else '; the floor was late, the machine is busy'})")
@@ -210,8 +223,10 @@ def main():
         packets_cost(100)
     else:
         packets_cost(500)
-        capacity("gateway with the embedded assistant", 125, 2000, embedded_carries)
+        figure("calls_at_embedded", capacity("gateway with the embedded assistant", 125, 2000, embedded_carries), "calls", "more")
         ours, least = capacity("gateway", 500, 4000, gateway_carries), capacity("floor", 500, 8000, floor_carries)
+        figure("calls", ours, "calls", "more")
+        figure("calls_of_floor", least, "calls", "none")
         judge(ours >= 1000, f"{ours} calls on one core (at least 1000), {100 * ours / max(1, least):.0f} % of the "
               "floor's")
     return finish()

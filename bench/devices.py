@@ -22,7 +22,7 @@ import subprocess
 import sys
 import urllib.request
 
-from measure import ROOT, cpu_seconds, finish, judge
+from measure import ROOT, cpu_seconds, figure, finish, judge
 
 
 def memory_kb(pid):
@@ -87,6 +87,10 @@ def main():
     limit(outside["missed"] == 0, f"outside: {outside['missed']} of {outside['frames_down']} (0); after the slot p50 "
           f"{outside['late_ms_p50']:.1f} ms, p99 {outside['late_ms_p99']:.1f}, latest {outside['late_ms_max']:.1f}; the "
           f"devices themselves were {outside['own_ms']:.1f} ms late at worst")
+    figure("device_kb", (talking - idle) / n, "KB", noise=10)
+    figure("devices_cpu_percent", 100 * used / seconds, "%", noise=25)
+    figure("devices_frames_late", inside["framesLate"], "frames", noise=0, least=20)
+    figure("devices_late_ms_p99", outside["late_ms_p99"], "ms", noise=60, least=10)
     print(f"     {(talking - idle) / n:.0f} KB per device, {idle / 1024:.1f} MB without any; "
           f"{100 * used / seconds:.0f} % of one core for {outside['frames_up']} frames up and {outside['frames_down']} down",
           flush=True)

@@ -1,4 +1,5 @@
-"""What the benchmarks share: a process's time, verdicts, and the line at the end."""
+"""What the benchmarks share: a process's time, verdicts, figures for bench/report.py, and the line at the end."""
+import json
 import os
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -15,6 +16,16 @@ def cpu_seconds(pid):
 def judge(held, text):
     _verdicts.append(bool(held))
     print(f"{'ok  ' if held else 'FAIL'} {text}", flush=True)
+
+
+def figure(name, value, unit, better="less", noise=25, least=0.0):
+    """One row for the report. |better|: less, more, or none, for what tells of the machine. |noise|, percent, and |least|,
+    in the figure's unit: two runs of the same program differ by so much where nothing else runs."""
+    path = os.environ.get("BENCH_FIGURES")
+    if path:
+        with open(path, "a") as f:
+            row = {"name": name, "value": value, "unit": unit, "better": better, "noise_percent": noise, "noise_least": least}
+            f.write(json.dumps(row) + "\n")
 
 
 def finish():

@@ -23,7 +23,7 @@ import threading
 import time
 import wave
 
-from measure import ROOT, finish, judge
+from measure import ROOT, figure, finish, judge
 
 sys.path.insert(0, os.path.join(ROOT, "tests/system"))
 RATE, FRAME = 16000, 320
@@ -183,6 +183,8 @@ def main():
     with harness.Gateway(backend=mock.url) as g, peer_class(g) as peer:
         judge(peer.message("ready"), "a caller at a scripted assistant")
         up, down = measure_up(peer, mock.links[0], harness, n), measure_down(peer, mock.links[0], harness, n)
+        figure("speech_up_ms_p50", statistics.median(up) + 40, "ms", noise=5)
+        figure("speech_down_ms_p50", statistics.median(down), "ms", noise=40, least=4)
         limit(statistics.median(up) <= 45, f"up, beyond the 40 ms of framing: {shares(up)} (at most 45)")
         limit(statistics.median(down) <= 15, f"down: {shares(down)} (at most 15)")
     with harness.Gateway(backend="embedded") as g, peer_class(g) as peer:
@@ -194,6 +196,9 @@ def main():
         count, total = (after[f"xiaozhi_rtc_turn_latency_seconds_{x}"] - before[f"xiaozhi_rtc_turn_latency_seconds_{x}"]
                         for x in ("count", "sum"))
         judge(len(took) == turns, f"{turns} spoken turns are answered, {wrong} of them not understood")
+        if took:
+            figure("turn_ms_p50", statistics.median(took), "ms", noise=25)
+        figure("turns_not_understood", wrong, "turns", noise=0, least=2)
         limit(took and statistics.median(took) < 700, "outside, from the end of speech to the first sound: "
               f"{shares(took or [0])} (median under 700)")
         print(f"     of it until the words are told: {shares(words or [0])}")
