@@ -16,6 +16,7 @@ static void offer(wr_bytes body) {
   const char *why = NULL;
   wr_sdp_error error;
   gw_request *request = gw_read_offer(body, id, &why);
+  WR_ASSERT(!request || request->heard == -1 || (request->resumes && request->heard >= 0));
   if (request)
     (void)!wr_sdp_parse(&sdp, wr_bytes_of(request->text, request->len), &error);
   else

@@ -14,6 +14,7 @@ static void hello(wr_bytes message) {
   gw_request *request = gw_read_hello(message, id, &why);
   WR_ASSERT(request || (why && *why));
   if (request) WR_ASSERT(request->purpose == GW_FOR_SOCKET && !request->len && memchr(request->mac, 0, 18));
+  WR_ASSERT(!request || request->heard == -1 || (request->resumes && request->heard >= 0));
   free(request);
 }
 

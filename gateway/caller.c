@@ -74,6 +74,7 @@ static void on_gone(gw_session *s, wr_bytes code, wr_time now) {
 void gw_caller_message(gw_session *s, const gw_message *m, wr_time now) {
   wr_bytes bytes = m->owned ? wr_bytes_of(m->owned, m->owned_len) : wr_bytes_of(m->bytes, m->len);
   if (m->number != s->caller.number) return;
+  s->caller.heard_at = now;
   wr_event event = {.kind = WR_EVENT_MESSAGE, .is_text = m->kind == GW_CALLER_TEXT, .message = bytes};
   if (m->kind == GW_CALLER_GONE)
     on_gone(s, bytes, now);

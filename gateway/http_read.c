@@ -12,6 +12,7 @@
 static gw_request *new_request(const void *text, size_t len) {
   gw_request *request = calloc(1, sizeof(*request) + len + 1);
   if (!request) abort();
+  request->heard = -1;
   request->len = len;
   if (len) memcpy(request->text, text, len);
   return request;
@@ -60,7 +61,9 @@ static bool read_options(gw_request *request, const json_t *root, uint8_t id[16]
   request->has_mode = mode != NULL;
   uint8_t both[32];
   if (!token || !gw_unhex(both, sizeof(both), token)) return true; /* no token of ours: a new session */
+  const json_t *heard = json_object_get(root, "heard");
   request->resumes = true;
+  if (json_is_integer(heard) && json_integer_value(heard) >= 0) request->heard = json_integer_value(heard);
   memcpy(id, both, 16);
   memcpy(request->secret, both + 16, 16);
   return true;

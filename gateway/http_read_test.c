@@ -1,5 +1,6 @@
 #include "gateway/http_read.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "check.h"
@@ -18,7 +19,38 @@ TEST(http_read_offer_with_everything) {
   CHECK_TEXT(r->mac, "aa:bb:cc:00:11:22");
   CHECK(r->has_mode && r->mode == XZ_MODE_MANUAL);
   CHECK(r->resumes && id[1] == 1 && r->secret[15] == 0x1f);
+  CHECK_EQ(r->heard, -1);
   free(r);
+}
+
+TEST(http_read_what_was_heard) {
+  static const struct {
+    const char *heard;
+    int64_t number;
+  } rows[] = {{"0", 0},
+              {"17", 17},
+              {"9223372036854775807", INT64_MAX},
+              {"-1", -1},
+              {"-9223372036854775808", -1},
+              {"1.5", -1},
+              {"\"3\"", -1},
+              {"null", -1},
+              {"[1]", -1},
+              {"true", -1}};
+  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    char body[300];
+    uint8_t id[16];
+    const char *why;
+    snprintf(body, sizeof(body),
+             "{\"type\":\"offer\",\"sdp\":\"v=0\",\"heard\":%s,\"resume\":"
+             "\"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\"}",
+             rows[i].heard);
+    gw_request *r = gw_read_offer(of(body), id, &why);
+    REQUIRE(r != NULL);
+    CHECK(r->resumes);
+    CHECK_EQ(r->heard, rows[i].number);
+    free(r);
+  }
 }
 
 TEST(http_read_offer_refuses) {
@@ -86,10 +118,10 @@ TEST(http_read_hello_takes_the_options_of_an_offer) {
   const char *why = NULL;
   gw_request *r = gw_read_hello(
       WR_BYTES_LITERAL("{\"type\":\"hello\",\"mode\":\"manual\",\"macAddress\":\"02-00-00-AA-BB-CC\",\"resume\":"
-                       "\"000102030405060708090a0b0c0d0e0f00112233445566778899aabbccddeeff\"}"),
+                       "\"000102030405060708090a0b0c0d0e0f00112233445566778899aabbccddeeff\",\"heard\":4}"),
       id, &why);
   REQUIRE(r != NULL);
-  CHECK(r->purpose == GW_FOR_SOCKET && r->has_mode && r->mode == XZ_MODE_MANUAL && r->resumes);
+  CHECK(r->purpose == GW_FOR_SOCKET && r->has_mode && r->mode == XZ_MODE_MANUAL && r->resumes && r->heard == 4);
   CHECK(strcmp(r->mac, "02:00:00:aa:bb:cc") == 0);
   CHECK(id[15] == 0x0f && r->secret[15] == 0xff);
   free(r);

@@ -11,6 +11,8 @@
 #include "gateway/session.h"
 #include "gateway/worker.h"
 
+#define TOLD_US WR_S(10) /* what was told is kept for so long, by the caller's signs of life */
+
 static void count(gw_session *s, gw_counter counter) { s->worker->metrics.counter[counter]++; }
 
 static void send_message(gw_session *s, uint16_t channel, bool is_text, wr_bytes message, wr_time now) {
@@ -28,29 +30,26 @@ void gw_page_say(gw_session *s, const char *json, wr_time now) {
   send_message(s, s->chat, true, wr_bytes_of(json, strlen(json)), now);
 }
 
-static void forget_oldest(gw_session *s) {
-  s->kept_bytes -= (uint32_t)strlen(s->cold->kept[0]);
-  free(s->cold->kept[0]);
-  memmove(s->cold->kept, s->cold->kept + 1, --s->n_kept * sizeof(s->cold->kept[0]));
-}
-
-static void keep(gw_session *s, const char *json) {
-  size_t len = strlen(json);
-  char *copy = len <= GW_KEPT_BYTES ? strdup(json) : NULL;
-  if (!copy) return;
-  while (s->n_kept == GW_N_KEPT || s->kept_bytes + len > GW_KEPT_BYTES) {
-    forget_oldest(s);
-    count(s, GW_MESSAGE_UNSENT);
-  }
-  s->cold->kept[s->n_kept++] = copy;
-  s->kept_bytes += (uint32_t)len;
+static void say_waiting(gw_session *s, wr_time now) {
+  const gw_said_row *row;
+  while (s->has_chat && gw_session_has_peer(s) && (row = gw_said_next(&s->said, now)) != NULL)
+    send_message(s, s->chat, true, wr_bytes_of(row->text, row->len), now);
 }
 
 void gw_page_say_or_keep(gw_session *s, const char *json, wr_time now) {
-  if (s->has_chat)
-    gw_page_say(s, json, now);
-  else if (s->had_chat)
-    keep(s, json);
+  if (!s->had_chat) return;
+  s->worker->metrics.counter[GW_MESSAGE_UNSENT] += gw_said_add(&s->said, json);
+  say_waiting(s, now);
+}
+
+void gw_page_heard(gw_session *s, int64_t number) {
+  s->worker->metrics.counter[GW_MESSAGES_AGAIN] += gw_said_heard(&s->said, number);
+}
+
+/* Who is heard so long after he was told has it: had it been lost, he would have come back for it. */
+void gw_page_tick(gw_session *s) {
+  wr_time heard_at = s->conn ? s->quiet.heard_at : s->caller.heard_at;
+  gw_said_arrived(&s->said, heard_at - TOLD_US);
 }
 
 void gw_page_closed(gw_session *s) {
@@ -59,9 +58,7 @@ void gw_page_closed(gw_session *s) {
   s->photo = NULL;
 }
 
-void gw_page_wipe(gw_session *s) {
-  while (s->n_kept) forget_oldest(s);
-}
+void gw_page_wipe(gw_session *s) { gw_said_wipe(&s->said); }
 
 void gw_page_opened(gw_session *s, uint16_t channel, wr_time now) {
   gw_page_closed(s);
@@ -74,19 +71,23 @@ void gw_page_opened(gw_session *s, uint16_t channel, wr_time now) {
   }
   if (s->worker->draining) gw_page_say_draining(s, now);
   gw_page_say_ready(s, now);
-  for (; s->n_kept; forget_oldest(s)) gw_page_say(s, s->cold->kept[0], now);
+  say_waiting(s, now);
 }
 
-static void say_json(gw_session *s, json_t *object, wr_time now) {
+static void say_json(gw_session *s, json_t *object, void say(gw_session *, const char *, wr_time), wr_time now) {
   char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-  if (text) gw_page_say_or_keep(s, text, now);
+  if (text) say(s, text, now);
   free(text);
   json_decref(object);
 }
 
+/* Told anew to who comes, and of no interest later. */
+static bool is_state(const char *type) {
+  return strcmp(type, "backend") == 0 || strcmp(type, "websocket") == 0 || strcmp(type, "activation") == 0;
+}
+
 void gw_page_tell(gw_session *s, const char *type, wr_time now, ...) {
-  bool is_state = strcmp(type, "backend") == 0 || strcmp(type, "websocket") == 0; /* told anew to who comes */
-  if (!s->has_chat && (is_state || !s->had_chat)) return;
+  if (!s->has_chat && (is_state(type) || !s->had_chat)) return;
   json_t *object = json_pack("{s:s}", "type", type);
   va_list args;
   va_start(args, now);
@@ -95,7 +96,7 @@ void gw_page_tell(gw_session *s, const char *type, wr_time now, ...) {
     if (text) json_object_set_new(object, key, json_string(text)); /* text that is not UTF-8 is left out */
   }
   va_end(args);
-  say_json(s, object, now);
+  say_json(s, object, is_state(type) ? gw_page_say : gw_page_say_or_keep, now);
 }
 
 void gw_page_say_error(gw_session *s, const char *code, const char *message, wr_time now) {
@@ -158,7 +159,7 @@ void gw_page_tool(gw_session *s, const xz_tool_call *call, bool waits, wr_time n
   if (call->tool->n_params == 1) value = json_object_get(call->args, call->tool->params[0].name);
   if (call->tool->n_params && value) json_object_set_new(object, "value", json_deep_copy(value));
   count(s, GW_TOOL_CALLS);
-  say_json(s, object, now);
+  say_json(s, object, gw_page_say_or_keep, now);
 }
 
 static void on_tool_result(gw_session *s, const gw_page_message *m, wr_time now) {

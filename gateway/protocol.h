@@ -106,6 +106,7 @@ typedef struct gw_request {
   gw_purpose purpose;
   uint8_t secret[16]; /* resume */
   bool resumes;
+  int64_t heard; /* with |resumes|: number of the last message that the caller got; -1: not said */
   bool has_mode;
   xz_mode mode;
   char mac[18]; /* "" none given */

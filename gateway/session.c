@@ -238,6 +238,7 @@ void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {
   gw_downlink_init(&s->down, &w->stock, w->repacketizer, wr_rng_u32(&w->settings.rng), now);
   gw_uplink_init(&s->up, s->cold->held, w->repacketizer, emit_uplink, s);
   gw_quality_init(&s->quality);
+  gw_said_init(&s->said, s->cold->said);
   gw_link_init(s);
   s->link.mode = request->has_mode ? request->mode : XZ_MODE_AUTO;
   set_state(s, GW_SESSION_NEW, WR_NEVER, NULL, now);
@@ -265,6 +266,7 @@ static void resume(gw_session *s, const gw_request *request, wr_time now) {
   if (request->purpose != GW_FOR_SOCKET && !would_agree(s, request)) return;
   gw_hold_break(s, now);
   drop_peer(s, "another connection took the session");
+  if (request->heard >= 0) gw_page_heard(s, request->heard);
   if (!take_peer(s, request, now)) {
     gw_session_close(s, GW_END_LOST, now);
     return;
@@ -535,6 +537,7 @@ static void sample_quality(gw_session *s, wr_time now) {
   s->quality_at = now + QUALITY_US;
   judge_quality(s, now);
   gw_minute_step(&s->minute, &stats, &s->quality.figures, now);
+  gw_page_tick(s);
   if (s->echo) return;
   s->rtt_us = stats.rtt_us;
   if (stats.rtt_us) gw_histogram_add(&s->worker->metrics.rtt, stats.rtt_us);

@@ -18,15 +18,14 @@
 #include "gateway/quality.h"
 #include "gateway/quiet.h"
 #include "gateway/repair.h"
+#include "gateway/said.h"
 #include "gateway/uplink.h"
 #include "gateway/video.h"
 #include "wr/conn.h"
 #include "xiaozhi/client.h"
 
-#define GW_N_KNOWN 4  /* remote addresses remembered per session; the oldest gives way */
-#define GW_N_UNSAID 4 /* typed texts kept while the assistant cannot be reached */
-#define GW_N_KEPT 32  /* messages kept for a caller who is away; the oldest gives way */
-#define GW_KEPT_BYTES 65536u
+#define GW_N_KNOWN 4              /* remote addresses remembered per session; the oldest gives way */
+#define GW_N_UNSAID 4             /* typed texts kept while the assistant cannot be reached */
 #define GW_LINK_CREDIT 32768u     /* bytes on their way to the backend's socket, per session */
 #define GW_EARLY_SPEECH_BLOCKS 12 /* speech kept while the assistant cannot be reached: about 48 KB, over 10 s */
 
@@ -78,13 +77,13 @@ typedef struct gw_link {
 typedef struct gw_caller {
   uint32_t number; /* of the socket; 0: there is none */
   gw_pcm *pcm;     /* while there is one */
-  wr_time opened_at, first_sound_at;
+  wr_time opened_at, first_sound_at, heard_at;
   uint64_t sound_in, sound_out; /* pieces */
 } gw_caller;
 
 /* The part of a slot whose pages stay untouched without an assistant. Not zeroed. */
 typedef struct gw_cold {
-  char *kept[GW_N_KEPT]; /* messages for when there is a channel again */
+  gw_said_row said[GW_SAID_ROWS];
   xz_client client;
   xz_ota ota;
   char loss[128];                /* why the link was lost last; set with it */
@@ -119,9 +118,9 @@ typedef struct gw_session {
   bool had_chat; /* at any time: the caller may come back for what it was to be told */
   uint16_t chat; /* the channel "chat" */
   uint64_t messages_in, messages_out;
-  int64_t last_text;           /* number of the last typed text that came with one */
-  uint32_t n_kept, kept_bytes; /* of cold->kept */
-  gw_photo *photo;             /* being collected */
+  int64_t last_text; /* number of the last typed text that came with one */
+  gw_said said;      /* and to be told when there is a channel again */
+  gw_photo *photo;   /* being collected */
   char photo_question[512];
   int64_t photo_call;        /* the latest tool call for a photo; 0: none yet */
   bool photo_is_wanted;      /* and it was not announced yet */
@@ -205,10 +204,13 @@ void gw_session_describe(const gw_session *session, gw_session_row *row, wr_time
 void gw_page_recv(gw_session *session, const wr_event *event, wr_time now);
 /* What is true now or never: dropped if there is no channel. */
 void gw_page_say(gw_session *session, const char *json, wr_time now);
-/* Part of the conversation: kept for a caller who is away. */
+/* Part of the conversation: numbered, kept for a caller who is away, and for one who lost it. */
 void gw_page_say_or_keep(gw_session *session, const char *json, wr_time now);
 void gw_page_opened(gw_session *session, uint16_t channel, wr_time now); /* "chat" is there, perhaps again */
 void gw_page_closed(gw_session *session);
+/* The caller, who comes back, has |number| and all before it; the rest is said again to him. */
+void gw_page_heard(gw_session *session, int64_t number);
+void gw_page_tick(gw_session *session); /* now and then: forgets what has arrived */
 void gw_page_wipe(gw_session *session);
 void gw_page_say_error(gw_session *session, const char *code, const char *message, wr_time now);
 /* {"type":type, key:text ...}, keys and texts ended by NULL; a text NULL leaves its key out. */

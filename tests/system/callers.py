@@ -271,6 +271,9 @@ def test_socket_resume():
                     check(peer.message("stt", text="speak 8 2") and len(mock.links) == 1, "one conversation all the time")
                     with Caller(g, resume=token) as fourth:
                         check(fourth.hello["resumed"] is True and fourth.message("ready"), "and a socket that connection's")
+                    spoken = [json.loads(line[5:]) for line in peer.seen if '"speak 8 2"' in line][0]["n"]
+                    with Caller(g, resume=token, heard=spoken - 1) as fifth:
+                        check(fifth.message("stt", n=spoken, text="speak 8 2"), "one that has not heard it is told it again")
         with Caller(g, resume="0" * 64) as c:
             check(c.hello["resumed"] is False, "an unknown token is a new session")
             c.close(4000)

@@ -136,6 +136,62 @@ def test_resume_before_the_gateway_has_noticed():
         first.__exit__()
 
 
+def numbered(lines):
+    """The conversation's messages among a caller's lines: (number, what)."""
+    messages = [json.loads(line[5:]) for line in lines if line.startswith("text ")]
+    return [(m["n"], m.get("text") or m["state"]) for m in messages if "n" in m]
+
+
+def test_resume_says_again():
+    mock = MockAssistant()
+    with Gateway("--workers", "4", backend=mock.url) as g, Peer(g) as first:
+        first.message("ready")
+        first.text("speak 7 100 0.06")
+        first.message("tts", state="sentence_start")
+        check(numbered(first.seen) == [(1, "speak 7 100 0.06"), (2, "start"), (3, "sentence 7")],
+              f"what belongs to the conversation is numbered, and nothing else ({numbered(first.seen)})")
+        first.do("cut")
+        link = mock.links[0]
+
+        def lose(text):
+            out = g.metric('page_messages_total{direction="out"}')
+            link.say(type="stt", text=text)
+            check(wait_for(lambda: g.metric('page_messages_total{direction="out"}') > out), f"\"{text}\" goes into the void")
+
+        lose("one")
+        lose("two")
+        with Peer(g, resume=first.answer["resume"], heard=2) as second:
+            second.message("stt", text="two")
+            check(numbered(second.seen) == [(3, "sentence 7"), (4, "one"), (5, "two")],
+                  "who comes back and says what he heard is told all that came after it, in order, and nothing twice "
+                  f"({numbered(second.seen)})")
+            kinds = [json.loads(line[5:])["type"] for line in second.seen if line.startswith("text ")]
+            check(kinds.index("ready") < kinds.index("tts"), "after the word that both sides are up")
+            check(g.metric("page_messages_again_total") == 3, "three were said again")
+            second.do("cut")
+            lose("three")
+            with Peer(g, resume=first.answer["resume"], heard=4) as third:
+                third.message("stt", text="three")
+                check(numbered(third.seen) == [(5, "two"), (6, "three")], "again, on the connection after that")
+                with Peer(g, resume=first.answer["resume"]) as older:
+                    older.message("ready")
+                    link.say(type="stt", text="four")
+                    older.message("stt", text="four")
+                    check(numbered(older.seen) == [(7, "four")], "a page that does not say what it heard is told what is new")
+                with Peer(g, resume=first.answer["resume"], heard=10 ** 15) as boaster:
+                    check(boaster.answer["resumed"] and boaster.message("ready"), "one that says more than there was: resumed")
+                    link.say(type="stt", text="five")
+                    boaster.message("stt", text="five")
+                    check(numbered(boaster.seen)[-1][0] > 7 and "four" not in dict(numbered(boaster.seen)).values(),
+                          "and told what is new")
+        with Peer(g, resume="0" * 64, heard=9) as stranger:
+            stranger.message("ready")
+            stranger.text("think")
+            stranger.message("stt", text="think")
+            check(not stranger.answer["resumed"] and numbered(stranger.seen) == [(1, "think")], "another session begins with 1")
+        check(law_holds(g), "datagrams in = consumed + dropped")
+
+
 def test_channel_again():
     mock = MockAssistant()
     with Gateway(backend=mock.url) as g, Peer(g) as p:
