@@ -200,8 +200,9 @@ static void on_channel(caller *c, caller_link *link, bool open) {
 }
 
 static bool on_message(caller *c, caller_link *link, const wr_event *event, caller_out *out, wr_time now) {
+  bool again = false;
   if (event->is_text && !c->settings.plain)
-    c->json = caller_read_message(c, link, event->message, now);
+    c->json = caller_read_message(c, link, event->message, &again, now);
   else
     tell(c, link, MGR_EVENT_ALIVE, 0);
   *out = (caller_out){.kind = CALLER_OUT_MESSAGE,
@@ -209,7 +210,7 @@ static bool on_message(caller *c, caller_link *link, const wr_event *event, call
                       .is_text = event->is_text,
                       .message = event->message,
                       .json = c->json};
-  return true;
+  return !again;
 }
 
 static bool on_event(caller *c, caller_link *link, const wr_event *event, caller_out *out, wr_time now) {

@@ -63,6 +63,8 @@ struct caller {
   caller_task task[N_REQUESTS], awaited[N_REQUESTS];
   size_t n_tasks, n_awaited;
   char token[TOKEN_MAX];
+  uint32_t session_link;         /* the first one of the present session */
+  int64_t heard;                 /* number of the last message of its conversation that came; 0: none */
   int32_t n_texts, n_texts_done; /* typed so far; of these no longer held */
   char text[CALLER_N_TEXTS][CALLER_TEXT_MAX + 1];
   char why[128]; /* of the last refusal */
@@ -83,8 +85,9 @@ void caller_ask(caller *c, request_kind kind, uint32_t number, uint32_t link, bo
 bool caller_poll_request(caller *c, uint8_t *buffer, size_t cap, caller_request *request, wr_time now);
 /* chat.c */
 void caller_say_command(caller *c, const mgr_command *command, wr_time now);
-/* Reports what the message means. The parsed object, NULL if it is none: to be given back with json_decref. */
-json_t *caller_read_message(caller *c, const caller_link *link, wr_bytes text, wr_time now);
+/* Reports what the message means. The parsed object, NULL if it is none: to be given back with json_decref.
+ * |*again|: it had come before, over another link, and means nothing. */
+json_t *caller_read_message(caller *c, const caller_link *link, wr_bytes text, bool *again, wr_time now);
 void caller_open_channel(caller *c, caller_link *link, wr_time now);
 
 #endif

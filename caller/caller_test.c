@@ -143,11 +143,37 @@ TEST(caller_reads_messages_of_any_kind) {
   const caller_link *link = caller_link_of(w.caller, w.caller->chat_link);
   REQUIRE(link != NULL);
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-    json_decref(caller_read_message(w.caller, link, wr_bytes_of(texts[i], strlen(texts[i])), sim_world_now(&w)));
+    bool again = true;
+    wr_bytes text = wr_bytes_of(texts[i], strlen(texts[i]));
+    json_decref(caller_read_message(w.caller, link, text, &again, sim_world_now(&w)));
+    CHECK(!again);
     wait(WR_MS(50));
     CHECK_EQ(w.told.state, MGR_STATE_CONNECTED);
   }
   CHECK(!w.fault);
+  sim_world_close(&w);
+}
+
+/* By its number, whatever it is; numbers that are none are not read. */
+TEST(caller_takes_a_message_once) {
+  static const struct {
+    const char *text;
+    bool again;
+  } rows[] = {{"{\"type\":\"stt\",\"n\":3}", false},   {"{\"type\":\"stt\",\"n\":3}", true},
+              {"{\"type\":\"tts\",\"n\":2}", true},    {"{\"type\":\"stt\",\"n\":\"1\"}", false},
+              {"{\"type\":\"stt\",\"n\":1.5}", false}, {"{\"type\":\"stt\",\"n\":-1}", false},
+              {"{\"type\":\"stt\"}", false},           {"{\"type\":\"llm\",\"n\":4}", false}};
+  talk(6);
+  const caller_link *link = caller_link_of(w.caller, w.caller->chat_link);
+  REQUIRE(link != NULL);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    bool again;
+    wr_bytes text = wr_bytes_of(rows[i].text, strlen(rows[i].text));
+    json_decref(caller_read_message(w.caller, link, text, &again, sim_world_now(&w)));
+    CHECK_EQ(again, rows[i].again);
+    wait(WR_MS(50));
+  }
+  CHECK_EQ(w.caller->heard, 4);
   sim_world_close(&w);
 }
 
@@ -156,8 +182,9 @@ TEST(caller_does_not_call_again_when_the_operator_ended_it) {
   const caller_link *link = caller_link_of(w.caller, w.caller->chat_link);
   REQUIRE(link != NULL);
   w.probing = false;
+  bool again;
   json_decref(caller_read_message(w.caller, link, WR_BYTES_LITERAL("{\"type\":\"ended\",\"reason\":\"operator\"}"),
-                                  sim_world_now(&w)));
+                                  &again, sim_world_now(&w)));
   wait(WR_S(60));
   CHECK_EQ(w.told.state, MGR_STATE_CLOSED);
   CHECK_EQ(w.told.reason, MGR_REASON_ENDED);

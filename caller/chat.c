@@ -118,13 +118,23 @@ static mgr_event meaning_of(const json_t *message, wr_time now) {
   return event;
 }
 
-json_t *caller_read_message(caller *c, const caller_link *link, wr_bytes text, wr_time now) {
+/* What is said again where it may not have arrived counts once. */
+static bool came_before(caller *c, const caller_link *link, const json_t *message) {
+  json_int_t n = json_integer_value(json_object_get(message, "n"));
+  if (n < 1 || link->number < c->session_link) return false;
+  if (n <= c->heard) return true;
+  c->heard = n;
+  return false;
+}
+
+json_t *caller_read_message(caller *c, const caller_link *link, wr_bytes text, bool *again, wr_time now) {
   json_t *message = json_loadb((const char *)text.data, text.len, 0, NULL);
   if (!json_is_object(message)) {
     json_decref(message);
     message = NULL;
   }
-  mgr_event event = meaning_of(message, now);
+  *again = came_before(c, link, message);
+  mgr_event event = *again ? (mgr_event){.kind = MGR_EVENT_ALIVE} : meaning_of(message, now);
   event.link = link->number;
   caller_report_to(c, &event);
   if (!strcmp(text_of(message, "type"), "quality")) take_quality(c, link, message);

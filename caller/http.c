@@ -25,7 +25,10 @@ static bool write_offer(const caller *c, const caller_task *task, const char *sd
                         size_t *len) {
   /* Listening begins when the manager says so, over the channel: hence "manual" whatever the way of talking. */
   json_t *body = json_pack("{s:s, s:s, s:s}", "sdp", sdp, "type", "offer", "mode", "manual");
-  if (task->resumes && c->token[0]) json_object_set_new(body, "resume", json_string(c->token));
+  if (task->resumes && c->token[0]) {
+    json_object_set_new(body, "resume", json_string(c->token));
+    json_object_set_new(body, "heard", json_integer(c->heard));
+  }
   *len = body ? json_dumpb(body, (char *)out, cap, JSON_COMPACT) : 0;
   json_decref(body);
   return *len && *len <= cap;
@@ -137,6 +140,10 @@ static void accept(caller *c, const caller_task *task, const json_t *body, wr_ti
     if (!copy_text(c->token, sizeof c->token, json_object_get(body, "resume"))) c->token[0] = 0;
   }
   bool resumed = restarted || json_is_true(json_object_get(body, "resumed"));
+  if (!resumed) {
+    c->session_link = link->number;
+    c->heard = 0;
+  }
   caller_report_to(
       c, &(mgr_event){.kind = MGR_EVENT_ANSWERED, .link = task->link, .request = task->number, .value = resumed});
   if (!restarted) caller_open_channel(c, link, now);
