@@ -3,7 +3,7 @@
 import { candidateKind, offerNack, opusType, selectedPair, tuneOpus } from "../../web/js/manager/compat.js";
 import { relayOnly, serversOf } from "../../web/js/manager/http.js";
 import { Loudspeaker } from "../../web/js/manager/media.js";
-import { eventOf, ping } from "../../web/js/manager/messages.js";
+import { eventOf, Heard, ping } from "../../web/js/manager/messages.js";
 import { EVENT, SAMPLE } from "../../web/js/manager/names.js";
 import { Recorder, withoutSecrets } from "../../web/js/manager/recorder.js";
 import { Registry } from "../../web/js/manager/registry.js";
@@ -40,6 +40,18 @@ test("hands: lost sound may be asked for again: one line more about Opus, and on
   const offered = offerNack(ANSWER);
   same(offered, ANSWER.replace("opus/48000/2\r\n", "opus/48000/2\r\na=rtcp-fb:109 nack\r\n"), "the offer");
   same(offerNack(offered), offered, "twice is once");
+});
+
+test("hands: a message of the conversation counts once in its session, by its number", () => {
+  const heard = new Heard();
+  const takes = (/** @type {number} */ link, /** @type {unknown} */ n, type = "stt") => heard.isNew(link, { type, n });
+  heard.begin(2);
+  same([takes(2, 1), takes(2, 2), takes(2, 2), takes(2, 1), heard.last], [true, true, false, false, 2], "said again");
+  same([takes(3, 2), takes(3, 5), heard.last], [false, true, 5], "over the next connection of the session");
+  same([undefined, "6", 0, -1, 1.5, NaN, 2 ** 53].map((n) => takes(3, n)), Array(7).fill(true), "what is no number is news");
+  same([takes(3, 3, "listen"), heard.last], [true, 5], "an echo of ours");
+  heard.begin(4);
+  same([takes(3, 6), heard.last, takes(4, 1), heard.last], [true, 0, true, 1], "another session; one of the old one, late");
 });
 
 test("hands: an attempt over relays has relays only, over TCP where that is asked for", () => {

@@ -145,7 +145,7 @@ class SocketPeer {
       on("open", async () => {
         opened = true;
         const macAddress = await this.#settings.macAddress;
-        const more = { ...(macAddress ? { macAddress } : {}), ...(resume ? { resume } : {}) };
+        const more = { ...(macAddress ? { macAddress } : {}), ...(resume ? { resume, heard: this.#owner.heard() } : {}) };
         socket.send(JSON.stringify({ type: "hello", mode: "manual", ...more }));
       }),
       on("message", ({ data }) => {

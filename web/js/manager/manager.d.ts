@@ -18,6 +18,8 @@ export interface Offer {
   mode?: string;
   macAddress?: string;
   resume?: string;
+  /** With `resume`: number of the last message of the conversation that came. */
+  heard?: number;
 }
 
 export interface Servers {

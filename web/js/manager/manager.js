@@ -12,7 +12,7 @@ import { hasRed, hasWebRtc, onNetworkChange, onPageLife } from "./compat.js";
 import { Core, loadCore } from "./core.js";
 import { Http, Refused, relayOnly, serversOf } from "./http.js";
 import { Loudspeaker, Microphone, watchDevices } from "./media.js";
-import { eventOf, ping, reportOf } from "./messages.js";
+import { eventOf, Heard, ping, reportOf } from "./messages.js";
 import {
   COMMAND, COUNTS, EVENT, ISSUE, LEVEL, MIC, MODE, NOTICE, nameOf, PHASE, REASON, ROUTE, RUNG, STATE, TURN,
 } from "./names.js";
@@ -89,6 +89,7 @@ export class WebRTCManager extends EventTarget {
   /** What was typed and has not surely arrived, by number. @type {Map<number, string>} */
   #texts = new Map();
   #lastText = 0;
+  #numbers = new Heard(); // of what the gateway said
   #leaving = false;
   /** @type {MediaStream|null} */
   #sound = null;
@@ -647,10 +648,12 @@ export class WebRTCManager extends EventTarget {
       },
       session: ({ location, resume }) => {
         if (link !== this.#link) return;
+        if (location !== this.#location) this.#numbers.begin(link);
         this.#location = location;
         if (resume) this.#resume = resume;
       },
       keeps: (location) => location === this.#location,
+      heard: () => this.#numbers.last,
       note: (what, detail) => this.#recorder.note(`${link}: ${what}`, detail),
     };
   }
@@ -669,6 +672,7 @@ export class WebRTCManager extends EventTarget {
 
   /** @param {number} link @param {Incoming} message */
   #hear(link, message) {
+    if (!this.#numbers.isNew(link, message)) return this.#tell({ kind: EVENT.ALIVE, link }); // said again, and had arrived
     if (message.type === "ready") {
       if (typeof message["resume"] === "string" && link === this.#link) this.#resume = message["resume"];
       this.#gatewayTimeline = message["timeline"] ?? null;

@@ -56,6 +56,33 @@ function oneOf(kind, words, word) {
   return value < 0 ? { kind: EVENT.ALIVE } : { kind, value };
 }
 
+/** The numbers of the conversation's messages in one session: what has come, and what comes once more. */
+export class Heard {
+  #last = 0;
+  #from = 0;
+
+  /** Highest number that has come; 0: none. */
+  get last() {
+    return this.#last;
+  }
+
+  /** Links from |link| on are of another session, which counts anew. @param {number} link */
+  begin(link) {
+    this.#last = 0;
+    this.#from = link;
+  }
+
+  /** @param {number} link @param {Incoming} message @returns {boolean} false: it came before */
+  isNew(link, message) {
+    const { type, n } = message;
+    // What an echo sends back of ours has numbers of ours.
+    if (link < this.#from || !Number.isSafeInteger(n) || n < 1 || type === "listen") return true;
+    if (n <= this.#last) return false;
+    this.#last = n;
+    return true;
+  }
+}
+
 /** The gateway's "quality" as the core's report. @param {Incoming} message */
 export const reportOf = (message) => ({
   rtt_ms: Number(message["rtt"]),

@@ -23,6 +23,7 @@ import { Sampler } from "./stats.js";
  * @property {(answer:{location:string, resume?:string|undefined}) => void} session
  *   the session that answered; comes before ANSWERED is reported
  * @property {(location:string) => boolean} keeps  this session is still wanted: a late answer does not remove it
+ * @property {() => number} heard  number of the last message of the session's conversation that came; for a resumption
  * @property {(what:string, detail?:string) => void} note  for diagnostics; no address, no key
  *
  * @typedef {object} PeerLike  one connection, over whatever it runs; Peer is the one over WebRTC
@@ -201,7 +202,8 @@ export class Peer {
     const body = { sdp: this.#describe(), type: /** @type {const} */ ("offer"), mode: "manual" };
     const late = this.#registry.hold("request", () => this.#lateAbort.abort());
     try {
-      const answer = await this.#signalling.offer(resume ? { ...body, resume } : body, this.#lateAbort.signal);
+      const offer = resume ? { ...body, resume, heard: this.#owner.heard() } : body;
+      const answer = await this.#signalling.offer(offer, this.#lateAbort.signal);
       if (this.#closed) return void this.#removeLate(answer);
       this.#location = answer.location;
       this.#owner.session({ location: answer.location, resume: answer.resume });
