@@ -13,6 +13,7 @@
 #include "gateway/auth.h"
 #include "gateway/avatars.h"
 #include "gateway/origin.h"
+#include "gateway/otlp.h"
 
 typedef enum kind { TEXT, SECRET, LIST, SERVERS, NUMBER, CHOICE, FLAG } kind;
 
@@ -476,6 +477,18 @@ static const char *judge_tokens(const gw_config *config) {
   return NULL;
 }
 
+static const char *judge_traces(const gw_config *config) {
+  char url[GW_OTLP_URL_MAX];
+  gw_otlp_headers headers;
+  if (config->otlp_url[0] && !gw_otlp_url(url, config->otlp_url))
+    return "otlp-url: not an address, as http://127.0.0.1:4318 or https://collector.example/v1/traces";
+  if (config->otlp_headers[0] && !gw_otlp_headers_read(&headers, config->otlp_headers))
+    return "otlp-headers: not of the form NAME=VALUE,NAME=VALUE, at most 8, percent-encoded where it has to be";
+  if (config->otlp_headers[0] && !config->otlp_url[0])
+    return "otlp-headers: without --otlp-url there is nobody to send them to";
+  return NULL;
+}
+
 bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
   wr_addr addr, devices = {0};
   const char *why = NULL;
@@ -521,7 +534,8 @@ bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
   else if (!gw_nets_are_good(config->trusted_proxy))
     why = "trusted-proxy: not a list of addresses or networks, as 127.0.0.1,10.0.0.0/8";
   else
-    why = judge_tokens(config);
+    why = judge_traces(config);
+  if (!why) why = judge_tokens(config);
   if (!why) return check_ice(config, error);
   snprintf(error, GW_CONFIG_ERROR_MAX, "%s", why);
   return false;

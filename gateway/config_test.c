@@ -93,6 +93,19 @@ TEST(config_backends) {
   CHECK(strstr(error, "needs a value") != NULL);
 }
 
+TEST(config_traces) {
+  gw_config config;
+  char error[GW_CONFIG_ERROR_MAX];
+  CHECK_EQ(load(&config, (char *[]){"--otlp-url", "http://127.0.0.1:4318", NULL}, NULL, error), GW_CONFIG_OK);
+  CHECK_EQ(load(&config, (char *[]){"--otlp-url", "127.0.0.1:4318", NULL}, NULL, error), GW_CONFIG_BAD);
+  CHECK(strstr(error, "otlp-url") != NULL);
+  CHECK_EQ(load(&config, (char *[]){"--otlp-headers", "a=s3cret", NULL}, NULL, error), GW_CONFIG_BAD);
+  CHECK(strstr(error, "otlp-url") && !strstr(error, "s3cret"));
+  char *both[] = {"--otlp-url", "http://127.0.0.1:4318", "--otlp-headers", "s3cret", NULL};
+  CHECK_EQ(load(&config, both, NULL, error), GW_CONFIG_BAD);
+  CHECK(strstr(error, "NAME=VALUE") && !strstr(error, "s3cret"));
+}
+
 TEST(config_avatar_licences) {
   gw_config config;
   char error[GW_CONFIG_ERROR_MAX];

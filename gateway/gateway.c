@@ -91,6 +91,7 @@ static void take(gw_http *http, gw_message *m) {
       break;
     case GW_DRAINED: on_drained(http); break;
     case GW_TROUBLE: on_trouble(http, m); break;
+    case GW_SPAN: gw_exporter_take(http, m); break;
     case GW_CALLER_SAY:
     case GW_CALLER_PLAY:
     case GW_CALLER_HUSH:
@@ -220,7 +221,8 @@ static bool open_lws(gw_http *http, const wr_addr *addr) {
   bool asks =
       strcmp(gw_config_provider(config), "none") != 0 && strncmp(config->turn_provider_url, "http:", 5) != 0;
   bool tls = config->tls_cert[0] || strncmp(backend, "wss:", 4) == 0 || strncmp(config->backend, "ota:", 4) == 0 ||
-             asks || strncmp(config->music, "https:", 6) == 0 || gw_tools_need_tls(&http->tools);
+             asks || strncmp(config->music, "https:", 6) == 0 || strncmp(config->otlp_url, "https:", 6) == 0 ||
+             gw_tools_need_tls(&http->tools);
   if (tls) info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
   http->lws = lws_create_context(&info);
   if (!http->lws) return false;
@@ -328,6 +330,7 @@ static void serve(gw_http *http) {
   }
   if (http->n_signals < 2) {
     send_last_words(http);
+    gw_exporter_flush(http);
     gw_ice_end(http);
   }
   tell_workers(http, GW_STOP, 0);
@@ -341,6 +344,7 @@ static void serve(gw_http *http) {
 static void close_all(gw_http *http) {
   gw_mqtt_stop();
   if (http->lws) lws_context_destroy(http->lws);
+  gw_exporter_close(http);
   for (uint16_t i = 0; i < http->n_workers; i++) {
     gw_sender_wipe(&http->to[i]);
     if (http->workers && http->workers[i].slot_bytes) gw_worker_close(&http->workers[i]);
@@ -427,7 +431,7 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   http->crypto = *crypto;
   wr_rng rng = wr_crypto_openssl_rng();
   gw_music_init(&http->music, config->music, *crypto, &rng);
-  if (!load_identity(http, error)) return false;
+  if (!load_identity(http, error) || !gw_exporter_open(http)) return false;
   gw_ice_service_init(&http->ice, config, *crypto, wr_crypto_openssl_rng(), gw_now());
   gw_reach_find(&reach, config);
   bool reaches = reach.n_stun || reach.n_relays;

@@ -117,7 +117,7 @@ static void add_cors(header *h, const gw_exchange *x) {
   add(h, "access-control-expose-headers:", "location, retry-after");
   if (x->method != GW_OPTIONS) return;
   add(h, "access-control-allow-methods:", "GET, POST, PATCH, DELETE");
-  add(h, "access-control-allow-headers:", "authorization, content-type");
+  add(h, "access-control-allow-headers:", "authorization, content-type, traceparent");
   add(h, "access-control-max-age:", "600");
 }
 

@@ -31,6 +31,7 @@ typedef struct gw_http gw_http;
 typedef struct gw_exchange gw_exchange;
 typedef struct gw_socket gw_socket;
 typedef struct gw_errand gw_errand;
+typedef struct gw_exporter gw_exporter;
 typedef struct gw_mqtt_library gw_mqtt_library;
 
 typedef enum gw_method {
@@ -55,8 +56,9 @@ struct gw_exchange {
   wr_time received_at;
   wr_addr from;     /* who asks; behind a proxy that is not trusted, the proxy */
   gw_claims claims; /* of the token it brought */
-  char cors[128];   /* the origin of a page from elsewhere that may call; "" none */
-  bool is_admin;    /* it brought the operator's token */
+  gw_traceparent trace;
+  char cors[128]; /* the origin of a page from elsewhere that may call; "" none */
+  bool is_admin;  /* it brought the operator's token */
   bool discards, close_after;
   bool takes_body; /* the route's handler waits for it */
   gw_purpose purpose;
@@ -109,6 +111,7 @@ struct gw_http {
   gw_mqtt_library *mqtt;               /* NULL: nobody needed it */
   gw_http_metrics metrics;
   gw_errors errors;
+  gw_exporter *exporter; /* NULL: no traces */
   wr_time started_at;
   int64_t started_unix_s;
   const wr_crypto *crypto;
@@ -198,6 +201,12 @@ gw_http_error gw_request_enters(const gw_http *http, struct lws *wsi, char cors[
 bool gw_request_is_rare(gw_http *http, const wr_addr *from); /* false: too many new sessions from there */
 void gw_request_from(const gw_http *http, struct lws *wsi, wr_addr *from);
 bool gw_token_is(const char *token, const char *wanted); /* in constant time; false for an empty |wanted| */
+
+/* ---- gateway/http_trace.c: spans go to a collector ---- */
+bool gw_exporter_open(gw_http *http); /* nothing to do without --otlp-url; false: no memory */
+void gw_exporter_take(gw_http *http, const gw_message *message);
+void gw_exporter_flush(gw_http *http); /* at the end: what waits is sent, within 2 s or not at all */
+void gw_exporter_close(gw_http *http);
 
 /* ---- gateway/http_admin.c ---- */
 void gw_admin_drain(gw_exchange *x);

@@ -40,6 +40,7 @@ void gw_api_ask(gw_exchange *x, gw_ref ref, gw_kind kind, uint32_t number, gw_re
     request->number = x->number;
     request->purpose = x->purpose;
     request->received_at = x->received_at;
+    request->trace = x->trace;
   }
   gw_message message = {
       .kind = (uint16_t)kind, .ref = ref, .number = request ? number : x->number, .owned = request};
@@ -489,6 +490,12 @@ static bool comes_rightly(gw_exchange *x, const route *r, unsigned methods) {
   return !x->ready;
 }
 
+static void read_trace(gw_exchange *x) {
+  char text[GW_TRACEPARENT_MAX + 2];
+  int len = lws_hdr_custom_copy(x->wsi, text, sizeof(text), "traceparent:", 12);
+  if (len > 0) (void)gw_traceparent_read(&x->trace, wr_bytes_of(text, (size_t)len));
+}
+
 bool gw_api_begin(gw_exchange *x) {
   unsigned methods;
   const route *r = find_route(x, &methods);
@@ -505,6 +512,7 @@ bool gw_api_begin(gw_exchange *x) {
   } else if (r->types && !takes_type(r, x->content_type)) {
     gw_respond_error(x, GW_HTTP_MEDIA_TYPE, NULL, 0);
   } else if (r->types) {
+    if (r->right == OFFERS) read_trace(x);
     return true;
   } else {
     r->handle(x);

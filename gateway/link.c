@@ -142,6 +142,7 @@ static void silence_answer(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
   gw_session_hush(s);
   link->awaits_sound = false;
+  gw_trace_answered(&s->trace, "aborted", now);
   if (link->page_hears) gw_page_tts(s, "stop", now);
   link->page_hears = false;
   if (link->state == GW_LINK_READY && xz_client_abort(link->client, NULL) != WR_OK)
@@ -169,7 +170,8 @@ void gw_link_listen(gw_session *s, xz_mode mode, wr_time now) {
   start_listening(s, now);
 }
 
-static void expect_answer(gw_session *s, wr_time asked_at, wr_time now) {
+static void expect_answer(gw_session *s, const char *input, wr_time asked_at, wr_time now) {
+  gw_trace_asked(&s->trace, input, asked_at, now);
   s->link.asked_at = asked_at;
   s->link.awaits_sound = true;
   gw_downlink_expect(&s->down, now + ANSWER_US, now);
@@ -179,7 +181,7 @@ void gw_link_listen_stop(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
   gw_session_note(s, "listen", "stop", NULL, now);
   link->wants_to_listen = false;
-  expect_answer(s, now, now);
+  expect_answer(s, "speech", now, now);
   if (link->state != GW_LINK_READY)
     gw_uplink_stop(&s->up, true);
   else if (link->listening)
@@ -196,7 +198,7 @@ void gw_link_abort(gw_session *s, wr_time now) {
 
 static void say_now(gw_session *s, const char *text, wr_time now) {
   if (is_answering(s)) silence_answer(s, now);
-  expect_answer(s, now, now);
+  expect_answer(s, "text", now, now);
   if (xz_client_detect(s->link.client, text) != WR_OK)
     gw_page_say_error(s, "backend_busy", "the assistant does not take more just now", now);
 }
@@ -253,9 +255,11 @@ static void on_ready(gw_session *s, wr_time now) {
 static void on_stt(gw_session *s, const char *text, wr_time now) {
   gw_link *link = &s->link;
   gw_page_tell(s, "stt", now, "text", text, NULL);
-  if (link->mode == XZ_MODE_MANUAL || link->awaits_sound) return; /* the end of speech is known better */
-  bool heard = link->voice_at && now - link->voice_at < WR_S(10);
-  expect_answer(s, heard ? link->voice_at : now, now);
+  if (link->mode != XZ_MODE_MANUAL && !link->awaits_sound) { /* else the end of speech is known better */
+    bool heard = link->voice_at && now - link->voice_at < WR_S(10);
+    expect_answer(s, "speech", heard ? link->voice_at : now, now);
+  }
+  gw_trace_recognised(&s->trace, now);
 }
 
 static char *tts_json(const char *state, const char *text) {
@@ -532,6 +536,7 @@ static void play_audio(gw_session *s, const gw_downlink_item *item, wr_time now)
   gw_link *link = &s->link;
   if (link->awaits_sound && !item->silent) {
     gw_histogram_add(&s->worker->metrics.turn_latency, now - link->asked_at);
+    gw_trace_sound(&s->trace, now);
     link->awaits_sound = false;
   }
   wr_err err = gw_session_send_audio(s, item, now);
@@ -542,6 +547,7 @@ static void play_audio(gw_session *s, const gw_downlink_item *item, wr_time now)
 
 static void on_answer_heard(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
+  gw_trace_answered(&s->trace, NULL, now);
   if (link->page_hears) {
     gw_page_tts(s, "stop", now);
     count(s, GW_TURNS);

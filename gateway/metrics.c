@@ -246,6 +246,11 @@ static void write_http(gw_text *out, const gw_http_metrics *http) {
   head(out, "reloads_total", "counter", "Settings read again at SIGHUP");
   value(out, "reloads_total", "result=\"ok\"", http->reloads);
   value(out, "reloads_total", "result=\"refused\"", http->reloads_failed);
+  head(out, "trace_spans_total", "counter", "Spans of traces by what became of them");
+  value(out, "trace_spans_total", "result=\"sent\"", http->trace_spans[GW_TRACE_SENT]);
+  value(out, "trace_spans_total", "result=\"rejected\"", http->trace_spans[GW_TRACE_REJECTED]);
+  value(out, "trace_spans_total", "result=\"unanswered\"", http->trace_spans[GW_TRACE_UNANSWERED]);
+  value(out, "trace_spans_total", "result=\"queue_full\"", http->trace_spans[GW_TRACE_QUEUE_FULL]);
   figure(out, "sockets_open", "gauge", "WebSockets of callers without WebRTC", http->sockets_open);
   figure(out, "sockets_opened_total", "counter", "WebSockets that callers opened", http->sockets_opened);
   head(out, "socket_sound_dropped_total", "counter", "20 ms of sound of such callers that were thrown away");

@@ -67,6 +67,15 @@ void gw_conn_sums_add(gw_conn_sums *sums, const wr_conn_stats *stats);
 void gw_metrics_merge(gw_metrics *to, const gw_metrics *from);
 uint64_t gw_metrics_dropped(const gw_metrics *metrics);
 
+/* What became of a trace's spans. */
+typedef enum gw_trace_fate {
+  GW_TRACE_SENT,
+  GW_TRACE_REJECTED,   /* by the collector */
+  GW_TRACE_UNANSWERED, /* given up after some attempts */
+  GW_TRACE_QUEUE_FULL,
+  GW_N_TRACE_FATES
+} gw_trace_fate;
+
 /* HTTP-side figures, of the thread that serves it. */
 typedef struct gw_http_metrics {
   uint64_t responses[6];  /* by hundreds: [2] is 2xx */
@@ -74,6 +83,7 @@ typedef struct gw_http_metrics {
   double busiest_percent; /* of a core, by the busiest worker, in the last second */
   bool overloaded;
   unsigned workers_stalled;
+  uint64_t trace_spans[GW_N_TRACE_FATES];
   uint64_t reloads, reloads_failed;                                           /* SIGHUP */
   uint64_t sockets_opened, sockets_open, sound_dropped_in, sound_dropped_out; /* callers' WebSockets; pieces */
 } gw_http_metrics;

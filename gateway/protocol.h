@@ -13,6 +13,7 @@
 #include "gateway/page_message.h"
 #include "gateway/quality.h"
 #include "gateway/timeline.h"
+#include "gateway/trace.h"
 #include "xiaozhi/ota.h"
 
 #define GW_SLOT_NONE UINT32_MAX
@@ -66,6 +67,7 @@ typedef enum gw_kind {
   GW_ERRAND_DONE,      /* owned gw_errand, from a thread that lived for it (gateway/http_mqtt.c) */
   GW_DRAINED,          /* the worker has no session left, or time is up */
   GW_TROUBLE,          /* bytes: gw_trouble; for gateway/errors.h */
+  GW_SPAN,             /* bytes: gw_span; for gateway/http_trace.c */
 } gw_kind;
 
 typedef enum gw_purpose { GW_FOR_PAGE, GW_FOR_WHIP, GW_FOR_ECHO, GW_FOR_SOCKET } gw_purpose;
@@ -111,6 +113,7 @@ typedef struct gw_request {
   xz_mode mode;
   char mac[18]; /* "" none given */
   wr_time received_at;
+  gw_traceparent trace;
   size_t len;
   char text[]; /* and a NUL */
 } gw_request;

@@ -89,6 +89,7 @@ void gw_session_send_reply(gw_session *s, gw_reply *reply, const gw_request *req
   if (s->offered_at) return; /* a restart of ICE, which is the same connection */
   s->offered_at = request->received_at;
   s->answered_at = ready_at;
+  gw_trace_step(&s->trace, GW_SPAN_OFFER, s->offered_at, s->answered_at, NULL);
 }
 
 static gw_http_error error_of(wr_err err) {
@@ -223,6 +224,34 @@ static void choose_identity(gw_session *s, const gw_request *request) {
 
 static void emit_uplink(void *ctx, wr_bytes opus);
 
+static void emit_span(void *ctx, const gw_span *span) {
+  gw_session *s = ctx;
+  gw_message message = {.kind = GW_SPAN, .ref = gw_session_ref(s)};
+  if (!gw_tell_bytes(&s->worker->http, &message, wr_bytes_of(span, sizeof(*span)), false)) count(s, GW_TRACE_LOST);
+}
+
+static int64_t unix_now_us(void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_REALTIME, &ts);
+  return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static const char *purpose_text(gw_purpose purpose) {
+  static const char *const names[] = {"page", "whip", "echo", "socket"};
+  return names[purpose];
+}
+
+static void begin_trace(gw_session *s, const gw_request *request) {
+  s->trace = (gw_trace){0};
+  if (!config_of(s)->otlp_url[0]) return;
+  const gw_trace_settings settings = {.percent = (uint32_t)config_of(s)->trace_percent,
+                                      .unix_offset_us = unix_now_us() - gw_now(),
+                                      .rng = &s->worker->settings.rng,
+                                      .emit = emit_span,
+                                      .ctx = s};
+  gw_trace_begin(&s->trace, &settings, &request->trace, purpose_text(s->purpose), s->id_text, request->received_at);
+}
+
 void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {
   gw_worker *w = s->worker;
   s->purpose = request->purpose;
@@ -235,6 +264,7 @@ void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {
   wr_rng_fill(&w->settings.rng, s->secret, sizeof(s->secret));
   gw_hex(s->id_text, s->id, sizeof(s->id));
   choose_identity(s, request);
+  begin_trace(s, request);
   gw_downlink_init(&s->down, &w->stock, w->repacketizer, wr_rng_u32(&w->settings.rng), now);
   gw_uplink_init(&s->up, s->cold->held, w->repacketizer, emit_uplink, s);
   gw_quality_init(&s->quality);
@@ -248,6 +278,7 @@ void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {
     return;
   }
   drop_conn(s);
+  gw_trace_end(&s->trace, "refused", true, NULL, now);
   gw_worker_release(w, s);
 }
 
@@ -371,8 +402,10 @@ static void record_phases(gw_session *s, wr_time now) {
   if (s->announced) return;
   s->announced = true;
   gw_histogram_add(&m->connect[GW_PHASE_ICE], stats.ice_connected_at - stats.agreed_at);
-  gw_histogram_add(&m->connect[GW_PHASE_DTLS],
-                   (stats.dtls_connected_at ? stats.dtls_connected_at : now) - stats.ice_connected_at);
+  wr_time dtls_at = stats.dtls_connected_at ? stats.dtls_connected_at : now;
+  gw_histogram_add(&m->connect[GW_PHASE_DTLS], dtls_at - stats.ice_connected_at);
+  gw_trace_step(&s->trace, GW_SPAN_ICE, s->answered_at, stats.ice_connected_at, NULL);
+  gw_trace_step(&s->trace, GW_SPAN_DTLS, stats.ice_connected_at, dtls_at, NULL);
 }
 
 static void record_since_answer(gw_session *s, gw_phase phase, wr_time now) {
@@ -464,12 +497,19 @@ static void on_video(gw_session *s, const wr_video *video, wr_time now) {
   wr_wipe(s->worker->video_buffer, video->frame.len);
 }
 
+static void on_data_ready(gw_session *s, wr_time now) {
+  wr_conn_stats stats;
+  wr_conn_get_stats(s->conn, &stats);
+  record_since_answer(s, GW_PHASE_DATA, now);
+  gw_trace_step(&s->trace, GW_SPAN_DATA, stats.dtls_connected_at, now, NULL);
+}
+
 static void on_event(gw_session *s, const wr_event *event, wr_time now) {
   switch (event->kind) {
     case WR_EVENT_STATE: on_state(s, event, now); return;
     case WR_EVENT_AUDIO: gw_session_heard(s, &event->audio, now); return;
     case WR_EVENT_VIDEO: on_video(s, &event->video, now); return;
-    case WR_EVENT_DATA_READY: record_since_answer(s, GW_PHASE_DATA, now); return;
+    case WR_EVENT_DATA_READY: on_data_ready(s, now); return;
     case WR_EVENT_CHANNEL_OPEN: on_channel_open(s, event, now); return;
     case WR_EVENT_MESSAGE: gw_page_recv(s, event, now); return;
     case WR_EVENT_MESSAGE_TOO_BIG:
@@ -635,11 +675,29 @@ static const char *end_text(gw_counter end) {
   return "unknown";
 }
 
+static const char *transport_text(const gw_session *s) { return s->conn ? s->is_tcp ? "tcp" : "udp" : "websocket"; }
+
+static bool is_orderly(gw_counter end) {
+  return end == GW_END_HANGUP || end == GW_END_REMOTE || end == GW_END_DRAINED;
+}
+
+static void end_trace(gw_session *s, gw_counter end, wr_time now) {
+  wr_conn_stats stats;
+  if (s->conn && !s->announced) { /* it never connected: which step took it so long? */
+    wr_conn_get_stats(s->conn, &stats);
+    bool had_ice = stats.ice_connected_at != 0;
+    gw_trace_step(&s->trace, had_ice ? GW_SPAN_DTLS : GW_SPAN_ICE,
+                  had_ice ? stats.ice_connected_at : s->answered_at, now, "failed");
+  }
+  gw_trace_end(&s->trace, end_text(end), !is_orderly(end), transport_text(s), now);
+}
+
 void gw_session_close(gw_session *s, gw_counter end, wr_time now) {
   gw_worker *w = s->worker;
   s->closing = true;
   s->end = end;
   count(s, end);
+  end_trace(s, end, now);
   if (s->conn) {
     wr_conn_close(s->conn, now);
     pump(s, now);
@@ -656,8 +714,7 @@ void gw_session_close(gw_session *s, gw_counter end, wr_time now) {
   if (last) last->row.state = "closed";
   gw_message gone = {.kind = GW_SESSION_GONE, .ref = gw_session_ref(s), .owned = last};
   gw_tell(&w->http, &gone, s->id, sizeof(s->id));
-  if (end != GW_END_HANGUP && end != GW_END_REMOTE && end != GW_END_DRAINED)
-    gw_session_trouble(s, "call", end_text(end));
+  if (!is_orderly(end)) gw_session_trouble(s, "call", end_text(end));
   gw_log(GW_INFO, "session", "session", s->id_text, "state", "closed", "reason", end_text(end), NULL);
   gw_worker_release(w, s);
 }
@@ -699,11 +756,10 @@ void gw_session_timeline(const gw_session *s, gw_timeline *timeline) {
 }
 
 void gw_session_describe(const gw_session *s, gw_session_row *row, wr_time now) {
-  static const char *const purposes[] = {"page", "whip", "echo", "socket"};
   *row = (gw_session_row){.state = gw_session_state_text(s->state),
                           .backend = s->echo ? "echo" : gw_link_state_text(s->link.state),
-                          .purpose = purposes[s->purpose],
-                          .transport = s->conn ? s->is_tcp ? "tcp" : "udp" : "websocket",
+                          .purpose = purpose_text(s->purpose),
+                          .transport = transport_text(s),
                           .age_us = now - s->created_at,
                           .messages_in = s->messages_in,
                           .messages_out = s->messages_out};

@@ -19,6 +19,7 @@
 #include "gateway/quiet.h"
 #include "gateway/repair.h"
 #include "gateway/said.h"
+#include "gateway/trace.h"
 #include "gateway/uplink.h"
 #include "gateway/video.h"
 #include "wr/conn.h"
@@ -138,6 +139,7 @@ typedef struct gw_session {
   gw_quality quality;
   gw_link link;
   gw_minute minute;
+  gw_trace trace;
   gw_capture *capture; /* NULL: nobody records it */
   gw_cold *cold;
 } gw_session;
