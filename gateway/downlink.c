@@ -6,10 +6,11 @@
 #include <string.h>
 
 #define SPLIT_SAMPLES 960  /* 20 ms */
+#define QUIET_SAMPLES 480  /* 10 ms */
 #define LATE_US WR_MS(100) /* we were not called for so long: start a new spurt instead of a burst */
-/* A mono full-band CELT frame of 20 ms (RFC 6716 section 3.1: configuration 31, code 0) that decodes to zeros. */
-static const uint8_t silent_frame[] = {0xF8, 0xFF, 0xFE};
-/* Three of them in one packet (RFC 6716 section 3.2.5: code 3, all of one size). */
+/* A mono full-band CELT frame of 10 ms (RFC 6716 section 3.1: configuration 30, code 0) that decodes to zeros. */
+static const uint8_t silent_frame[] = {0xF0, 0xFF, 0xFE};
+/* Three of 20 ms in one packet (configuration 31; RFC 6716 section 3.2.5: code 3, all of one size). */
 static const uint8_t silent_frames[] = {0xFB, 0x03, 0xFF, 0xFE, 0xFF, 0xFE, 0xFF, 0xFE};
 #define LONG_BYTES 900 /* of a long packet: it shall be one datagram, with copies */
 #define SAMPLES_US(samples) ((wr_time)(samples)*125 / 6) /* 48 kHz */
@@ -264,7 +265,7 @@ static void take_speech(gw_downlink *down, const gw_record *front, const uint8_t
   gw_fifo_pop(&down->fifo);
   if (down->joins && !was_nothing) join_frames(down, &opus, &samples);
   copy_frame(down, &opus);
-  take_frame(down, opus, was_nothing ? SPLIT_SAMPLES : samples, item, now);
+  take_frame(down, opus, was_nothing ? QUIET_SAMPLES : samples, item, now);
   down->playing = true;
   down->fill_until = down->next_at + GW_DOWNLINK_TAIL_US;
   down->queued_samples -= samples;
@@ -274,7 +275,7 @@ static void take_speech(gw_downlink *down, const gw_record *front, const uint8_t
 static void take_silence(gw_downlink *down, gw_downlink_item *item, wr_time now) {
   wr_bytes one = wr_bytes_of(silent_frame, sizeof(silent_frame)),
            three = wr_bytes_of(silent_frames, sizeof(silent_frames));
-  take_frame(down, down->joins ? three : one, down->joins ? GW_DOWNLINK_LONG_SAMPLES : SPLIT_SAMPLES, item, now);
+  take_frame(down, down->joins ? three : one, down->joins ? GW_DOWNLINK_LONG_SAMPLES : QUIET_SAMPLES, item, now);
   item->silent = true;
   down->playing = false;
 }

@@ -10,7 +10,7 @@
  * Around speech the stream does not pause: from the moment an answer is expected until |GW_DOWNLINK_TAIL_US| after
  * its last frame, a slot without speech carries a frame of silence. A stream that just stops looks lost to a
  * browser, which then invents the syllable's end for 300 ms; one that runs lets it keep its buffer at a frame or
- * two.
+ * two. Slots of silence are 10 ms long, so that speech waits no longer than that for its own.
  *
  * What was handed out is kept until it is known to have arrived, |GW_DOWNLINK_KEEP_MS| at most: where a path
  * breaks, what went into it is taken back and comes out again when there is another. Captions and ends do not: they

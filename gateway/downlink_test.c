@@ -29,7 +29,7 @@ static void push_60(rig *r, uint8_t id, wr_time now) {
   gw_downlink_push_audio(&r->down, wr_bytes_of(packet, sizeof(packet)), now);
 }
 
-static const uint8_t silence[] = {0xF8, 0xFF, 0xFE};
+static const uint8_t silence[] = {0xF0, 0xFF, 0xFE}; /* 10 ms */
 
 static char *text_of(const char *text) { return strdup(text); }
 
@@ -119,13 +119,13 @@ TEST(downlink_runs_on_in_silence_after_speech) {
   push_60(r, 1, WR_MS(3));
   for (int i = 0; i < 3; i++) REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(3 + 20 * i)));
   uint32_t last = item.timestamp;
-  for (int i = 0; i < 50; i++) {
-    CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(63 + 20 * i));
-    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(63 + 20 * i)));
+  for (int i = 0; i < 100; i++) {
+    CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(63 + 10 * i));
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(63 + 10 * i)));
     CHECK(item.silent);
     CHECK(!item.marker);
     CHECK_BYTES(item.opus.data, item.opus.len, silence, sizeof(silence));
-    CHECK_EQ(item.timestamp - last, 960);
+    CHECK_EQ(item.timestamp - last, i ? 480 : 960);
     last = item.timestamp;
   }
   CHECK(gw_downlink_deadline(&r->down) == WR_NEVER);
@@ -137,34 +137,63 @@ TEST(downlink_expecting_an_answer_runs_before_it) {
   gw_downlink_item item;
   gw_downlink_expect(&r->down, WR_MS(200), WR_MS(7));
   uint32_t last = 0;
-  for (int i = 0; i < 3; i++) {
-    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(7 + 20 * i)));
+  for (int i = 0; i < 5; i++) {
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(7 + 10 * i)));
     CHECK(item.silent);
     CHECK_EQ(item.marker, i == 0);
-    CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(7 + 20 * i)));
+    CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(7 + 10 * i)));
     last = item.timestamp;
   }
-  push_60(r, 5, WR_MS(60)); /* between two slots: it waits for the next one */
-  CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(66)));
-  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(67)));
+  push_60(r, 5, WR_MS(50)); /* between two slots: it waits for the next one */
+  CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(56)));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(57)));
   CHECK(!item.silent);
   CHECK(!item.marker);
   CHECK_EQ(item.opus.data[1], 5);
-  CHECK_EQ(item.timestamp - last, 960);
+  CHECK_EQ(item.timestamp - last, 480);
   rig_close(r);
+}
+
+/* What the gateway adds: whenever speech comes into a stream that waits for it, it is handed out within 10 ms, at
+ * the place in the stream where it will be heard, and each frame of silence is as long as it claims to be. */
+TEST(downlink_adds_at_most_10_ms_to_an_answer) {
+  int error;
+  OpusDecoder *decoder = opus_decoder_create(48000, 1, &error);
+  for (int us = 0; us < 60000; us += 700) {
+    rig *r = rig_open();
+    gw_downlink_item item;
+    int16_t samples[5760];
+    wr_time came = WR_MS(100) + us, now = 0;
+    uint32_t next = 0;
+    opus_decoder_ctl(decoder, OPUS_RESET_STATE);
+    gw_downlink_expect(&r->down, WR_S(4), 0);
+    for (bool pushed = false;; pushed = pushed || now >= came) {
+      if (!pushed && gw_downlink_deadline(&r->down) >= came) push_60(r, 5, came);
+      now = gw_downlink_deadline(&r->down);
+      REQUIRE(gw_downlink_poll(&r->down, &item, now));
+      if (next) CHECK_EQ(item.timestamp, next);
+      int n = opus_decode(decoder, item.opus.data, (opus_int32)item.opus.len, samples, 5760, 0);
+      next = item.timestamp + (uint32_t)n;
+      if (!item.silent) break;
+      for (int i = 0; i < n; i++) CHECK(samples[i] == 0);
+    }
+    CHECK(now - came <= WR_MS(10));
+    rig_close(r);
+  }
+  opus_decoder_destroy(decoder);
 }
 
 TEST(downlink_expectation_that_comes_to_nothing_ends) {
   rig *r = rig_open();
   gw_downlink_item item;
   gw_downlink_expect(&r->down, WR_MS(100), 0);
-  for (int i = 0; i < 5; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+  for (int i = 0; i < 10; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(10 * i)));
   CHECK(gw_downlink_deadline(&r->down) == WR_NEVER);
   uint32_t last = item.timestamp;
   gw_downlink_expect(&r->down, WR_S(2), WR_S(1)); /* the next question: a new run, the clock has gone on */
   REQUIRE(gw_downlink_poll(&r->down, &item, WR_S(1)));
   CHECK(item.marker);
-  CHECK_EQ(item.timestamp - last, (1000 - 80) * 48);
+  CHECK_EQ(item.timestamp - last, (1000 - 90) * 48);
   rig_close(r);
 }
 
@@ -235,12 +264,12 @@ TEST(downlink_flush_lets_nothing_old_out) {
   CHECK(gw_downlink_poll(&r->down, &item, 0));
   uint32_t before = item.timestamp;
   gw_downlink_flush(&r->down);
-  for (int i = 1; i <= 25; i++) { /* at once and on the grid: silence */
-    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+  for (int i = 2; i <= 51; i++) { /* at once and on the grid: silence */
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(10 * i)));
     CHECK_EQ(item.kind, GW_DOWNLINK_AUDIO);
     CHECK_BYTES(item.opus.data, item.opus.len, silence, sizeof(silence));
   }
-  push_60(r, 8, WR_MS(505));
+  push_60(r, 8, WR_MS(515));
   REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(520)));
   CHECK(!item.marker);
   CHECK_EQ(item.opus.data[1], 8);
@@ -257,12 +286,12 @@ TEST(downlink_next_answer_goes_on_in_step) {
   CHECK(gw_downlink_poll(&r->down, &item, WR_MS(60)) && item.kind == GW_DOWNLINK_END);
   CHECK(gw_downlink_poll(&r->down, &item, WR_MS(60)) && item.silent);
   uint32_t last = item.timestamp;
-  push_60(r, 2, WR_MS(70));
-  CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(79)));
-  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(80)));
+  push_60(r, 2, WR_MS(65));
+  CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(69)));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(70)));
   CHECK(!item.silent);
   CHECK_EQ(item.opus.data[1], 2);
-  CHECK_EQ(item.timestamp - last, 960);
+  CHECK_EQ(item.timestamp - last, 480);
   rig_close(r);
 }
 
@@ -270,18 +299,19 @@ TEST(downlink_dry_queue_begins_a_new_spurt) {
   rig *r = rig_open();
   gw_downlink_item item;
   push_60(r, 1, 0);
-  for (int i = 0; i < 5; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+  for (int i = 0; i < 3; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+  for (int i = 6; i <= 8; i++) CHECK(gw_downlink_poll(&r->down, &item, WR_MS(10 * i)));
   CHECK(item.silent);
   uint32_t last = item.timestamp;
   static const uint8_t one[] = {0xF8, 9, 9};
   gw_downlink_push_audio(&r->down, wr_bytes_of(one, 3), WR_MS(90)); /* 30 ms late: collects for 60 ms again */
-  for (int i = 5; i <= 7; i++) {
-    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+  for (int i = 9; i <= 14; i++) {
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(10 * i)));
     CHECK(item.silent);
   }
-  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(160)));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(150)));
   CHECK(!item.silent);
-  CHECK_EQ(item.timestamp - last, 4 * 960);
+  CHECK_EQ(item.timestamp - last, 7 * 480);
   rig_close(r);
 }
 
@@ -363,10 +393,11 @@ TEST(downlink_captions_are_bounded) {
   rig_close(r);
 }
 
-/* Plays |n| slots; what came out of them goes on |heard|: a letter is a frame, _ silence, a full stop the end. */
+/* Plays |n| times 20 ms; what came out goes on |heard|: a letter is a frame, _ 10 ms of silence, a full stop the
+ * end. */
 static void play(rig *r, int n, wr_time *now, char *heard) {
   size_t len = strlen(heard);
-  for (int i = 0; i < n; i++, *now += WR_MS(20)) {
+  for (int i = 0; i < 2 * n; i++, *now += WR_MS(10)) {
     gw_downlink_item item;
     while (gw_downlink_poll(&r->down, &item, *now)) {
       if (item.kind == GW_DOWNLINK_AUDIO)
@@ -451,10 +482,10 @@ TEST(downlink_takes_back_the_last_words) {
   push_word(r, "abc", 0);
   gw_downlink_push_end(&r->down, 0);
   play(r, 5, &now, heard);
-  CHECK_TEXT(heard, "abc.__");
+  CHECK_TEXT(heard, "abc.____");
   break_path(r, WR_MS(20), now);
   play(r, 4, &now, heard);
-  CHECK_TEXT(heard, "abc.__c___");
+  CHECK_TEXT(heard, "abc.____c______");
   rig_close(r);
 }
 
@@ -471,7 +502,7 @@ TEST(downlink_takes_back_over_a_wait) {
   gw_downlink_arrived(&r->down, WR_MS(10));
   CHECK_EQ(r->down.sent.n_records, 4);
   break_path(r, WR_MS(10), now);
-  play(r, 7, &now, heard);
+  play(r, 6, &now, heard);
   CHECK_TEXT(heard, "abcdb_cdefg");
   gw_downlink_arrived(&r->down, now - WR_MS(21));
   CHECK_EQ(r->down.sent.n_records, 1);
@@ -491,7 +522,7 @@ TEST(downlink_keeps_no_silence_alone_and_nothing_that_was_flushed) {
   CHECK_EQ(r->down.sent.n_records, 0);
   push_word(r, "abc", now);
   play(r, 6, &now, heard);
-  CHECK_EQ(r->down.sent.n_records, 6);
+  CHECK_EQ(r->down.sent.n_records, 9);
   gw_downlink_arrived(&r->down, WR_MS(141)); /* all three, and so the silence after them */
   CHECK_EQ(r->down.sent.n_records, 0);
   CHECK_EQ(r->down.sent_samples, 0);

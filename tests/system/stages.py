@@ -43,7 +43,7 @@ def caption(p, text):
 
 
 def is_sound(line):
-    return line.startswith("audio") and not line.endswith("f8fffe")
+    return line.startswith("audio") and not line.endswith("f0fffe")
 
 
 def speak(p, ms=800):
