@@ -7,7 +7,7 @@
  *
  * UDP sockets are not connected: an ICMP error would be reported for them in a way that libwebsockets' poll never
  * takes back. So the sender's address is compared here. Left out: broker redirection, QoS above 0 (bridges hang
- * up), MQTT kept open between conversations. */
+ * up). That MQTT stays open between conversations is the worker's doing (link.c): it just does not close. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>

@@ -3,6 +3,10 @@
  *
  *   OFF -wanted-> CONNECTING -hello-> READY -closed-> WAITING -time-> CONNECTING ...   (idle and closed: OFF)
  *
+ * Over MQTT a conversation that ends leaves its connection, as on the devices: the server can use the page's tools,
+ * and the next word says hello at once. A connection that breaks meanwhile comes back by itself, which nobody is
+ * told.
+ *
  * With --backend ota:URL there is ASKING before CONNECTING, until the server is known (gateway/ota.c). It is asked
  * again if the server refused us: once at once, then with the back-off.
  *
@@ -79,12 +83,18 @@ static void open_socket(gw_session *s, wr_time now) {
   }
   gw_page_tell(s, "backend", now, "state", "connecting", NULL);
   gw_session_note(s, "assistant", "connecting", NULL, now);
+  link->keep_at = 0;
+  if (link->socket_wanted) { /* kept from the conversation before, or on its way */
+    link->state = GW_LINK_CONNECTING;
+    if (link->client->state == XZ_CLIENT_IDLE) xz_client_begin(link->client, now);
+    return;
+  }
   link->state = GW_LINK_ASKING;
   if (!gw_ota_is_used(s) || gw_ota_start(s, now)) connect_socket(s);
 }
 
 void gw_link_want(gw_session *s, wr_time now) {
-  if (s->link.state == GW_LINK_OFF && !s->link.socket_wanted) open_socket(s, now);
+  if (s->link.state == GW_LINK_OFF) open_socket(s, now);
 }
 
 static bool send_bytes(gw_session *s, gw_kind kind, wr_bytes bytes, bool must) {
@@ -331,6 +341,8 @@ static void on_tool_call(gw_session *s, const xz_tool_call *call, wr_time now) {
   if (!waits) gw_link_tool_result(s, call->call, true, "done", now);
 }
 
+static void on_rest(gw_session *s, wr_time now);
+
 static void on_client_event(gw_session *s, const xz_client_event *e, wr_time now) {
   switch (e->kind) {
     case XZ_CLIENT_EVENT_READY: on_ready(s, now); return;
@@ -355,8 +367,10 @@ static void on_client_event(gw_session *s, const xz_client_event *e, wr_time now
     case XZ_CLIENT_EVENT_ERROR: gw_page_say_error(s, "backend", e->text, now); return;
     case XZ_CLIENT_EVENT_FAILED: gw_page_say_error(s, "backend", e->text, now); return;
     case XZ_CLIENT_EVENT_SYSTEM: /* reboot: a page has nothing to restart */
-    case XZ_CLIENT_EVENT_CUSTOM:
-    case XZ_CLIENT_EVENT_GOODBYE: return;
+    case XZ_CLIENT_EVENT_CUSTOM: return;
+    case XZ_CLIENT_EVENT_GOODBYE:
+      if (s->link.client->state == XZ_CLIENT_IDLE) on_rest(s, now);
+      return;
   }
 }
 
@@ -429,28 +443,17 @@ static const char *failure_of(const gw_session *s, bool was_ready, uint32_t code
   return s->link.client->state == XZ_CLIENT_CLOSED ? "unreachable" : "no_hello";
 }
 
-static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time now) {
+/* The conversation is over: the page is told, and whether it comes back by itself or with the next word. */
+static void end_conversation(gw_session *s, bool in_order, bool refused, wr_time now) {
   gw_link *link = &s->link;
-  bool was_ready = link->state == GW_LINK_READY, was_idle = !link->wants_to_listen && !link->in_answer;
-  bool was_open = link->client->state != XZ_CLIENT_CLOSED, refused = !was_ready && (code != 0 || was_open);
-  if (refused && was_open && link->client->plain[0]) reason = link->client->plain; /* its own words say more */
-  snprintf(s->cold->loss, sizeof(s->cold->loss), "%s", reason);
-  reason = s->cold->loss;
-  bool is_end = was_ready && was_idle && code == 1000 && !link->hung_up;
-  if (!is_end) gw_session_trouble(s, "assistant", failure_of(s, was_ready, code));
-  xz_client_closed(link->client);
-  link->listening = false;
-  link->socket_wanted = false;
-  link->in_flight = 0;
-  count(s, was_ready ? GW_BACKEND_LOST : GW_BACKEND_FAILURES);
-  drain_events(s, now); /* an answer that was cut off ends */
+  const char *reason = s->cold->loss;
   if (link->wants_to_listen) gw_uplink_start(&s->up, false, now);
   gw_log(GW_WARN, "backend", "session", s->id_text, "state", "lost", "reason", reason, NULL);
   gw_page_tell(s, "backend", now, "state", "lost", "reason", reason, NULL);
   gw_session_note(s, "assistant", "lost", refused ? "refused" : NULL, now);
   link->hung_up = false; /* our own close is no end of the conversation */
-  if (is_end) {
-    link->state = GW_LINK_OFF; /* an orderly one: again when something is said */
+  if (in_order) {
+    link->state = GW_LINK_OFF; /* again when something is said */
     gw_page_tell(s, "websocket", now, "state", "close", NULL);
     return;
   }
@@ -458,6 +461,56 @@ static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time 
   link->state = GW_LINK_WAITING;
   link->retry_at = now + wait;
   gw_link_say_retrying(s, wait, now);
+}
+
+/* Nobody waits for an answer. */
+static bool is_idle(const gw_session *s) { return !s->link.wants_to_listen && !s->link.in_answer; }
+
+/* The assistant's goodbye, over a connection that stays. */
+static void on_rest(gw_session *s, wr_time now) {
+  bool in_order = is_idle(s);
+  snprintf(s->cold->loss, sizeof(s->cold->loss), "the assistant ended the conversation");
+  if (!in_order) gw_session_trouble(s, "assistant", "lost");
+  s->link.listening = false;
+  count(s, GW_BACKEND_LOST);
+  end_conversation(s, in_order, false, now);
+}
+
+static void forget_socket(gw_session *s, wr_time now) {
+  gw_link *link = &s->link;
+  xz_client_closed(link->client);
+  link->listening = false;
+  link->socket_wanted = false;
+  link->in_flight = 0;
+  drain_events(s, now); /* an answer that was cut off ends */
+}
+
+/* Between conversations. Whoever is refused asks where the server is when there is something to say. */
+static void on_kept_closed(gw_session *s, uint32_t code, const char *reason, wr_time now) {
+  gw_link *link = &s->link;
+  forget_socket(s, now);
+  gw_log(GW_INFO, "backend", "session", s->id_text, "state", "idle", "reason", reason, NULL);
+  if (link->state != GW_LINK_OFF) return; /* it is about to be opened again */
+  link->attempt++;
+  link->keep_at = code ? 0 : now + backoff(s);
+  if (code && gw_ota_is_used(s)) xz_ota_forget(&s->cold->ota);
+}
+
+static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time now) {
+  gw_link *link = &s->link;
+  if (link->state == GW_LINK_OFF || link->client->state == XZ_CLIENT_IDLE) {
+    on_kept_closed(s, code, reason, now);
+    return;
+  }
+  bool was_ready = link->state == GW_LINK_READY, was_idle = is_idle(s);
+  bool was_open = link->client->state != XZ_CLIENT_CLOSED, refused = !was_ready && (code != 0 || was_open);
+  if (refused && was_open && link->client->plain[0]) reason = link->client->plain; /* its own words say more */
+  snprintf(s->cold->loss, sizeof(s->cold->loss), "%s", reason);
+  bool is_end = was_ready && was_idle && code == 1000 && !link->hung_up;
+  if (!is_end) gw_session_trouble(s, "assistant", failure_of(s, was_ready, code));
+  count(s, was_ready ? GW_BACKEND_LOST : GW_BACKEND_FAILURES);
+  forget_socket(s, now);
+  end_conversation(s, is_end, refused, now);
 }
 
 static void on_tool_done(gw_session *s, const gw_message *m, wr_time now) {
@@ -480,6 +533,16 @@ static void count_datagrams(gw_session *s) {
   *before = *now;
 }
 
+static void on_opened(gw_session *s, wr_time now) {
+  gw_link *link = &s->link;
+  if (link->state != GW_LINK_OFF) {
+    xz_client_opened(link->client, now);
+    return;
+  }
+  link->attempt = 0;
+  xz_client_opened_idle(link->client, now);
+}
+
 void gw_link_message(gw_session *s, const gw_message *m, wr_time now) {
   gw_link *link = &s->link;
   wr_bytes bytes = m->owned ? wr_bytes_of(m->owned, m->owned_len) : wr_bytes_of(m->bytes, m->len);
@@ -488,7 +551,7 @@ void gw_link_message(gw_session *s, const gw_message *m, wr_time now) {
   switch ((int)m->kind) {
     case GW_LINK_OPENED:
       forget_rubbish(s); /* of the connection before */
-      xz_client_opened(link->client, now);
+      on_opened(s, now);
       break;
     case GW_LINK_TEXT: xz_client_recv_text(link->client, bytes, now); break;
     case GW_LINK_BINARY:
@@ -517,10 +580,22 @@ void gw_link_message(gw_session *s, const gw_message *m, wr_time now) {
 
 /* ---- time ---- */
 
+static wr_time keep_deadline(const gw_session *s) {
+  const gw_link *link = &s->link;
+  return link->state == GW_LINK_OFF && link->keep_at ? link->keep_at : WR_NEVER;
+}
+
+static void keep_connected(gw_session *s) {
+  s->link.keep_at = 0;
+  connect_socket(s);
+  s->link.state = GW_LINK_OFF;
+}
+
 void gw_link_tick(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
   if (link->state == GW_LINK_WAITING && now >= link->retry_at) open_socket(s, now);
   if (link->state == GW_LINK_ASKING) gw_ota_tick(s, now);
+  if (now >= keep_deadline(s)) keep_connected(s);
   if (!link->client_ready || now < xz_client_deadline(link->client)) return;
   xz_client_tick(link->client, now);
   drain_events(s, now);
@@ -529,6 +604,7 @@ void gw_link_tick(gw_session *s, wr_time now) {
 wr_time gw_link_deadline(const gw_session *s) {
   wr_time at = s->link.state == GW_LINK_WAITING ? s->link.retry_at : WR_NEVER;
   if (s->link.state == GW_LINK_ASKING) at = xz_ota_deadline(&s->cold->ota);
+  at = wr_time_min(at, keep_deadline(s));
   return s->link.client_ready ? wr_time_min(at, xz_client_deadline(s->link.client)) : at;
 }
 

@@ -42,8 +42,8 @@ typedef enum gw_session_state {
 } gw_session_state;
 
 typedef enum gw_link_state {
-  GW_LINK_OFF,        /* nobody asked for it yet */
-  GW_LINK_ASKING,     /* where the server is, and whether it knows this device */
+  GW_LINK_OFF,    /* nobody asked for it yet, or the conversation has ended; over MQTT it is connected even so */
+  GW_LINK_ASKING, /* where the server is, and whether it knows this device */
   GW_LINK_CONNECTING, /* socket, then hello */
   GW_LINK_READY,
   GW_LINK_WAITING, /* until |retry_at| */
@@ -54,6 +54,7 @@ typedef struct gw_link {
   gw_link_state state;
   unsigned attempt;
   wr_time retry_at;
+  wr_time keep_at;      /* OFF: when MQTT is connected again, with nothing to say; 0: not to be */
   uint32_t in_flight;   /* bytes given to the HTTP thread and not yet sent */
   bool client_ready;    /* |client| was initialised */
   bool socket_wanted;   /* a LINK_OPEN was sent and no LINK_CLOSED came yet */

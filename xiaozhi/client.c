@@ -2,10 +2,11 @@
  *
  *   CLOSED -opened-> HELLO -hello-> READY -closed-> CLOSED
  *                      \-10 s-> FAILED -closed-> CLOSED   (goodbye and hang_up lead to FAILED as well)
+ *   over MQTT: READY -goodbye-> IDLE -begin-> HELLO
  *
  * Speech passes only after a tts start and not between an abort and the next tts start; it still passes after a
  * tts stop, because some servers send the stop ahead of their last packets. Left out: OTA, pings (the libraries'
- * business), glyph_push, and staying connected to MQTT between conversations. */
+ * business), glyph_push. */
 #include "xiaozhi/client.h"
 
 #include <string.h>
@@ -92,19 +93,34 @@ static void send_hello(xz_client *c) {
   c->n_hellos++;
 }
 
-void xz_client_opened(xz_client *c, wr_time now) {
-  begin_input(c);
-  WR_ASSERT(c->state == XZ_CLIENT_CLOSED);
-  c->state = XZ_CLIENT_HELLO;
+static void start_anew(xz_client *c, xz_client_state state, wr_time now) {
+  c->state = state;
   c->muted = true;
   c->listening = c->speaking = c->aborted = false;
   c->n_hellos = 0;
   c->opened_at = now;
   c->session_id[0] = c->plain[0] = 0;
   c->n_silent = 0;
+  if (state == XZ_CLIENT_HELLO) send_hello(c);
+}
+
+static void open_link(xz_client *c, xz_client_state state, wr_time now) {
+  begin_input(c);
+  WR_ASSERT(c->state == XZ_CLIENT_CLOSED);
   xz_outbox_clear(&c->out);
   xz_mcp_device_reset(&c->mcp);
-  send_hello(c);
+  start_anew(c, state, now);
+}
+
+void xz_client_opened(xz_client *c, wr_time now) { open_link(c, XZ_CLIENT_HELLO, now); }
+
+void xz_client_opened_idle(xz_client *c, wr_time now) { open_link(c, XZ_CLIENT_IDLE, now); }
+
+/* What the server knows of our tools it knows still. */
+void xz_client_begin(xz_client *c, wr_time now) {
+  begin_input(c);
+  WR_ASSERT(c->state == XZ_CLIENT_IDLE);
+  start_anew(c, XZ_CLIENT_HELLO, now);
 }
 
 void xz_client_closed(xz_client *c) {
@@ -246,19 +262,42 @@ static void on_alert(xz_client *c) {
   e->emotion = m->emotion;
 }
 
+/* The connection stays. An answer that was cut off ends. */
+static void rest(xz_client *c) {
+  bool bracket_open = c->speaking || c->aborted;
+  c->state = XZ_CLIENT_IDLE;
+  c->listening = c->speaking = c->aborted = false;
+  c->muted = true;
+  xz_udp_close(&c->udp);
+  xz_outbox_clear(&c->out);
+  tell(c, XZ_CLIENT_EVENT_GOODBYE);
+  if (bracket_open) tell(c, XZ_CLIENT_EVENT_TTS_STOP);
+}
+
 /* MQTT outlives sessions: a goodbye to the last one may come late. It is not answered. */
 static void on_goodbye(xz_client *c) {
   const char *id = c->message.session_id;
   if (c->crypto && *id && strcmp(id, c->session_id)) {
     drop(c, XZ_DROP_STALE);
-    return;
+  } else if (c->crypto && c->state == XZ_CLIENT_READY) {
+    rest(c);
+  } else {
+    close_link(c, 1000, "", false);
+    tell(c, XZ_CLIENT_EVENT_GOODBYE);
   }
-  close_link(c, 1000, "", false);
-  tell(c, XZ_CLIENT_EVENT_GOODBYE);
+}
+
+/* Nobody talks, yet the device is there: its tools can be used, and it can be told something. */
+static bool works_between(xz_type type) {
+  return type == XZ_MCP || type == XZ_SYSTEM || type == XZ_ALERT || type == XZ_CUSTOM;
 }
 
 static void on_message(xz_client *c, wr_time now) {
   const xz_message *m = &c->message;
+  if (c->state == XZ_CLIENT_IDLE && !works_between(m->type)) {
+    drop(c, XZ_DROP_STALE);
+    return;
+  }
   switch (m->type) {
     case XZ_HELLO: on_hello(c, now); return;
     case XZ_STT: tell_text(c, XZ_CLIENT_EVENT_STT, m->text); return;
@@ -278,7 +317,9 @@ static void on_message(xz_client *c, wr_time now) {
   }
 }
 
-static bool is_open(const xz_client *c) { return c->state == XZ_CLIENT_HELLO || c->state == XZ_CLIENT_READY; }
+static bool is_open(const xz_client *c) {
+  return c->state == XZ_CLIENT_HELLO || c->state == XZ_CLIENT_READY || c->state == XZ_CLIENT_IDLE;
+}
 
 /* Some servers say in plain words why they will not have us, then close. */
 static void hear_plain(xz_client *c, wr_bytes text) {
@@ -323,6 +364,10 @@ static void hear(xz_client *c, wr_bytes opus, uint32_t timestamp_ms) {
 static void take_datagram(xz_client *c, wr_bytes datagram) {
   uint32_t timestamp_ms = 0;
   c->stats.frames_in++;
+  if (c->state == XZ_CLIENT_IDLE) {
+    drop(c, XZ_DROP_STALE);
+    return;
+  }
   wr_bytes opus = xz_udp_unseal(&c->udp, datagram, &timestamp_ms);
   if (opus.len) hear(c, opus, timestamp_ms); /* else it is counted there */
 }

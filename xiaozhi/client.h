@@ -13,9 +13,11 @@
  * has FAILED after 10 s. Everything a server says before its hello is handled as if it came after.
  *
  * Over MQTT and UDP (xz_client_set_udp) texts are MQTT messages and binary messages are datagrams, both ways. Hello
- * is said once: bridges answer another one with another session. Each hello of the server brings a key and an
- * address (EVENT_CHANNEL, before READY); the first datagram leaves at once, for servers learn our address from it,
- * and one of silence whenever 20 s passed without any, for the NAT. */
+ * is said once: bridges answer another one with another session. A goodbye of the server ends the conversation and
+ * leaves the connection, as on the devices: the client is IDLE, tools and alerts still work, and xz_client_begin
+ * says hello again. Each hello of the server brings a key and an address (EVENT_CHANNEL, before READY); the first
+ * datagram leaves at once, for servers learn our address from it, and one of silence whenever 20 s passed without
+ * any, for the NAT. */
 #ifndef XIAOZHI_CLIENT_H
 #define XIAOZHI_CLIENT_H
 
@@ -40,6 +42,7 @@ typedef enum xz_client_state {
   XZ_CLIENT_CLOSED,
   XZ_CLIENT_HELLO, /* open, waiting for the server's hello */
   XZ_CLIENT_READY,
+  XZ_CLIENT_IDLE,   /* MQTT: open between conversations */
   XZ_CLIENT_FAILED, /* no hello, or goodbye said; a close waits in the outbox or was sent */
 } xz_client_state;
 
@@ -59,7 +62,7 @@ typedef enum xz_client_event_kind {
   XZ_CLIENT_EVENT_CUSTOM,         /* |payload| */
   XZ_CLIENT_EVENT_ERROR,          /* |text|: the server's words; also plain text before its hello, which says why it
                                      will not come (once, cut) */
-  XZ_CLIENT_EVENT_GOODBYE,        /* the server ends the session; a close is queued */
+  XZ_CLIENT_EVENT_GOODBYE,        /* the server ends the session; a close is queued, or the client is IDLE */
   XZ_CLIENT_EVENT_FAILED,         /* |text|: why; a close is queued */
 } xz_client_event_kind;
 
@@ -130,7 +133,9 @@ void xz_client_set_version(xz_client *client, unsigned version);
 /* The same: messages over MQTT, speech over UDP, with |crypto|, which stays. NULL: all over a WebSocket. */
 void xz_client_set_udp(xz_client *client, const wr_crypto *crypto);
 
-void xz_client_opened(xz_client *client, wr_time now); /* [input] the socket is up: hello is queued */
+void xz_client_opened(xz_client *client, wr_time now);      /* [input] the socket is up: hello is queued */
+void xz_client_opened_idle(xz_client *client, wr_time now); /* [input] the same of MQTT, with nothing to say yet */
+void xz_client_begin(xz_client *client, wr_time now); /* [input] IDLE: another conversation, hello is queued */
 void xz_client_closed(xz_client *client); /* [input] it is gone, whoever closed it: the outbox is empty */
 void xz_client_recv_text(xz_client *client, wr_bytes text, wr_time now);      /* [input] */
 void xz_client_recv_binary(xz_client *client, wr_bytes message, wr_time now); /* [input] */

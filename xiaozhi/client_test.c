@@ -482,7 +482,55 @@ TEST(xz_client_udp_another_hello_is_another_key) {
   CHECK_EQ(client.state, XZ_CLIENT_READY);
   say("{\"type\":\"goodbye\",\"session_id\":\"two\"}", WR_S(3));
   CHECK(next_is(XZ_CLIENT_EVENT_GOODBYE));
-  CHECK_EQ(sent(text, sizeof text), XZ_SEND_CLOSE); /* it is not answered */
+  CHECK_EQ(sent(text, sizeof text), 0); /* it is not answered, and nothing is closed */
+  stop_udp(crypto);
+}
+
+/* Over MQTT a conversation ends and the connection stays: a device that nobody talks to, but which is there. */
+TEST(xz_client_udp_rests_between_conversations) {
+  char text[1024];
+  const wr_crypto *crypto = start_udp_ready();
+  say("{\"type\":\"tts\",\"state\":\"start\"}", WR_S(1));
+  ignore_events();
+  say("{\"type\":\"goodbye\",\"session_id\":\"one\"}", WR_S(2));
+  CHECK(next_is(XZ_CLIENT_EVENT_GOODBYE));
+  CHECK(next_is(XZ_CLIENT_EVENT_TTS_STOP)); /* the answer was cut off */
+  CHECK_EQ(client.state, XZ_CLIENT_IDLE);
+  CHECK_EQ(xz_client_deadline(&client), WR_NEVER);
+  CHECK_EQ(xz_client_listen_start(&client, XZ_MODE_AUTO), WR_ERR_STATE);
+  say("{\"type\":\"tts\",\"state\":\"start\"}", WR_S(3));
+  say("{\"type\":\"goodbye\",\"session_id\":\"one\"}", WR_S(3));
+  say(UDP_HELLO("new", "09", "8886"), WR_S(3));
+  CHECK(!next_is(XZ_CLIENT_EVENT_TTS_START));
+  CHECK(!datagram_passes());
+  CHECK_EQ(client.state, XZ_CLIENT_IDLE);
+  say("{\"type\":\"mcp\",\"payload\":{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{}}}",
+      WR_S(4));
+  CHECK_EQ(sent(text, sizeof text), XZ_SEND_TEXT);
+  CHECK(strstr(text, "protocolVersion"));
+  xz_client_begin(&client, WR_S(60));
+  CHECK_EQ(sent(text, sizeof text), XZ_SEND_TEXT);
+  CHECK(strstr(text, "\"type\":\"hello\"") && strstr(text, "\"version\":3"));
+  say("{\"type\":\"goodbye\",\"session_id\":\"one\"}", WR_S(60)); /* once more, late */
+  CHECK_EQ(client.state, XZ_CLIENT_HELLO);
+  say(UDP_HELLO("two", "08", "8885"), WR_S(61));
+  CHECK(next_is(XZ_CLIENT_EVENT_CHANNEL));
+  CHECK(next_is(XZ_CLIENT_EVENT_READY));
+  CHECK_EQ(sent(text, sizeof text), XZ_SEND_BINARY);
+  stop_udp(crypto);
+}
+
+/* It came back with nothing to say; and it is hung up without a word, for there is no conversation to end. */
+TEST(xz_client_udp_opens_idle) {
+  char text[512];
+  const wr_crypto *crypto = start_udp_ready();
+  xz_client_closed(&client);
+  ignore_events();
+  xz_client_opened_idle(&client, WR_S(9));
+  CHECK_EQ(sent(text, sizeof text), 0);
+  CHECK_EQ(client.state, XZ_CLIENT_IDLE);
+  xz_client_hang_up(&client);
+  CHECK_EQ(sent(text, sizeof text), XZ_SEND_CLOSE);
   stop_udp(crypto);
 }
 

@@ -211,19 +211,63 @@ def test_mqtt_another_key():
         check(not client.ended.is_set(), "a late goodbye to the last session ends nothing")
 
 
+def said(client, kind):
+    return [t for t in client.texts if t["type"] == kind]
+
+
 def test_mqtt_goodbye():
-    with Device() as (broker, _, p):
+    with Device(keepalive=5) as (broker, g, p):
         p.message("ready")
-        broker.clients[0].goodbye()
+        client = broker.clients[0]
+        first = client.session
+        client.goodbye()
         lost = p.message("backend", state="lost")
         check(lost and lost["reason"] == "the assistant ended the conversation" and p.message("websocket", state="close"),
               "the server's goodbye ends the conversation, it is no fault")
-        check(broker.clients[0].ended.wait(10) and not any(t["type"] == "goodbye" for t in broker.clients[0].texts),
-              "it is not answered")
-        time.sleep(1)
-        check(len(broker.clients) == 1, "nothing reconnects by itself")
+        client.say(type="mcp", payload={"jsonrpc": "2.0", "id": 11, "method": "tools/call",
+                                        "params": {"name": "set_volume", "arguments": {"volume": 30}}})
+        tool = p.message("tool", text="set_volume")
+        p.say(type="tool_result", id=tool["id"], ok=True, value=True)
+        check(wait_for(lambda: any(t["payload"].get("id") == 11 for t in said(client, "mcp"))),
+              "between conversations tools work")
+        before = client.pings
+        check(wait_for(lambda: client.pings > before), "the connection is kept, by pings")
+        check(len(broker.clients) == 1 and not client.ended.is_set() and not said(client, "goodbye"),
+              "it is neither closed nor answered, and no other one is made")
         p.text("speak 6 2")
-        check(p.message("tts", state="stop") and hears(p, 6, 6) and len(broker.clients) == 2, "the next word opens it again")
+        check(p.message("tts", state="stop") and hears(p, 6, 6), "the next word is answered")
+        check(len(broker.clients) == 1 and len(said(client, "hello")) == 2 and client.session != first,
+              "over the same connection, by another hello, under another key")
+        client.goodbye()
+        p.message("websocket", state="close")
+        g.request("DELETE", p.answer["location"])
+        check(client.ended.wait(10) and client.said_disconnect and not said(client, "goodbye"),
+              "hanging up then: DISCONNECT, and no goodbye to nobody")
+
+
+def test_mqtt_comes_back_between_conversations():
+    with Device() as (broker, g, p):
+        p.message("ready")
+        broker.clients[0].goodbye()
+        p.message("websocket", state="close")
+        mark = len(p.seen)
+        broker.stop()
+        again = MockBroker(port=broker.port)
+        check(wait_for(lambda: again.clients, 20), "a broker that was restarted meanwhile: connected again, by itself")
+        time.sleep(0.5)
+        client = again.clients[0]
+        check(not client.texts and not any('"backend"' in line for line in p.seen[mark:]),
+              "nothing is said, and the page is not told of what it does not use")
+        p.text("speak 8 2")
+        check(p.message("tts", state="stop") and hears(p, 8, 6) and len(again.clients) == 1, "the next word goes over it")
+        client.goodbye()
+        p.message("websocket", state="close")
+        again.stop()
+        p.text("speak 9 2")
+        check(p.message("backend", state="lost"), "gone when there is something to say: the page is told")
+        third = MockBroker(port=broker.port)
+        check(p.message("tts", patience=40, state="stop") and hears(p, 9, 6) and g.alive(), "and it is said when it is back")
+        third.stop()
 
 
 def test_mqtt_broker_gone():
