@@ -66,6 +66,7 @@ typedef struct wr_stats_candidate_pair {
   bool present;
   wr_path path;
   uint32_t current_round_trip_time_us; /* of the last ICE check answered; 0: not measured */
+  bool is_relayed;                     /* one of its candidates is of type relay, as far as we were told */
 } wr_stats_candidate_pair;
 
 typedef enum wr_stats_dtls_state {

@@ -72,7 +72,10 @@ void wr_conn_read_stats(const wr_conn *conn, wr_stats *stats, wr_time now) {
   read_transport(conn, stats);
   pair->present = conn->has_path;
   pair->path = conn->path;
-  if (conn->ice && pair->present) pair->current_round_trip_time_us = wr_ice_get_stats(conn->ice)->last_rtt_us;
+  if (conn->ice && pair->present) {
+    pair->current_round_trip_time_us = wr_ice_get_stats(conn->ice)->last_rtt_us;
+    pair->is_relayed = wr_ice_selected_is_relayed(conn->ice);
+  }
   stats->data_channel = conn->channels;
   stats->data_channel.present = conn->stats.data_ready_at != 0;
   stats->data_channel.messages_sent = conn->stats.messages_out;

@@ -125,6 +125,7 @@ wr_time wr_ice_deadline(const wr_ice *ice);
 wr_ice_state wr_ice_get_state(const wr_ice *ice);
 /* false: none yet. */
 bool wr_ice_selected(const wr_ice *ice, wr_path *path, uint32_t *rtt_us);
+bool wr_ice_selected_is_relayed(const wr_ice *ice); /* one of its candidates is a relay's; false: none selected */
 /* Whether data from |path| may be believed: a check from or to it succeeded under these credentials. */
 bool wr_ice_is_valid_path(const wr_ice *ice, const wr_path *path);
 const wr_ice_stats *wr_ice_get_stats(const wr_ice *ice);

@@ -32,6 +32,10 @@ bool wr_ice_is_relayed(const wr_ice *ice, const wr_ice_pair *p) {
          ice->remotes.slot[p->remote].type == WR_CANDIDATE_RELAY;
 }
 
+bool wr_ice_selected_is_relayed(const wr_ice *ice) {
+  return ice->selected >= 0 && wr_ice_is_relayed(ice, &ice->pairs.slot[ice->selected]);
+}
+
 static void select_pair(wr_ice *ice, size_t i, wr_time now) {
   wr_ice_pair *p = &ice->pairs.slot[i];
   WR_ASSERT(p->used && p->valid && !p->previous);

@@ -178,6 +178,7 @@ static void second_answers_after(wr_time rtt, wr_candidate_type type) {
   p.now += WR_MS(80);
   peer_approve(&p, 1);
   CHECK_EQ(peer_selected(&p), 1);
+  CHECK(wr_ice_selected_is_relayed(p.ice));
   peer_offer_candidate(&p, 2, type);
   peer_drain(&p);
   const peer_sent *check = peer_check_to(&p, 2);
