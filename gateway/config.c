@@ -597,25 +597,13 @@ void gw_config_show(const gw_config *config, FILE *out) {
 }
 
 /* Read by the HTTP thread alone, and anew for each request; or by what gw_http_reload calls. */
-static const uint8_t reloadable[] = {GW_ROW_auth_token,
-                                     GW_ROW_token_secret,
-                                     GW_ROW_token_secret_old,
-                                     GW_ROW_admin_token,
-                                     GW_ROW_turn_secret,
-                                     GW_ROW_offer_rate,
-                                     GW_ROW_address_rate,
-                                     GW_ROW_token_rate,
-                                     GW_ROW_turn_secret_old,
-                                     GW_ROW_turn_ttl,
-                                     GW_ROW_ice_rate,
-                                     GW_ROW_host,
-                                     GW_ROW_cors_origin,
-                                     GW_ROW_trusted_proxy,
-                                     GW_ROW_hsts,
-                                     GW_ROW_overload,
-                                     GW_ROW_drain_seconds,
-                                     GW_ROW_log_level,
-                                     GW_ROW_ice_transport_policy};
+static const uint8_t reloadable[] = {GW_ROW_auth_token,   GW_ROW_token_secret,  GW_ROW_token_secret_old,
+                                     GW_ROW_admin_token,  GW_ROW_turn_secret,   GW_ROW_offer_rate,
+                                     GW_ROW_address_rate, GW_ROW_token_rate,    GW_ROW_turn_secret_old,
+                                     GW_ROW_turn_ttl,     GW_ROW_ice_rate,      GW_ROW_host,
+                                     GW_ROW_cors_origin,  GW_ROW_trusted_proxy, GW_ROW_hsts,
+                                     GW_ROW_overload,     GW_ROW_drain_seconds, GW_ROW_history_retention,
+                                     GW_ROW_history_size, GW_ROW_log_level,     GW_ROW_ice_transport_policy};
 
 /* Workers read the servers where they have candidates of their own from them. */
 static bool may_take(const gw_config *live, size_t i) {

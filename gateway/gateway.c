@@ -36,6 +36,7 @@ static void on_gone(gw_http *http, gw_message *m) {
   gw_map_key key = gw_key_of_id(m->bytes);
   gw_map_remove(&http->sessions, &key);
   gw_socket_session_gone(http, m->ref);
+  if (m->owned) gw_history_take(http, m->owned);
   gw_view_keep(http, m->owned);
   m->owned = NULL;
 }
@@ -92,6 +93,7 @@ static void take(gw_http *http, gw_message *m) {
     case GW_DRAINED: on_drained(http); break;
     case GW_TROUBLE: on_trouble(http, m); break;
     case GW_SPAN: gw_exporter_take(http, m); break;
+    case GW_HISTORY_SAYS: gw_history_says(http, m->owned); break;
     case GW_CALLER_SAY:
     case GW_CALLER_PLAY:
     case GW_CALLER_HUSH:
@@ -342,6 +344,7 @@ static void serve(gw_http *http) {
 }
 
 static void close_all(gw_http *http) {
+  gw_history_end(http);
   gw_mqtt_stop();
   if (http->lws) lws_context_destroy(http->lws);
   gw_exporter_close(http);
@@ -439,6 +442,7 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   snprintf(error, GW_CONFIG_ERROR_MAX, "%s",
            config->tls_cert[0] ? "tls-cert, tls-key: cannot be used" : "listen: cannot serve on this address");
   if (!open_lws(http, listen)) return false;
+  if (!gw_history_start(http, error)) return false;
   snprintf(error, GW_CONFIG_ERROR_MAX, "cannot start threads");
   return read_signals(http) && start_workers(http);
 }

@@ -62,6 +62,7 @@ void gw_respond_error(gw_exchange *x, gw_http_error error, const char *why, unsi
   char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
   json_decref(body);
   x->http->metrics.errors[error]++;
+  if (x->opens_call) x->http->refused[error]++;
   if (error != GW_HTTP_NOT_FOUND) gw_errors_note(&x->http->errors, "request", row->code, NULL, time(NULL));
   if (row->status == 429) x->retry_after = 1;
   if (row->status == 503) x->retry_after = 5;
@@ -159,7 +160,7 @@ static bool write_header(gw_exchange *x) {
 }
 
 int gw_refuse_upgrade(gw_http *http, struct lws *wsi, gw_http_error error) {
-  gw_exchange x = {.http = http, .wsi = wsi};
+  gw_exchange x = {.http = http, .wsi = wsi, .opens_call = error != GW_HTTP_NOT_FOUND};
   uint8_t body[LWS_PRE + 512];
   gw_respond_error(&x, error, NULL, 0);
   x.close_after = true;

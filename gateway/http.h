@@ -10,6 +10,7 @@
 #include "gateway/capture.h"
 #include "gateway/errors.h"
 #include "gateway/gateway.h"
+#include "gateway/history.h"
 #include "gateway/http_turn.h"
 #include "gateway/ice_service.h"
 #include "gateway/map.h"
@@ -57,8 +58,10 @@ struct gw_exchange {
   wr_addr from;     /* who asks; behind a proxy that is not trusted, the proxy */
   gw_claims claims; /* of the token it brought */
   gw_traceparent trace;
-  char cors[128]; /* the origin of a page from elsewhere that may call; "" none */
-  bool is_admin;  /* it brought the operator's token */
+  char cors[128];  /* the origin of a page from elsewhere that may call; "" none */
+  bool is_admin;   /* it brought the operator's token */
+  bool opens_call; /* the route does */
+  gw_browser browser;
   bool discards, close_after;
   bool takes_body; /* the route's handler waits for it */
   gw_purpose purpose;
@@ -112,6 +115,10 @@ struct gw_http {
   gw_http_metrics metrics;
   gw_errors errors;
   gw_exporter *exporter; /* NULL: no traces */
+  gw_history *history;   /* NULL: off */
+  gw_store_state history_was;
+  uint32_t refused[GW_N_HTTP_ERRORS]; /* offers, since |refusals_at| */
+  wr_time refusals_at;
   wr_time started_at;
   int64_t started_unix_s;
   const wr_crypto *crypto;
@@ -199,6 +206,7 @@ gw_http_error gw_token_enter(const gw_http *http, const char *token, gw_claims *
  * elsewhere and listed, else "". */
 gw_http_error gw_request_enters(const gw_http *http, struct lws *wsi, char cors[128]);
 bool gw_request_is_rare(gw_http *http, const wr_addr *from); /* false: too many new sessions from there */
+gw_browser gw_request_browser(struct lws *wsi);              /* by its User-Agent */
 void gw_request_from(const gw_http *http, struct lws *wsi, wr_addr *from);
 bool gw_token_is(const char *token, const char *wanted); /* in constant time; false for an empty |wanted| */
 
@@ -211,6 +219,16 @@ void gw_exporter_close(gw_http *http);
 /* ---- gateway/http_admin.c ---- */
 void gw_admin_drain(gw_exchange *x);
 void gw_admin_errors(gw_exchange *x);
+
+/* ---- gateway/http_history.c ---- */
+bool gw_history_start(gw_http *http, char *error); /* if it is wanted; false: it cannot be */
+void gw_history_end(gw_http *http);
+void gw_history_reload(gw_http *http);
+void gw_history_pulse(gw_http *http);                     /* once a second */
+void gw_history_take(gw_http *http, const gw_view *view); /* of a session that has ended */
+void gw_history_says(gw_http *http, const gw_history_answer *answer);
+void gw_history_get(gw_exchange *x);
+void gw_history_export(gw_exchange *x);
 
 /* ---- gateway/http_files.c: the page's files and an operator's ---- */
 bool gw_files_get(gw_exchange *x); /* false: there is no such file; nothing was answered */

@@ -130,6 +130,7 @@ static void open_session(gw_exchange *x, gw_request *request, const uint8_t *res
     gw_respond_error(x, error, NULL, 0);
     return;
   }
+  request->browser = x->browser;
   gw_api_ask(x, ref, GW_OFFER, 0, request);
 }
 
@@ -310,6 +311,7 @@ static void respond_metrics(gw_exchange *x) {
   gw_metrics_write(&out, x->gathered, &x->http->metrics, &figures);
   gw_ice_service_write(&out, &x->http->ice, gw_now());
   gw_errors_write(&out, &x->http->errors);
+  gw_history_write(&out, x->http->history);
   gw_respond_owned(x, 200, "text/plain; version=0.0.4; charset=utf-8", out.text, out.len);
 }
 
@@ -359,6 +361,9 @@ static void get_ready(gw_exchange *x) {
   if (overloaded) json_array_append_new(reasons, json_string("overloaded"));
   if (stalled) json_array_append_new(reasons, json_string("stalled"));
   if (degraded) json_array_append_new(lacks, json_string(text));
+  if (gw_history_state(x->http->history))
+    json_array_append_new(lacks,
+                          json_sprintf("history: %s", gw_store_state_text(gw_history_state(x->http->history))));
   bool ready = !draining && !overloaded && !stalled;
   if (!ready) x->retry_after = 5;
   respond_json(x, ready ? 200 : 503,
@@ -395,6 +400,8 @@ static const route routes[] = {
     {"/api/sessions/*/capture", GW_GET, ADMIN, NULL, gw_capture_get},
     {"/api/sessions/*/capture", GW_DELETE, ADMIN, NULL, gw_capture_delete},
     {"/api/errors", GW_GET, ADMIN, NULL, gw_admin_errors},
+    {"/api/admin/history", GW_GET, ADMIN, NULL, gw_history_get},
+    {"/api/admin/history/export", GW_GET, ADMIN, NULL, gw_history_export},
     {"/api/admin/drain", GW_POST, ADMIN, "application/json", gw_admin_drain},
     {"/api/socket", GW_GET, TOKEN, NULL, get_socket},
     {"/api/ice", GW_GET, TOKEN, NULL, get_ice},
@@ -499,6 +506,8 @@ static void read_trace(gw_exchange *x) {
 bool gw_api_begin(gw_exchange *x) {
   unsigned methods;
   const route *r = find_route(x, &methods);
+  x->opens_call = r && r->right == OFFERS;
+  if (x->opens_call) x->browser = gw_request_browser(x->wsi);
   if (!comes_rightly(x, r, methods)) return false;
   if (!methods && x->method == GW_GET && gw_files_get(x)) return false;
   if (!methods && x->method != GW_GET && gw_files_exist(x)) methods = GW_GET;

@@ -68,6 +68,12 @@ gw_http_error gw_request_enters(const gw_http *http, struct lws *wsi, char cors[
   return GW_HTTP_OK;
 }
 
+gw_browser gw_request_browser(struct lws *wsi) {
+  char agent[512];
+  copy_header(wsi, WSI_TOKEN_HTTP_USER_AGENT, agent, sizeof(agent));
+  return gw_browser_read(agent);
+}
+
 bool gw_request_is_rare(gw_http *http, const wr_addr *from) {
   return gw_addr_is_loopback(from) || /* a proxy, which stands for all its callers */
          gw_rate_spend(&http->address_rate, from, http->config->address_rate, gw_now());

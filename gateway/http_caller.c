@@ -37,6 +37,7 @@ typedef struct caller_socket {
   uint32_t number;
   phase phase;
   gw_claims claims;
+  gw_browser browser;
   gw_ref ref; /* OPEN */
   piece *first, *last;
   size_t text_bytes, n_sound;
@@ -115,6 +116,7 @@ static int begin(struct lws *wsi) {
   do s->number = ++http->last_caller | GW_CALLER_BIT;
   while (find(http, s->number));
   s->heard_at = gw_now();
+  s->browser = gw_request_browser(wsi);
   if (enter(http, wsi, &s->claims) != GW_HTTP_OK) { /* its header is still there */
     free(s);
     return -1;
@@ -210,6 +212,7 @@ static void refuse(caller_socket *s, gw_http_error error, const char *why) {
   free(text);
   json_decref(object);
   s->http->metrics.errors[error]++;
+  s->http->refused[error]++;
   close_after_queue(s, GW_FAREWELL_REFUSED, row->code, strlen(row->code));
 }
 
@@ -298,6 +301,7 @@ static void on_hello(caller_socket *s, wr_bytes message) {
   }
   s->phase = ASKED;
   request->number = s->number;
+  request->browser = s->browser;
   request->received_at = gw_now();
   gw_tell(&s->http->to[ref.worker], &(gw_message){.kind = GW_OFFER, .ref = ref, .owned = request}, NULL, 0);
 }

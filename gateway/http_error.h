@@ -9,6 +9,7 @@
   X(BAD_JSON, 400, "bad_json", "the body is not the JSON that is wanted here")                                \
   X(BAD_SDP, 400, "bad_sdp", "the session description cannot be used")                                        \
   X(BAD_FRAGMENT, 400, "bad_fragment", "the trickle fragment cannot be read")                                 \
+  X(BAD_QUERY, 400, "bad_query", "the part of the address behind the question mark cannot be used")           \
   X(LENGTH_REQUIRED, 400, "length_required", "a body with Content-Length is needed")                          \
   X(UNAUTHORIZED, 401, "unauthorized", "a bearer token is needed, and this was none or the wrong one")        \
   X(EXPIRED, 401, "token_expired", "this token was good until a moment ago; get another")                     \
@@ -28,6 +29,7 @@
   X(INTERNAL, 500, "internal", "something failed on our side")                                                \
   X(FULL, 503, "full", "too many sessions; try again")                                                        \
   X(OVERLOADED, 503, "overloaded", "the calls that run need all there is; try again")                         \
+  X(HISTORY, 503, "history_unavailable", "the history of calls cannot be read now; its log says why")         \
   X(DRAINING, 503, "draining", "this server is going away; connect again")
 
 typedef enum gw_http_error {

@@ -61,6 +61,7 @@ static bool all_turn(gw_http *http) {
 static void pulse(lws_sorted_usec_list_t *due) {
   gw_http *http = lws_container_of(due, gw_http, pulse);
   measure(http);
+  gw_history_pulse(http);
   if (all_turn(http)) gw_notify("WATCHDOG=1"); /* else the service manager, not told so for long, begins anew */
   gw_pulse_begin(http);
 }

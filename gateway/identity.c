@@ -43,16 +43,16 @@ void gw_identity_from_slot(gw_identity *id, const uint8_t secret[GW_SECRET_BYTES
 
 /* ---- the file ---- */
 
-static bool default_path(char path[PATH_BYTES]) {
+bool gw_state_path(char *path, size_t cap, const char *name) {
   const char *state = getenv("STATE_DIRECTORY"), *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
   int n = -1;
   if (state && *state)
-    n = snprintf(path, PATH_BYTES, "%s/identity", state);
+    n = snprintf(path, cap, "%s/%s", state, name);
   else if (xdg && *xdg)
-    n = snprintf(path, PATH_BYTES, "%s/xiaozhi-rtc/identity", xdg);
+    n = snprintf(path, cap, "%s/xiaozhi-rtc/%s", xdg, name);
   else if (home && *home)
-    n = snprintf(path, PATH_BYTES, "%s/.local/state/xiaozhi-rtc/identity", home);
-  return n > 0 && n < PATH_BYTES;
+    n = snprintf(path, cap, "%s/.local/state/xiaozhi-rtc/%s", home, name);
+  return n > 0 && (size_t)n < cap;
 }
 
 static void make_folders(const char *path) {
@@ -96,7 +96,7 @@ static bool write_secret(const uint8_t secret[GW_SECRET_BYTES], const char *path
 
 bool gw_identity_load(uint8_t secret[GW_SECRET_BYTES], const char *path, char error[512]) {
   char chosen[PATH_BYTES];
-  if (!*path && !default_path(chosen)) {
+  if (!*path && !gw_state_path(chosen, sizeof(chosen), "identity")) {
     snprintf(error, 512, "identity: there is no home folder to keep it in; name a file with --identity FILE");
     return false;
   }

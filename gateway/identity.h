@@ -14,6 +14,9 @@
  * where programs keep their state: $STATE_DIRECTORY, $XDG_STATE_HOME or ~/.local/state. false: |error| says why. */
 bool gw_identity_load(uint8_t secret[GW_SECRET_BYTES], const char *path, char error[512]);
 
+/* |name| in the place where programs keep their state; see above. false: there is none, or the path is too long. */
+bool gw_state_path(char *path, size_t cap, const char *name);
+
 /* Locally administered, one station; lower case with colons. */
 void gw_identity_from_random(gw_identity *identity, const uint8_t random[6]);
 void gw_identity_from_slot(gw_identity *identity, const uint8_t secret[GW_SECRET_BYTES], uint16_t worker,

@@ -79,7 +79,7 @@ typedef enum gw_trace_fate {
 /* HTTP-side figures, of the thread that serves it. */
 typedef struct gw_http_metrics {
   uint64_t responses[6];  /* by hundreds: [2] is 2xx */
-  uint64_t errors[24];    /* by gw_http_error code */
+  uint64_t errors[32];    /* by gw_http_error code */
   double busiest_percent; /* of a core, by the busiest worker, in the last second */
   bool overloaded;
   unsigned workers_stalled;

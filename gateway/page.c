@@ -192,6 +192,7 @@ static void on_camera(gw_session *s, const gw_page_message *m, wr_time now) {
 
 static void on_stats(gw_session *s, const gw_page_message *m) {
   gw_told told = gw_quality_told(&s->quality, m->samples, m->concealed);
+  if (*m->network) s->tally.network = m->network;
   s->worker->metrics.counter[GW_SAMPLES_PLAYED] += told.samples;
   s->worker->metrics.counter[GW_SAMPLES_CONCEALED] += told.concealed;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/tally.h"
+
 typedef void reader(gw_page_message *m, const json_t *root);
 
 static void bad(gw_page_message *m, const char *why) {
@@ -115,6 +117,7 @@ static void read_stats(gw_page_message *m, const json_t *root) {
   m->type = GW_PAGE_STATS;
   m->samples = number_at(root, "samples");
   m->concealed = number_at(root, "concealed");
+  m->network = gw_tally_network(text_at(root, "network"));
 }
 
 static void read_photo(gw_page_message *m, const json_t *root) {

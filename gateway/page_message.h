@@ -25,7 +25,7 @@ typedef enum gw_page_type {
   GW_PAGE_TOUCH,       /* |text|: what to tell the assistant */
   GW_PAGE_TOOL_RESULT, /* |id|, |ok|, |text| */
   GW_PAGE_PING,        /* |t| as a JSON number */
-  GW_PAGE_STATS,       /* |samples|, |concealed| */
+  GW_PAGE_STATS,       /* |samples|, |concealed|, |network| */
   GW_PAGE_PHOTO,       /* |id|, |size|, |mime| */
   GW_PAGE_CAMERA,      /* |ok|: it is on */
 } gw_page_type;
@@ -37,6 +37,7 @@ typedef struct gw_page_message {
   uint32_t size;
   bool ok;
   double samples, concealed; /* cumulative; -1: not told */
+  const char *network;       /* as gw_tally_network: static */
   const char *mime;          /* "image/jpeg" or "image/png" or "image/webp": static */
   char t[32];
   char text[GW_PAGE_TEXT_MAX + 1];

@@ -27,6 +27,9 @@ TEST(page_message_listen) {
 TEST(page_message_others) {
   CHECK_EQ(read("{\"type\":\"abort\"}"), GW_PAGE_ABORT);
   CHECK_EQ(read("{\"type\":\"stats\",\"rtt\":4}"), GW_PAGE_STATS);
+  CHECK_TEXT(m.network, "");
+  CHECK_EQ(read("{\"type\":\"stats\",\"samples\":1,\"network\":\"cellular\"}"), GW_PAGE_STATS);
+  CHECK_TEXT(m.network, "cellular");
   CHECK_EQ(read("{\"type\":\"ping\",\"t\":12.5}"), GW_PAGE_PING);
   CHECK_TEXT(m.t, "12.5");
   CHECK_EQ(read("{\"type\":\"live2d\",\"event\":\"doublehit\",\"area\":\"Head\"}"), GW_PAGE_TOUCH);

@@ -12,6 +12,7 @@
 #include "gateway/metrics.h"
 #include "gateway/page_message.h"
 #include "gateway/quality.h"
+#include "gateway/tally.h"
 #include "gateway/timeline.h"
 #include "gateway/trace.h"
 #include "xiaozhi/ota.h"
@@ -68,6 +69,7 @@ typedef enum gw_kind {
   GW_DRAINED,          /* the worker has no session left, or time is up */
   GW_TROUBLE,          /* bytes: gw_trouble; for gateway/errors.h */
   GW_SPAN,             /* bytes: gw_span; for gateway/http_trace.c */
+  GW_HISTORY_SAYS,     /* owned gw_history_answer, from the history's thread */
 } gw_kind;
 
 typedef enum gw_purpose { GW_FOR_PAGE, GW_FOR_WHIP, GW_FOR_ECHO, GW_FOR_SOCKET } gw_purpose;
@@ -112,6 +114,7 @@ typedef struct gw_request {
   bool has_mode;
   xz_mode mode;
   char mac[18]; /* "" none given */
+  gw_browser browser;
   wr_time received_at;
   gw_traceparent trace;
   size_t len;
@@ -180,6 +183,7 @@ typedef struct gw_view {
   wr_stats stats;
   gw_minute minute;
   int64_t seen_at; /* seconds since 1970 */
+  gw_call call;    /* of a session that has ended: what it amounted to */
 } gw_view;
 
 /* "0123456789abcdef" of |len| bytes; |out| has 2 * len + 1. */

@@ -175,8 +175,21 @@ static void drop_conn(gw_session *s) {
   gw_worker_forget(s->worker, s);
 }
 
+/* For the history: how it was connected, before that is gone. */
+static void keep_tally(gw_session *s, wr_time now) {
+  gw_timeline timeline;
+  wr_stats stats;
+  gw_session_timeline(s, &timeline);
+  gw_tally_keep(&s->tally, &timeline);
+  if (s->caller.number) s->tally.way = "websocket";
+  if (!s->conn) return;
+  wr_conn_read_stats(s->conn, &stats, now);
+  gw_tally_way(&s->tally, &stats.candidate_pair);
+}
+
 /* Whatever connects it to its caller. */
-static void drop_peer(gw_session *s, const char *why) {
+static void drop_peer(gw_session *s, const char *why, wr_time now) {
+  keep_tally(s, now);
   drop_conn(s);
   gw_caller_close(s, GW_FAREWELL_REPLACED, why);
   s->offered_at = 0;
@@ -260,6 +273,7 @@ void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {
   s->auto_listen = request->purpose == GW_FOR_WHIP || (request->has_mode && request->mode != XZ_MODE_MANUAL);
   s->quality_at = s->ends_at = WR_NEVER;
   gw_minute_init(&s->minute, now);
+  gw_tally_init(&s->tally, request->browser);
   wr_rng_fill(&w->settings.rng, s->id, sizeof(s->id));
   wr_rng_fill(&w->settings.rng, s->secret, sizeof(s->secret));
   gw_hex(s->id_text, s->id, sizeof(s->id));
@@ -296,17 +310,19 @@ static bool would_agree(gw_session *s, const gw_request *request) {
 static void resume(gw_session *s, const gw_request *request, wr_time now) {
   if (request->purpose != GW_FOR_SOCKET && !would_agree(s, request)) return;
   gw_hold_break(s, now);
-  drop_peer(s, "another connection took the session");
+  drop_peer(s, "another connection took the session", now);
   if (request->heard >= 0) gw_page_heard(s, request->heard);
   if (!take_peer(s, request, now)) {
     gw_session_close(s, GW_END_LOST, now);
     return;
   }
   count(s, GW_SESSIONS_RESUMED);
+  s->tally.n_reconnects++;
 }
 
 static void note_restart(gw_session *s, wr_time now) {
   count(s, GW_SESSIONS_RESTARTED);
+  s->tally.n_reconnects++;
   gw_session_note(s, "ice", "restart", NULL, now);
 }
 
@@ -417,6 +433,7 @@ static void record_since_answer(gw_session *s, gw_phase phase, wr_time now) {
 void gw_session_connected(gw_session *s, wr_time now) {
   bool was_degraded = s->state == GW_SESSION_DEGRADED;
   set_state(s, GW_SESSION_CONNECTED, WR_NEVER, NULL, now);
+  s->tally.is_connected = true;
   if (s->conn) {
     count(s, GW_CONN_CONNECTED);
     record_phases(s, now);
@@ -568,6 +585,8 @@ static void judge_quality(gw_session *s, wr_time now) {
   if (!s->conn) return;
   wr_conn_read_stats(s->conn, &stats, now);
   gw_quality_step(&s->quality, &stats);
+  gw_tally_second(&s->tally, &s->quality.figures);
+  gw_tally_way(&s->tally, &stats.candidate_pair);
   if (!s->echo && s->quality.figures.mos >= 0) gw_scores_add(&s->worker->metrics.quality, s->quality.figures.mos);
 }
 
@@ -692,12 +711,24 @@ static void end_trace(gw_session *s, gw_counter end, wr_time now) {
   gw_trace_end(&s->trace, end_text(end), !is_orderly(end), transport_text(s), now);
 }
 
+static void read_tally(const gw_session *s, gw_call *call, wr_time now) {
+  const char *backend = config_of(s)->backend; /* a URL may hold what is nobody's business */
+  size_t len = strcspn(backend, ":");
+  gw_tally_read(&s->tally, call, end_text(s->end), is_orderly(s->end), now - s->created_at);
+  call->purpose = purpose_text(s->purpose);
+  call->backend = s->echo                             ? "echo"
+                  : strncmp(backend, "ota", len) == 0 ? "ota"
+                  : strncmp(backend, "ws", len) == 0  ? "ws"
+                                                      : "embedded";
+}
+
 void gw_session_close(gw_session *s, gw_counter end, wr_time now) {
   gw_worker *w = s->worker;
   s->closing = true;
   s->end = end;
   count(s, end);
   end_trace(s, end, now);
+  keep_tally(s, now);
   if (s->conn) {
     wr_conn_close(s->conn, now);
     pump(s, now);
@@ -712,6 +743,7 @@ void gw_session_close(gw_session *s, gw_counter end, wr_time now) {
   gw_session_note(s, "state", "closed", end_text(end), now);
   gw_view *last = gw_session_view(s, now);
   if (last) last->row.state = "closed";
+  if (last) read_tally(s, &last->call, now);
   gw_message gone = {.kind = GW_SESSION_GONE, .ref = gw_session_ref(s), .owned = last};
   gw_tell(&w->http, &gone, s->id, sizeof(s->id));
   if (!is_orderly(end)) gw_session_trouble(s, "call", end_text(end));

@@ -19,6 +19,7 @@
 #include "gateway/quiet.h"
 #include "gateway/repair.h"
 #include "gateway/said.h"
+#include "gateway/tally.h"
 #include "gateway/trace.h"
 #include "gateway/uplink.h"
 #include "gateway/video.h"
@@ -141,6 +142,7 @@ typedef struct gw_session {
   gw_link link;
   gw_minute minute;
   gw_trace trace;
+  gw_tally tally;
   gw_capture *capture; /* NULL: nobody records it */
   gw_cold *cold;
 } gw_session;

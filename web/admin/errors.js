@@ -8,7 +8,7 @@ import { t } from "../js/i18n.js";
 /** Kinds of gateway/errors.h, and their words. @type {Record<string, string>} */
 const KINDS = {
   call: "admErr_call", assistant: "admErr_assistant", request: "admErr_request", turn: "admErr_turn",
-  settings: "admErr_settings", worker: "admErr_worker",
+  settings: "admErr_settings", worker: "admErr_worker", history: "admErr_history",
 };
 
 /** A moment as people here write it: today without the date. @param {string} iso */

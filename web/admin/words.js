@@ -66,6 +66,7 @@ export const WORDS = {
   admErr_turn: ["TURN provider", "TURN 提供方", "Nhà cung cấp TURN"],
   admErr_settings: ["Settings", "设置", "Cấu hình"],
   admErr_worker: ["Worker", "工作线程", "Luồng xử lý"],
+  admErr_history: ["History", "历史记录", "Lịch sử"],
   admErr_other: ["Other", "其他", "Khác"],
   admVersion: ["Version", "版本", "Phiên bản"],
   admUptime: ["Running for", "已运行", "Đã chạy"],
