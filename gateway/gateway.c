@@ -25,6 +25,7 @@
 #include "gateway/log.h"
 #include "gateway/notify.h"
 #include "gateway/roles.h"
+#include "gateway/sandbox.h"
 #include "wr/crypto_openssl.h"
 
 #define MAILBOX_CELLS 2048
@@ -295,6 +296,13 @@ static bool open_workers(gw_http *http, const wr_crypto *crypto, const wr_addr *
   return true;
 }
 
+/* Once nothing needs to be opened that strangers do not ask for; the threads that meet them are not there yet. */
+static void confine(const gw_config *config) {
+  if (strcmp(config->sandbox, "on") != 0) return;
+  gw_sandbox_state state = gw_sandbox_enter();
+  gw_log(state == GW_SANDBOX_UNKNOWN ? GW_WARN : GW_INFO, "sandbox", "state", gw_sandbox_text(state), NULL);
+}
+
 static bool start_workers(gw_http *http) {
   sigset_t all, before;
   sigfillset(&all);
@@ -444,7 +452,9 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   if (!open_lws(http, listen)) return false;
   if (!gw_history_start(http, error)) return false;
   snprintf(error, GW_CONFIG_ERROR_MAX, "cannot start threads");
-  return read_signals(http) && start_workers(http);
+  if (!read_signals(http)) return false;
+  confine(config);
+  return start_workers(http);
 }
 
 int gw_serve(const gw_config *given, const char *embedded_url, gw_reload *reload) {
