@@ -75,8 +75,8 @@ void mgr_attempt_close(mgr_manager *m, bool remove) {
 }
 
 static void open_link(mgr_manager *m) {
-  m->link = (mgr_link){.number = ++m->last_link, .trickle_at = MGR_NEVER};
   mgr_route route = mgr_ladder_route(&m->ladder, &m->settings, m->has_relay);
+  m->link = (mgr_link){.number = ++m->last_link, .route = route, .trickle_at = MGR_NEVER};
   mgr_core_mark(m, MGR_PHASE_OPENED);
   mgr_core_do(
       m, (mgr_command){
@@ -235,6 +235,13 @@ static mgr_reason reason_of_status(int32_t status) {
   return MGR_REASON_REFUSED;
 }
 
+/* Not every gateway, and not every proxy before one, takes sockets: that says nothing of the session. */
+static void on_socket_refused(mgr_manager *m, mgr_reason reason, uint32_t retry_after_ms) {
+  mgr_ladder_no_path(&m->ladder, m->now);
+  m->link.broken = true;
+  mgr_recover_next(m, reason == MGR_REASON_REFUSED ? MGR_REASON_ICE_FAILED : reason, retry_after_ms);
+}
+
 void mgr_attempt_on_refused(mgr_manager *m, const mgr_event *event) {
   if (event->request == m->servers_request) {
     m->servers_request = 0;
@@ -248,6 +255,10 @@ void mgr_attempt_on_refused(mgr_manager *m, const mgr_event *event) {
   m->link.request = is_quiet ? m->link.request : 0;
   if (reason == MGR_REASON_REFUSED && m->link.was_up) m->has_token = event->value != 404 && m->has_token;
   if (m->step != MGR_STEP_ANSWER || is_quiet) return; /* the link stands without it */
+  if (m->link.route == MGR_ROUTE_SOCKET && m->rung != MGR_RUNG_RESTART) {
+    on_socket_refused(m, reason, event->more);
+    return;
+  }
   if (reason == MGR_REASON_NOT_ALLOWED) {
     mgr_recover_fail(m, reason);
     return;
@@ -297,10 +308,12 @@ static void on_secure(mgr_manager *m) {
 
 static void on_link_dead(mgr_manager *m, mgr_reason reason) {
   if (reason != MGR_REASON_ICE_FAILED) m->link.broken = true;
-  if (m->step == MGR_STEP_PATH && m->rung != MGR_RUNG_RESTART) m->ladder.n_no_path++;
+  bool is_socket = m->link.route == MGR_ROUTE_SOCKET && m->step != MGR_STEP_UP;
+  bool is_over = m->rung != MGR_RUNG_RESTART || m->link.broken;
+  if (is_socket || (m->step == MGR_STEP_PATH && is_over)) mgr_ladder_no_path(&m->ladder, m->now);
   if (m->step == MGR_STEP_UP) {
     mgr_recover_from(m, reason);
-  } else if (m->step > MGR_STEP_WAIT && (m->rung != MGR_RUNG_RESTART || m->link.broken)) {
+  } else if (m->step > MGR_STEP_WAIT && is_over) {
     mgr_recover_next(m, reason, 0);
   }
 }
@@ -377,11 +390,12 @@ void mgr_attempt_out_of_time(mgr_manager *m) {
     case MGR_STEP_GATHER: offer_or_hold(m); return; /* with what there is */
     case MGR_STEP_PATH:
       if (m->rung == MGR_RUNG_RESTART) m->ladder.n_restarts++;
-      m->ladder.n_no_path++;
+      mgr_ladder_no_path(&m->ladder, m->now);
       mgr_recover_next(m, MGR_REASON_ICE_FAILED, 0);
       return;
     case MGR_STEP_ANSWER:
       m->link.request = 0;
+      if (m->link.route == MGR_ROUTE_SOCKET) mgr_ladder_no_path(&m->ladder, m->now);
       mgr_recover_next(m, MGR_REASON_UNREACHABLE, 0);
       return;
     case MGR_STEP_CHANNEL:

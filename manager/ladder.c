@@ -5,8 +5,15 @@
  * jitter a crowd of N pages still asks only N / 1.4 times a second. There it stays until the overall deadline: a
  * gateway that refuses at once is asked a dozen times within 10 s, so longer waits further up the list would come
  * long before anybody has lost hope. |max_attempts| is what fits into that deadline, and some. The specification's
- * 3 attempts of 1, 2, 4 s end after 7 s, before a phone has changed from Wi-Fi to cellular. */
+ * 3 attempts of 1, 2, 4 s end after 7 s, before a phone has changed from Wi-Fi to cellular.
+ *
+ * Who was in a call seconds ago and reaches nobody waits 0.6 s at most: a request that does not leave the house
+ * costs nobody anything, and a network that is back is to be noticed within a second. */
 #include "manager/ladder.h"
+
+/* Where there was a path: two restarts and a new connection. Loss alone shall not end it. */
+#define SOCKET_AFTER 3
+#define KNOWN_US MGR_S(60) /* what was not found ahead of the press is not waited for once more */
 
 void mgr_settings_default(mgr_settings *s) {
   static const uint32_t backoff_ms[] = {0, 300, 800, 1500, 2200, 2600, 2800};
@@ -37,6 +44,8 @@ void mgr_settings_default(mgr_settings *s) {
       .offline_ms = 120000,
       .stable_ms = 10000,
       .direct_failures = 2,
+      .near_ms = 5000,
+      .near_wait_ms = 600,
       .require_microphone = false,
       .press_ms = 250,
       .thinking_ms = 10000,
@@ -63,9 +72,10 @@ static uint32_t draw(mgr_ladder *l, uint32_t bound) {
   return (uint32_t)((uint64_t)x * (bound + (uint64_t)1) >> 32);
 }
 
-uint32_t mgr_ladder_wait_ms(mgr_ladder *l, const mgr_settings *s, uint32_t retry_after_ms) {
+uint32_t mgr_ladder_wait_ms(mgr_ladder *l, const mgr_settings *s, uint32_t most_ms, uint32_t retry_after_ms) {
   uint32_t last = s->n_backoff ? s->n_backoff - 1 : 0;
   uint32_t base_ms = s->backoff_ms[l->n_attempts < last ? l->n_attempts : last];
+  if (base_ms > most_ms) base_ms = most_ms;
   uint32_t wait_ms = s->jitter ? draw(l, base_ms) : base_ms;
   l->n_attempts++;
   if (!retry_after_ms) return wait_ms;
@@ -77,10 +87,12 @@ uint32_t mgr_ladder_wait_ms(mgr_ladder *l, const mgr_settings *s, uint32_t retry
 
 bool mgr_ladder_is_used_up(const mgr_ladder *l, const mgr_settings *s) { return l->n_attempts >= s->max_attempts; }
 
-void mgr_ladder_connected(mgr_ladder *l, mgr_time now) {
+void mgr_ladder_connected(mgr_ladder *l, mgr_route route, mgr_time now) {
   l->connected_at = now;
   l->n_restarts = 0;
+  if (route == MGR_ROUTE_SOCKET) return; /* what finds no path still finds none: the next link goes this way, too */
   l->n_no_path = 0;
+  l->had_path = true;
 }
 
 void mgr_ladder_lost(mgr_ladder *l, const mgr_settings *s, mgr_time now) {
@@ -88,10 +100,34 @@ void mgr_ladder_lost(mgr_ladder *l, const mgr_settings *s, mgr_time now) {
   l->connected_at = MGR_NEVER;
 }
 
+void mgr_ladder_no_path(mgr_ladder *l, mgr_time now) {
+  l->n_no_path++;
+  l->no_path_at = now;
+}
+
 void mgr_ladder_restart(mgr_ladder *l) { l->n_attempts = l->n_restarts = l->n_no_path = 0; }
 
+void mgr_ladder_begin(mgr_ladder *l, mgr_time now) {
+  uint32_t n_no_path = l->n_no_path && now - l->no_path_at < KNOWN_US ? l->n_no_path : 0;
+  mgr_ladder_restart(l);
+  l->n_no_path = n_no_path;
+  l->had_path = false;
+}
+
+void mgr_ladder_new_network(mgr_ladder *l) { l->n_no_path = 0; }
+
 mgr_route mgr_ladder_route(const mgr_ladder *l, const mgr_settings *s, bool has_relay) {
-  static const mgr_route order[] = {MGR_ROUTE_RELAY, MGR_ROUTE_RELAY_TCP, MGR_ROUTE_ALL};
-  if (!has_relay || l->n_no_path < s->direct_failures) return MGR_ROUTE_ALL;
-  return order[(l->n_no_path - s->direct_failures) % 3];
+  mgr_route order[4];
+  uint32_t n = 0, direct = s->direct_failures;
+  if (s->socket) {
+    order[n++] = MGR_ROUTE_SOCKET;
+    direct = l->had_path ? SOCKET_AFTER : 1;
+  }
+  if (has_relay) {
+    order[n++] = MGR_ROUTE_RELAY;
+    order[n++] = MGR_ROUTE_RELAY_TCP;
+  }
+  if (!n || l->n_no_path < direct) return MGR_ROUTE_ALL;
+  order[n++] = MGR_ROUTE_ALL;
+  return order[(l->n_no_path - direct) % n];
 }

@@ -177,7 +177,7 @@ static void prepare(mgr_manager *m) {
 static void begin_first(mgr_manager *m) {
   m->rung = MGR_RUNG_FIRST;
   m->has_token = m->ever_up = false;
-  mgr_ladder_restart(&m->ladder);
+  mgr_ladder_begin(&m->ladder, m->now);
   m->overall_until = mgr_time_add(m->now, MGR_MS(m->settings.overall_ms));
   m->ladder.n_attempts = 1; /* the first is made at once */
   mgr_core_set_state(m, MGR_STATE_CONNECTING, MGR_REASON_ASKED);

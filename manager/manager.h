@@ -55,6 +55,8 @@ typedef struct mgr_settings {
   uint32_t offline_ms;            /* OFFLINE to FAILED */
   uint32_t stable_ms;             /* a connection of this age starts the counters anew */
   uint32_t direct_failures;       /* attempts without a path after which relays are tried alone */
+  bool socket;                    /* there is another transport, tried after one attempt without a path */
+  uint32_t near_ms, near_wait_ms; /* so long after the loss of a call who is not reached is asked that often */
   bool require_microphone;        /* true: no microphone is final; false: typing goes on */
   /* the conversation */
   uint32_t press_ms;    /* a shorter press is a slip of the finger */

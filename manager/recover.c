@@ -78,7 +78,9 @@ void mgr_recover_next(mgr_manager *m, mgr_reason reason, uint32_t retry_after_ms
     wait_for_network(m);
     return;
   }
-  uint32_t wait_ms = mgr_ladder_wait_ms(&m->ladder, &m->settings, retry_after_ms);
+  bool is_fresh = m->ever_up && m->now - m->trouble_at < MGR_MS(m->settings.near_ms);
+  uint32_t most_ms = is_fresh && reason == MGR_REASON_UNREACHABLE ? m->settings.near_wait_ms : UINT32_MAX;
+  uint32_t wait_ms = mgr_ladder_wait_ms(&m->ladder, &m->settings, most_ms, retry_after_ms);
   /* Both say that the gateway is there; the first is said once, the second is a second old. */
   if (reason == MGR_REASON_SESSION_LOST || reason == MGR_REASON_STUCK) wait_ms = 0;
   m->step_until = mgr_time_add(m->now, MGR_MS(wait_ms));
@@ -92,7 +94,7 @@ void mgr_recover_done(mgr_manager *m) {
   m->step_until = m->proof_until = m->overall_until = MGR_NEVER;
   m->link.was_up = m->ever_up = true;
   m->link.broken = false; /* whoever said so was wrong, or it is watched all the more */
-  mgr_ladder_connected(&m->ladder, m->now);
+  mgr_ladder_connected(&m->ladder, m->link.route, m->now);
   mgr_bitrate_new_path(&m->bitrate, m->now);
   if (was_new) {
     mgr_alive_start(&m->alive, m->now);
@@ -213,6 +215,7 @@ static void begin_anew(mgr_manager *m, mgr_reason reason) {
 }
 
 void mgr_recover_look(mgr_manager *m, mgr_reason reason) {
+  if (reason == MGR_REASON_NETWORK_CHANGED) mgr_ladder_new_network(&m->ladder);
   if (m->frozen || m->put_away) return;
   if (m->step == MGR_STEP_UP) {
     if (reason == MGR_REASON_RESUMED) mgr_alive_excuse(&m->alive, m->now);

@@ -397,3 +397,73 @@ TEST(recover_a_changed_network_is_looked_at_at_once) {
   world_tell(&w, MGR_EVENT_NETWORK, 2, 0); /* an estimate changed, the network did not */
   CHECK_EQ(world_count(&w, MGR_COMMAND_PING), 1);
 }
+
+/* An attempt that is answered and finds no path. */
+static void find_no_path(void) {
+  world_tell(&w, MGR_EVENT_DESCRIBED, 0, 0);
+  world_tell(&w, MGR_EVENT_ANSWERED, 1, 0);
+  world_forget(&w);
+  world_tell(&w, MGR_EVENT_ICE, 4, 0);
+  while (!world_count(&w, MGR_COMMAND_OPEN) && w.m.step == MGR_STEP_WAIT) world_step(&w);
+}
+
+static void begin_with_socket(void) {
+  mgr_settings s;
+  mgr_settings_default(&s);
+  s.socket = true;
+  world_begin(&w, &s);
+  world_tell(&w, MGR_EVENT_START, MGR_MODE_AUTO, 0);
+  if (w.m.step == MGR_STEP_SERVERS) world_tell(&w, MGR_EVENT_SERVERS, 0, 0);
+}
+
+TEST(recover_where_no_path_is_found_the_socket_carries_the_call) {
+  begin_with_socket();
+  CHECK_EQ(world_last(&w, MGR_COMMAND_OPEN)->route, MGR_ROUTE_ALL);
+  find_no_path();
+  CHECK_EQ(world_last(&w, MGR_COMMAND_OPEN)->route, MGR_ROUTE_SOCKET);
+  world_tell(&w, MGR_EVENT_DESCRIBED, 0, 0);
+  world_tell(&w, MGR_EVENT_ANSWERED, 1, 0);
+  world_tell(&w, MGR_EVENT_CHANNEL, 1, 0);
+  CHECK_EQ(w.m.state, MGR_STATE_CONNECTED);
+  world_forget(&w);
+  world_tell(&w, MGR_EVENT_PEER, 5, 0); /* lost for good: the next link is a socket, too */
+  while (!world_count(&w, MGR_COMMAND_OPEN) && w.m.step == MGR_STEP_WAIT) world_step(&w);
+  CHECK_EQ(world_last(&w, MGR_COMMAND_OPEN)->route, MGR_ROUTE_SOCKET);
+  CHECK_EQ(world_last(&w, MGR_COMMAND_OPEN)->rung, MGR_RUNG_RESUME);
+}
+
+TEST(recover_a_socket_that_is_refused_ends_nothing) {
+  static const int32_t statuses[] = {401, 403, 404, 502, 0};
+  for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+    begin_with_socket();
+    find_no_path();
+    REQUIRE(world_last(&w, MGR_COMMAND_OPEN)->route == MGR_ROUTE_SOCKET);
+    world_tell(&w, MGR_EVENT_DESCRIBED, 0, 0);
+    world_forget(&w);
+    world_tell(&w, MGR_EVENT_REFUSED, statuses[i], 0);
+    CHECK(w.m.state != MGR_STATE_FAILED);
+    while (!world_count(&w, MGR_COMMAND_OPEN) && w.m.step == MGR_STEP_WAIT) world_step(&w);
+    CHECK_EQ(world_last(&w, MGR_COMMAND_OPEN)->route, MGR_ROUTE_ALL);
+  }
+}
+
+TEST(recover_who_reaches_nobody_after_a_call_asks_often_for_five_seconds) {
+  connected();
+  fall_silent();
+  world_tell(&w, MGR_EVENT_PEER, 5, 0); /* the link is gone, the network too */
+  mgr_time began = w.now, longest = 0, later = 0;
+  while (w.now - began < MGR_S(30)) {
+    mgr_time asked = w.now;
+    if (w.m.step == MGR_STEP_DESCRIBE) world_tell(&w, MGR_EVENT_DESCRIBED, 0, 0);
+    if (w.m.step == MGR_STEP_ANSWER) world_tell(&w, MGR_EVENT_REFUSED, 0, 0);
+    while (w.m.step == MGR_STEP_WAIT) world_step(&w);
+    mgr_time waited = w.now - asked;
+    if (asked - w.m.trouble_at < MGR_MS(w.m.settings.near_ms))
+      longest = waited > longest ? waited : longest;
+    else
+      later = waited > later ? waited : later;
+    if (w.m.step == MGR_STEP_SERVERS) world_tell(&w, MGR_EVENT_SERVERS, 0, 0);
+  }
+  CHECK(longest > 0 && longest <= MGR_MS(w.m.settings.near_wait_ms));
+  CHECK(later > MGR_S(1));
+}

@@ -34,6 +34,7 @@ typedef struct mgr_link {
   bool resumed; /* the gateway had kept the session */
   bool broken;  /* nothing but a new connection helps */
   bool gathered, end_sent;
+  mgr_route route;
   uint32_t n_held; /* candidates not yet sent */
   mgr_time trickle_at;
 } mgr_link;

@@ -34,6 +34,40 @@ async function overTcp({ page, gateway }) {
   check(text.includes('"transport":"tcp"'), `the gateway's sessions: ${text}`);
 }
 
+/** Of the page's manager. @param {import("./lane.js").Stage} stage @returns {Promise<{route:string, isConnected:boolean}>} */
+const connectionOf = ({ page }) =>
+  page.evaluate(() => /** @type {any} */ (window).watch.manager?.getConnectionInfo() ?? { route: "", isConnected: false });
+
+/** Without WebRTC there is no data channel to ping over. @param {import("./lane.js").Stage} stage @param {number} from_ms
+ * @param {number} limit_s */
+async function overSocket(stage, from_ms, limit_s) {
+  await until("a call by WebSocket", async () => {
+    const { route, isConnected } = await connectionOf(stage);
+    return route === "SOCKET" && isConnected;
+  }, limit_s * 1000);
+  return Date.now() - from_ms;
+}
+
+const SPEECH_DBFS = -45;
+
+/** A question and its answer in words and in sound, and by which way. @param {import("./lane.js").Stage} stage */
+async function talkOverSocket(stage) {
+  const before = (await captions(stage.page, "assistant")).length;
+  await type(stage.page, "tell me a joke");
+  await until("the words", async () => (await captions(stage.page, "assistant")).length > before);
+  const dbfs = await stage.page.evaluate(() => /** @type {any} */ (window).watch.loudest(100));
+  check(dbfs > SPEECH_DBFS, `nothing to be heard: ${dbfs} dBFS`);
+  const { route } = await connectionOf(stage);
+  check(route === "SOCKET", `the way is ${route}`);
+  stage.note = "by WebSocket";
+}
+
+/** @param {import("./lane.js").Stage} stage */
+async function letSocketsPass(stage) {
+  await stage.addGateway([]);
+  stage.proxy.sockets = true;
+}
+
 const TYPED = "what time is it";
 
 /** @type {Entry[]} */
@@ -109,6 +143,25 @@ export const NETWORK = [
     prepare: listenTcp,
     inject: async ({ lab }) => lab.blockUdp(),
     proof: overTcp,
+  },
+  {
+    name: "no UDP at all, and no relay",
+    when: "before",
+    limit_s: 15,
+    prepare: letSocketsPass,
+    inject: async ({ lab }) => lab.blockUdp(),
+    recovery: overSocket,
+    proof: talkOverSocket,
+  },
+  {
+    name: "UDP blocked for good, and no relay",
+    when: "during",
+    limit_s: 25,
+    kept: true,
+    prepare: letSocketsPass,
+    inject: async ({ lab }) => lab.blockUdp(),
+    recovery: overSocket,
+    proof: talkOverSocket,
   },
   {
     name: "TURN credentials expired, and the relay lost",

@@ -87,6 +87,7 @@ export class Stage {
     this.lab.reset();
     this.proxy.heal();
     this.proxy.turn = null;
+    this.proxy.sockets = false;
     this.proxy.met = 0;
     this.proxy.seen = [];
     this.note = "";
@@ -121,9 +122,10 @@ async function contextOf({ page, gateway }) {
 function rungOf(seen) {
   let rung = "none needed";
   for (const one of seen) {
-    if (one.status < 200 || one.status > 299) continue;
+    if ((one.status < 200 || one.status > 299) && one.status !== 101) continue;
     if (one.what === "POST /api/offer") rung = one.got?.resumed === true ? "resume" : "new session";
     else if (/^POST \/api\/sessions\/\w+\/offer$/.test(one.what)) rung = "ICE restart";
+    else if (one.what.startsWith("GET /api/socket") && one.status === 101) rung = "WebSocket";
     else if (one.what.startsWith("PATCH ") && one.status === 200) rung = "ICE restart";
   }
   return rung;

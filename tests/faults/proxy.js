@@ -2,6 +2,7 @@
 // page is from localhost (a secure context) and the gateway is behind the router.
 
 import http from "node:http";
+import net from "node:net";
 import { createHmac } from "node:crypto";
 
 /** @typedef {{status:number, headers?:Record<string, string>, body?:string}} Reply */
@@ -21,6 +22,8 @@ export class Proxy {
   turn = null;
   /** @type {Seen[]} */
   seen = [];
+  /** WebSockets pass. Else the page has WebRTC alone. */
+  sockets = false;
   /** Where the gateway is: HOST:PORT. */
   target;
 
@@ -30,6 +33,7 @@ export class Proxy {
     this.#server = http.createServer((request, response) => {
       this.#handle(request, response).catch(() => response.destroy());
     });
+    this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, /** @type {net.Socket} */ (socket), head));
     this.#server.on("connection", (socket) => {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
@@ -101,6 +105,25 @@ export class Proxy {
     if (text.length) headers["content-length"] = String(text.length);
     response.writeHead(answer.status, headers);
     response.end(text);
+  }
+
+  /** From here on bytes only. @param {http.IncomingMessage} request @param {net.Socket} socket @param {Buffer} head */
+  #upgrade(request, socket, head) {
+    const what = `${request.method} ${request.url}`;
+    this.seen.push({ at_ms: Date.now(), what, status: this.sockets ? 101 : 0, sent: null, got: null });
+    if (!this.sockets) return void socket.destroy();
+    const [host, port] = this.target.split(":");
+    const onward = net.connect({ host, port: Number(port) }, () => {
+      const lines = [`${what} HTTP/1.1`];
+      for (let i = 0; i < request.rawHeaders.length; i += 2) lines.push(`${request.rawHeaders[i]}: ${request.rawHeaders[i + 1]}`);
+      onward.write(`${lines.join("\r\n")}\r\n\r\n`);
+      onward.write(head);
+      socket.pipe(onward).pipe(socket);
+    });
+    for (const [one, other] of /** @type {const} */ ([[socket, onward], [onward, socket]])) {
+      one.on("error", () => undefined);
+      one.on("close", () => other.destroy());
+    }
   }
 
   /** @param {http.IncomingMessage} request @param {Buffer} body

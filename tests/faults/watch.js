@@ -47,11 +47,14 @@ export function installWatch() {
   const told = [];
   /** @type {any} */
   let manager = null;
+  /** @type {MediaStream|null} */
+  let stream = null;
   const dispatch = EventTarget.prototype.dispatchEvent;
   EventTarget.prototype.dispatchEvent = function (/** @type {Event} */ event) {
     if (this.constructor.name === "WebRTCManager") {
       manager = this;
       const { detail } = /** @type {CustomEvent} */ (event);
+      if (event.type === "track") stream = detail.stream;
       if (["state", "recovered", "timeline", "notice", "microphone", "issues"].includes(event.type)) {
         told.push({ at_ms: Date.now(), name: event.type, detail: JSON.parse(JSON.stringify(detail)) });
       }
@@ -65,6 +68,24 @@ export function installWatch() {
     told,
     get manager() {
       return manager;
+    },
+    /** dBFS of the loudest of the answer, of |n| looks at what came, by whatever way. @param {number} n */
+    async loudest(n) {
+      if (!stream) return -Infinity;
+      const context = new AudioContext();
+      const ear = context.createAnalyser();
+      const source = context.createMediaStreamSource(stream);
+      source.connect(ear);
+      const samples = new Float32Array(ear.fftSize);
+      let most = 1e-12;
+      for (let i = 0; i < n; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        ear.getFloatTimeDomainData(samples);
+        most = Math.max(most, samples.reduce((sum, one) => sum + one * one, 0) / samples.length);
+      }
+      source.disconnect();
+      await context.close();
+      return 10 * Math.log10(most);
     },
     /** @param {number} from_ms epoch: where the time to recover begins; pings go out from now on */
     begin(from_ms) {

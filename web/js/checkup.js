@@ -136,7 +136,7 @@ export class Checkup {
   /** @returns {Promise<boolean>} */
   async #checkPath() {
     this.#tell("path", { mark: "run", key: "connecting" });
-    const policy = { max_attempts: 2, overall_ms: PATH_MS };
+    const policy = { max_attempts: 2, overall_ms: PATH_MS, socket: false }; // the socket would hide what is asked here
     const manager = new WebRTCManager({
       mode: "manual", policy, headers: () => tokenHeaders(), macAddress: this.#macAddress,
       fallback: () => import("./manager/fallback.js"),

@@ -96,7 +96,7 @@ export class Details {
     byId("quality-text", HTMLElement).textContent = t(LEVELS[level] ?? "qualityUnknown");
     const figures = standing ? this.#figures() : [];
     const title = figures.filter(({ name }) => IN_TITLE.includes(name)).map(({ text }) => text);
-    if (figures.length) title.push(t(this.#isRelayed() ? "routeRelay" : "routeDirect"));
+    if (figures.length) title.push(t(this.#pathKey()));
     if (this.#turn_ms) title.push(`${t("figureTurn")} ${(this.#turn_ms / 1000).toFixed(1)} s`);
     this.#badge.title = title.join(", ");
     this.#showIssues(standing && this.#shown ? metrics.issues : []);
@@ -137,7 +137,7 @@ export class Details {
     const info = this.#manager.getConnectionInfo();
     const rows = figures.map(({ label, value }) => [label, value]);
     if (typeof phases["CHANNEL"] === "number") rows.unshift([t("figureConnected"), `${Math.round(phases["CHANNEL"])} ms`]);
-    if (info.isConnected) rows.push([t("figureRoute"), t(this.#isRelayed() ? "routeRelay" : "routeDirect")]);
+    if (info.isConnected) rows.push([t("figureRoute"), t(this.#pathKey())]);
     if (this.#turn_ms) rows.push([t("figureTurn"), `${(this.#turn_ms / 1000).toFixed(2)} s`]);
     rows.push([t("figureRecoveries"), String(recoveries.length)]);
     list("figures", rows);
@@ -147,8 +147,10 @@ export class Details {
     list("gateway-figures", told.map(({ label, value }) => [label, value]));
   }
 
-  #isRelayed() {
-    return /** @type {Record<string, unknown>} */ (this.#manager.getQualityMetrics())["relayed"] === 1;
+  #pathKey() {
+    if (this.#manager.getConnectionInfo().route === "SOCKET") return "routeSocket";
+    const { relayed } = /** @type {Record<string, unknown>} */ (this.#manager.getQualityMetrics());
+    return relayed === 1 ? "routeRelay" : "routeDirect";
   }
 
   #save() {

@@ -293,6 +293,7 @@ const TABLE = {
   figureRoute: ["Path", "线路", "Đường đi"],
   routeDirect: ["direct", "直连", "trực tiếp"],
   routeRelay: ["over a relay", "经中继", "qua trạm chuyển"],
+  routeSocket: ["over a WebSocket: no other path was found", "经 WebSocket：未找到其他线路", "qua WebSocket: không tìm thấy đường khác"],
   figureRecoveries: ["Recoveries", "恢复次数", "Số lần khôi phục"],
   uplinkLoss: [
     "Some of what you say is lost on the way. Move closer to the router, or use a cable.",

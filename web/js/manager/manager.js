@@ -75,6 +75,8 @@ export class WebRTCManager extends EventTarget {
   /** @type {Map<number, PeerLike>} */
   #peers = new Map();
   #link = 0;
+  /** The link whose transport is still being loaded. */
+  #awaited = 0;
   /** The link whose sender has the microphone. */
   #attached = 0;
   /** @type {Set<Promise<unknown>>} peers that say good-bye */
@@ -183,10 +185,12 @@ export class WebRTCManager extends EventTarget {
   }
 
   async #initialize() {
-    const { core: source, policy = {}, fallback } = this.#settings;
+    const { core: source, policy = {}, fallback, signalling } = this.#settings;
     const defaults = this.#byHand ? { gather_wait_ms: 2000, answer_ms: 60_000 } : {};
+    const socket = hasWebRtc() && fallback !== undefined && !signalling;
     const module = source instanceof WebAssembly.Module ? source : await loadCore(source);
-    const core = await Core.create(module, { may_red: hasRed(), ...defaults, ...policy }, this.#settings.seed, performance.now());
+    const chosen = { may_red: hasRed(), socket, ...defaults, ...policy };
+    const core = await Core.create(module, chosen, this.#settings.seed, performance.now());
     const other = hasWebRtc() || !fallback ? null : await fallback();
     if (this.#closed) return false;
     this.#core = core;
@@ -490,6 +494,7 @@ export class WebRTCManager extends EventTarget {
       case COMMAND.REOPEN_CHANNEL:
         return peer?.reopenChannel();
       case COMMAND.CLOSE:
+        if (this.#awaited === command.link) this.#awaited = 0;
         return peer && this.#closePeer(command.link, peer, command.value !== 0);
       case COMMAND.PING:
         return void peer?.send(ping(performance.now(), command.value));
@@ -629,10 +634,28 @@ export class WebRTCManager extends EventTarget {
     this.#recorder.restart();
     this.#lastReport = null;
     this.#gatewayTimeline = null;
+    if (route === ROUTE.SOCKET) return void this.#openSocket(link);
     const peer = this.#makePeer(this.#ownerOf(link));
     this.#peers.set(link, peer);
     if (this.#camera && this.#takesVideo) peer.film(this.#camera, null); // then its first description has it
     peer.open(route === ROUTE.ALL ? this.#servers : relayOnly(this.#servers, route === ROUTE.RELAY_TCP));
+  }
+
+  /** WebRTC found no path: the transport beside it, which few ever need, is loaded now. @param {number} link */
+  async #openSocket(link) {
+    this.#awaited = link;
+    try {
+      const other = await this.#settings.fallback?.();
+      if (this.#awaited !== link || this.#closed) return;
+      if (!other) throw new Error("there is no other transport");
+      const peer = /** @type {PeerLike} */ (other.createPeer(this.#ownerOf(link), this.#registry, this.#settings));
+      this.#peers.set(link, peer);
+      if (this.#attached === link) peer.attach(this.#microphone.track);
+      peer.open(this.#servers);
+    } catch (error) {
+      this.#recorder.note(`${link}: socket`, String(error));
+      if (this.#awaited === link) this.#tell({ kind: EVENT.BROKEN, link, value: 0 });
+    }
   }
 
   /** @param {number} link @returns {PeerOwner} */

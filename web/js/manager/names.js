@@ -6,7 +6,7 @@ export const REASON = Object.freeze({ NONE: 0, ASKED: 1, SILENCE: 2, DISCONNECTE
   NO_NETWORK: 13, NETWORK_CHANGED: 14, RESUMED: 15, CREDENTIALS: 16, TIMED_OUT: 17, NOT_ALLOWED: 18, REFUSED: 19, UNSUPPORTED: 20,
   NO_MICROPHONE: 21, GAVE_UP: 22, IDLE_TOO_LONG: 23, STUCK: 24, ENDED: 25 });
 export const RUNG = Object.freeze({ FIRST: 0, RESTART: 1, RESUME: 2, NEW: 3 });
-export const ROUTE = Object.freeze({ ALL: 0, RELAY: 1, RELAY_TCP: 2 });
+export const ROUTE = Object.freeze({ ALL: 0, RELAY: 1, RELAY_TCP: 2, SOCKET: 3 });
 export const TURN = Object.freeze({ NONE: 0, LISTENING: 1, THINKING: 2, SPEAKING: 3 });
 export const MODE = Object.freeze({ AUTO: 0, MANUAL: 1, REALTIME: 2 });
 export const MIC = Object.freeze({ UNKNOWN: 0, ASKING: 1, READY: 2, NONE: 3, DENIED: 4, BUSY: 5, LOST: 6, SILENCED: 7,
@@ -35,8 +35,8 @@ export const SAMPLE = Object.freeze(["pair", "pair_relayed", "pair_rtt_s", "pair
 export const SETTINGS = Object.freeze(["backoff_ms", "prepare", "prepared_idle_ms", "n_backoff", "max_attempts", "jitter",
   "retry_after_max_ms", "servers_ms", "describe_ms", "gather_wait_ms", "answer_ms", "path_ms", "secure_ms", "channel_ms",
   "trickle_ms", "ping_ms", "ping_idle_ms", "ping_timeout_ms", "restart_ms", "stuck_ms", "resume_window_ms", "overall_ms",
-  "offline_ms", "stable_ms", "direct_failures", "require_microphone", "press_ms", "thinking_ms", "audio_most_bps",
-  "audio_least_bps", "video_most_bps", "may_red", "may_dtx"]);
+  "offline_ms", "stable_ms", "direct_failures", "socket", "near_ms", "near_wait_ms", "require_microphone", "press_ms",
+  "thinking_ms", "audio_most_bps", "audio_least_bps", "video_most_bps", "may_red", "may_dtx"]);
 export const FIGURES = Object.freeze(["mos", "r_factor", "rtt_ms", "jitter_ms", "delay_ms", "loss_down", "loss_up", "in_bps",
   "out_bps", "video_bps", "available_out_bps", "concealed", "buffer_ms", "in_level", "mic_level", "relayed"]);
 export const REPORT = Object.freeze(["rtt_ms", "jitter_ms", "received", "lost"]);
