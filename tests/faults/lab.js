@@ -125,19 +125,26 @@ export class Lab {
     this.rules(["drop"]);
   }
 
-  /** Each packet is lost with this probability, whatever it is and wherever it goes; or, of UDP, in rows of |burst| on
-   * average: a loss that begins goes on with the next packet as long as a die says so.
-   * @param {number} percent @param {number} [burst] */
-  lose(percent, burst = 1) {
-    if (burst <= 1) return this.rules([`numgen random mod 100 < ${percent} drop`]);
-    const stays = Math.round(1000 * (1 - 1 / burst));
-    const begins = Math.round((1000 * percent) / (100 - percent) / burst);
-    // Connections remember by their mark: 1 is a row of losses.
-    this.rules([
-      `meta l4proto udp ct mark 1 numgen random mod 1000 < ${stays} drop`,
-      "meta l4proto udp ct mark 1 ct mark set 0 return",
-      `meta l4proto udp ct mark 0 numgen random mod 1000 < ${begins} ct mark set 1 drop`,
-    ]);
+  /** Each packet is lost with this probability, whatever it is and wherever it goes. @param {number} percent */
+  lose(percent) {
+    this.rules([`numgen random mod 100 < ${percent} drop`]);
+  }
+
+  /** UDP packets are lost: each with this probability; or in rows of |burst| on average (Gilbert): a loss that begins goes on
+   * with the next packet of the same direction as long as a die says so. @param {number} percent @param {number} [burst] */
+  loseDatagrams(percent, burst = 1) {
+    if (burst <= 1) return this.rules([`meta l4proto udp numgen random mod 1000 < ${Math.round(10 * percent)} drop`]);
+    const stays = Math.round(10_000 * (1 - 1 / burst));
+    const begins = Math.round((10_000 * percent) / (100 - percent) / burst);
+    // Connections remember by a bit of their mark for each direction: 1 is a row of losses.
+    this.rules([["original", 1], ["reply", 2]].flatMap(([direction, bit]) => {
+      const packet = `meta l4proto udp ct direction ${direction} ct mark and ${bit}`;
+      return [
+        `${packet} != 0 numgen random mod 10000 < ${stays} drop`,
+        `${packet} != 0 ct mark set ct mark and ${3 - Number(bit)} return`,
+        `${packet} == 0 numgen random mod 10000 < ${begins} ct mark set ct mark or ${bit} drop`,
+      ];
+    }));
   }
 
   /** Both directions. @param {number} kbps 0: as fast as the machine can */

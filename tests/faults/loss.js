@@ -3,15 +3,21 @@
 // to make up, and what the waiting costs.
 //
 //   ./run loss [--percent 20] [--phrases 20] [--burst N] [--only off|copies|all]
+//   ./run loss --table [--share 1] [--minutes N] [--lanes 1] [--fresh]
 //
 // --burst N: Gilbert's channel: losses in rows of N on average. Root: it makes network namespaces of its own. What is not
 // to be, the page strikes out of its offer. Figures are printed; what counts is that repair makes it better, and with
 // random loss up to 20 % that 95 % of the phrases are understood and less than 2 % of the answers is made up.
+//
+// --table: all cells of docs/loss.md (loss_table.js), the important ones first; writes the page. What is said is kept in
+// build/faults/loss.jsonl, so a run that was ended, or that --minutes ends, goes on where it was; --fresh: all anew.
+// --share 0.5: half as many phrases in each cell. --lanes: so many calls side by side, where there are cores to spare.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { launchChromium, openPage } from "../browser/browsers.js";
 import { Gateway } from "../browser/gateway.js";
@@ -19,17 +25,20 @@ import { check, until } from "../browser/harness.js";
 import { plain, SoundCard, speak } from "../browser/speech.js";
 import { call, captions, nextHeard, reach } from "../browser/talk.js";
 import { GATEWAY, Lab } from "./lab.js";
+import { figuresOf, ofCell, page as document, plan, readSpoken } from "./loss_table.js";
 import { Proxy } from "./proxy.js";
 import { sleep } from "./time.js";
 
 /** @typedef {import("../browser/browsers.js").WatchedPage} Page */
-/** @typedef {"off"|"copies"|"all"} Repair */
-/** @typedef {{concealed:number, received:number, waited_s:number, emitted:number}} Sound  samples of the answers, and how long
- *   they waited in the browser's buffer, together */
-/** @typedef {Sound & {repair:Repair, right:number, wrong:string[], counted:Record<string, number>}} Figures  |counted|: of the
- *   gateway's metrics */
+/** @typedef {import("./loss_table.js").Repair} Repair */
+/** @typedef {import("./loss_table.js").Cell} Cell */
+/** @typedef {import("./loss_table.js").Sound} Sound */
+/** @typedef {import("./loss_table.js").Spoken} Spoken */
+/** @typedef {{name:string, cells:(Cell & {count:number})[], until_ms:number}} Work  |name| of the laboratory */
 
+const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const HTTP = `${GATEWAY}:51000`;
+const FOREVER = Number.MAX_SAFE_INTEGER;
 /** Of those that are understood without loss; "hello" and the like are guessed from little. */
 const SPOKEN = ["what time is it", "tell me a joke", "who are you", "set the volume to fifty percent", "good morning", "thank you",
   "what can you do"];
@@ -79,38 +88,58 @@ async function countedBy(gateway) {
   return Object.fromEntries(COUNTED.map((name) => [name, Number(new RegExp(`_${name} ([\\d.]+)`).exec(text)?.[1])]));
 }
 
-/** @param {Page} page @param {SoundCard} card @param {string} folder @param {number} count
- * @returns {Promise<Sound & {right:number, wrong:string[]}>} */
-async function converse(page, card, folder, count) {
-  const files = SPOKEN.map((phrase) => speak(folder, phrase, 0.3).file);
-  let right = 0;
-  const wrong = [];
-  await sleep(6000); // the first reports; both sides learn what is lost
-  const before = await page.evaluate(heardSoFar);
-  for (let i = 0; i < count; i++) {
-    const phrase = SPOKEN[i % SPOKEN.length] ?? "";
-    const already = (await captions(page, "person")).length;
-    await card.play(String(files[i % files.length]));
-    const heard = await nextHeard(page, already).catch(() => "");
-    if (plain(heard) === plain(phrase)) right++;
-    else wrong.push(`${phrase} -> ${heard || "nothing"}`);
-    await reach(page, ["speaking"], 4000).catch(() => undefined);
-    await reach(page, ["listening"], 30_000);
-  }
-  const after = await page.evaluate(heardSoFar);
+/** What is more of it. @template {Record<string, number>} T @param {T} before @param {T} after @returns {T} */
+const grown = (before, after) => /** @type {T} */ (
+  Object.fromEntries(Object.entries(after).map(([name, value]) => [name, value - Number(before[name])])));
+
+/** @typedef {{page:Page, card:SoundCard, gateway:Gateway, files:ReturnType<typeof speak>[]}} Stage */
+
+/** Says one phrase and hears the answer. @param {Stage} stage @param {number} index of the phrase
+ * @returns {Promise<Omit<Spoken, "revision"|keyof Cell>>} */
+async function converse({ page, card, gateway, files }, index) {
+  const phrase = SPOKEN[index] ?? "", file = files[index];
+  if (!file) throw new RangeError("no such phrase");
+  const [sound, counted] = [await page.evaluate(heardSoFar), await countedBy(gateway)];
+  const already = (await captions(page, "person")).length;
+  const over_ms = performance.now() + file.end_s * 1000;
+  /** @type {number|null} */
+  let after_ms = null;
+  const words = nextHeard(page, already).catch(() => "").then((text) => {
+    if (text) after_ms = performance.now() - over_ms;
+    return text;
+  });
+  await card.play(file.file);
+  const heard = await words;
+  await reach(page, ["speaking"], 4000).catch(() => undefined);
+  await reach(page, ["listening"], 30_000);
   return {
-    right,
-    wrong,
-    concealed: after.concealed - before.concealed,
-    received: after.received - before.received,
-    waited_s: after.waited_s - before.waited_s,
-    emitted: after.emitted - before.emitted,
+    phrase,
+    heard,
+    right: plain(heard) === plain(phrase),
+    after_ms,
+    sound: grown(sound, await page.evaluate(heardSoFar)),
+    counted: grown(counted, await countedBy(gateway)),
   };
 }
 
-/** Within the page's namespace. @param {string} name of the laboratory @param {number} percent @param {number} burst
- * @param {number} count @param {Repair[]} repairs */
-async function inside(name, percent, burst, count, repairs) {
+/** One cell: a page, a call, phrases. @param {import("../browser/browsers.js").Browser} browser @param {string} url
+ * @param {Lab} lab @param {Omit<Stage, "page">} stage @param {Cell & {count:number}} cell @param {number} until_ms */
+async function measure(browser, url, lab, stage, { count, ...cell }, until_ms) {
+  const page = await openPage(browser, url);
+  if (cell.repair !== "all") await page.evaluateOnNewDocument(strikeOut, cell.repair === "copies");
+  await call(page, url, "auto");
+  lab.loseDatagrams(cell.percent, cell.burst);
+  await sleep(6000); // the first reports; both sides learn what is lost
+  for (let i = 0; i < count && Date.now() < until_ms; i++) {
+    const spoken = await converse({ page, ...stage }, i % SPOKEN.length);
+    console.log(JSON.stringify({ ...cell, revision: process.env["REVISION"] ?? "", ...spoken }));
+  }
+  lab.heal();
+  await page.close();
+}
+
+/** Within the page's namespace. @param {Work} work */
+async function inside({ name, cells, until_ms }) {
   const lab = new Lab(name);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "xiaozhi-loss-"));
   const proxy = new Proxy(HTTP);
@@ -124,24 +153,13 @@ async function inside(name, percent, burst, count, repairs) {
     await until("the sound server", () => card.choose(), 5000);
     await gateway.start();
     const url = await proxy.listen();
+    const files = SPOKEN.map((phrase) => speak(folder, phrase, 0.3));
     browser = await launchChromium(folder, "", {
       env: { ...process.env, ...card.env },
       args: ["--no-sandbox", "--disable-gpu", "--force-prefers-reduced-motion", "--autoplay-policy=no-user-gesture-required"],
     });
     await browser.defaultBrowserContext().setPermission(url, { permission: { name: "microphone" }, state: "granted" });
-    for (const repair of repairs) {
-      const page = await openPage(browser, url);
-      if (repair !== "all") await page.evaluateOnNewDocument(strikeOut, repair === "copies");
-      await call(page, url, "auto");
-      lab.lose(percent, burst);
-      const before = await countedBy(gateway);
-      const sound = await converse(page, card, folder, count);
-      const after = await countedBy(gateway);
-      lab.heal();
-      const counted = Object.fromEntries(COUNTED.map((figure) => [figure, Number(after[figure]) - Number(before[figure])]));
-      console.log(JSON.stringify({ repair, ...sound, counted }));
-      await page.close();
-    }
+    for (const cell of cells) if (Date.now() < until_ms) await measure(browser, url, lab, { card, gateway, files }, cell, until_ms);
   } catch (error) {
     console.error(error);
     status = 1;
@@ -154,71 +172,110 @@ async function inside(name, percent, burst, count, repairs) {
   process.exit(status);
 }
 
-/** @param {Lab} lab @param {string[]} words @returns {Promise<Figures[]>} */
-async function runInside(lab, words) {
-  const command = [process.execPath, fileURLToPath(import.meta.url), "--inside", lab.name, ...words];
+/** @param {Lab} lab @param {Omit<Work, "name">} work @param {(spoken:Spoken) => void} tell of each phrase, as it was said */
+async function runInside(lab, work, tell) {
+  const command = [process.execPath, fileURLToPath(import.meta.url), "--inside", JSON.stringify({ name: lab.name, ...work })];
   const child = spawn("ip", ["netns", "exec", lab.page, ...command], { stdio: ["ignore", "pipe", "inherit"] });
-  let out = "";
-  child.stdout.on("data", (text) => void (out += text));
-  await new Promise((resolve) => child.once("exit", resolve));
-  return out.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  for await (const line of createInterface({ input: child.stdout })) tell(JSON.parse(line));
 }
 
-/** @param {Figures} one */
-const madeUp = ({ concealed, received }) => concealed / Math.max(1, received);
-
-/** @param {Figures} one @param {number} count */
-function print(one, count) {
-  const n = (/** @type {string} */ name) => Number(one.counted[name]);
-  const held_ms = (1000 * n("rtp_held_seconds_total")) / Math.max(1, n("rtp_delivered_total"));
-  const buffer_ms = (1000 * one.waited_s) / Math.max(1, one.emitted);
-  console.log(`  repair ${one.repair}: ${one.right} of ${count} phrases understood; ${(100 * madeUp(one)).toFixed(2)} % of the ` +
+/** @param {Cell} cell @param {Spoken[]} spoken */
+function print(cell, spoken) {
+  const one = figuresOf(spoken);
+  console.log(`  repair ${cell.repair}: ${one.right} of ${one.count} phrases understood; ${(100 * one.made_up).toFixed(2)} % of the ` +
     "answers made up");
-  console.log(`    up: ${n("rtp_delivered_total")} frames, ${n("rtp_repaired_total")} from copies, ` +
-    `${n("rtp_recovered_total")} of ${n("rtp_asked_total")} asked for came, ${n("rtp_lost_total")} lost, ` +
-    `${n("speech_concealed_total")} concealed; held ${held_ms.toFixed(1)} ms on average`);
-  console.log(`    down: ${n("rtp_resent_total")} sent again; ${buffer_ms.toFixed(0)} ms in the browser's buffer on average`);
-  for (const wrong of one.wrong) console.log(`       ${wrong}`);
+  console.log(`    up: ${one.n("rtp_delivered_total")} frames, ${one.n("rtp_repaired_total")} from copies, ` +
+    `${one.n("rtp_recovered_total")} of ${one.n("rtp_asked_total")} asked for came, ${one.n("rtp_lost_total")} lost, ` +
+    `${one.n("speech_concealed_total")} concealed; held ${one.held_ms.toFixed(1)} ms on average`);
+  console.log(`    down: ${one.n("rtp_resent_total")} sent again; ${one.buffer_ms.toFixed(0)} ms in the browser's buffer on average; ` +
+    `words ${one.after_ms.toFixed(0)} ms after the phrase`);
+  for (const { right, phrase, heard, counted } of spoken)
+    if (!right) console.log(`       ${phrase} -> ${heard || "nothing"} (${counted["rtp_lost_total"]} frames lost)`);
 }
 
-/** @param {Partial<Record<Repair, Figures>>} figures @param {number} count @param {boolean} isTarget
+/** @param {Partial<Record<Repair, ReturnType<typeof figuresOf>>>} figures @param {boolean} isTarget
  * @returns {[boolean, string][]} */
-function judge({ off, copies, all }, count, isTarget) {
+function judge({ off, copies, all }, isTarget) {
   /** @type {[boolean, string][]} */
   const verdicts = [];
-  if (copies) verdicts.push([Number(copies.counted["rtp_repaired_total"]) > 0, "the browser sends copies, and they are used"]);
+  if (copies) verdicts.push([copies.n("rtp_repaired_total") > 0, "the browser sends copies, and they are used"]);
   if (all) {
-    verdicts.push([Number(all.counted["rtp_recovered_total"]) > 0, "the browser sends again what the gateway asks for"]);
-    verdicts.push([Number(all.counted["rtp_resent_total"]) > 0, "the gateway sends again what the browser asks for"]);
+    verdicts.push([all.n("rtp_recovered_total") > 0, "the browser sends again what the gateway asks for"]);
+    verdicts.push([all.n("rtp_resent_total") > 0, "the gateway sends again what the browser asks for"]);
   }
-  if (off && copies) verdicts.push([madeUp(copies) < madeUp(off) / 2, "copies halve at least what is made up of the answers"]);
+  if (off && copies) verdicts.push([copies.made_up < off.made_up / 2, "copies halve at least what is made up of the answers"]);
   if (all && isTarget) {
-    verdicts.push([all.right >= 0.95 * count, "95 % of the phrases are understood"]);
-    verdicts.push([madeUp(all) < 0.02, "less than 2 % of the answers is made up"]);
+    verdicts.push([all.right >= 0.95 * all.count, "95 % of the phrases are understood"]);
+    verdicts.push([all.made_up < 0.02, "less than 2 % of the answers is made up"]);
   }
   return verdicts;
 }
 
-async function main() {
-  const words = process.argv.slice(2);
-  const after = (/** @type {string} */ name, /** @type {string|number} */ other) =>
-    words.includes(name) ? String(words[words.indexOf(name) + 1]) : String(other);
-  const [percent, burst, count] = [after("--percent", 20), after("--burst", 1), after("--phrases", 20)].map(Number);
-  const repairs = /** @type {Repair[]} */ (after("--only", "off,copies,all").split(","));
-  if (!percent || !burst || !count) throw new RangeError("numbers are wanted");
-  if (words[0] === "--inside") return inside(String(words[1]), percent, burst, count, repairs);
-  Lab.removeStale();
+/** @param {Cell} cell */
+async function one({ percent, burst }, /** @type {Repair[]} */ repairs, /** @type {number} */ count) {
   const lab = Lab.make(0);
   process.on("exit", () => lab.remove());
-  const figures = await runInside(lab, words);
-  check(figures.length === repairs.length, "the measurement ended early");
+  /** @type {Spoken[]} */
+  const all = [];
+  const cells = repairs.map((repair) => ({ percent, burst, repair, count }));
+  await runInside(lab, { cells, until_ms: FOREVER }, (spoken) => void all.push(spoken));
+  check(all.length === count * repairs.length, "the measurement ended early");
   console.log(`  ${percent} % lost${burst > 1 ? ` in rows of ${burst}` : ""}, both ways`);
-  for (const one of figures) print(one, count);
-  const verdicts = judge(Object.fromEntries(figures.map((one) => [one.repair, one])), count, burst === 1 && percent <= 20);
+  for (const cell of cells) print(cell, ofCell(all, cell));
+  const figures = Object.fromEntries(cells.map((cell) => [cell.repair, figuresOf(ofCell(all, cell))]));
+  const verdicts = judge(figures, burst === 1 && percent <= 20);
   for (const [well, text] of verdicts) console.log(`  ${well ? "ok  " : "FAIL"} ${text}`);
   const failed = verdicts.filter(([well]) => !well).length;
   console.log(`${verdicts.length - failed} passed, ${failed} failed`);
   process.exit(failed ? 1 : 0);
+}
+
+/** @param {{share:number, lanes:number, minutes:number, fresh:boolean}} options */
+async function table({ share, lanes, minutes, fresh }) {
+  const file = path.join(root, "build/faults/loss.jsonl");
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  if (fresh) fs.rmSync(file, { force: true });
+  const all = readSpoken(file);
+  const missing = plan(share).map((cell) => ({ ...cell, count: cell.count - ofCell(all, cell).length })).filter(({ count }) => count > 0);
+  const until_ms = minutes ? Date.now() + minutes * 60_000 : FOREVER;
+  const labs = Array.from({ length: lanes }, (_, index) => Lab.make(index));
+  process.on("exit", () => labs.forEach((lab) => lab.remove()));
+  const tell = (/** @type {Spoken} */ spoken) => {
+    fs.appendFileSync(file, `${JSON.stringify(spoken)}\n`);
+    all.push(spoken);
+  };
+  await Promise.all(labs.map(async (lab) => {
+    for (let cell = missing.shift(); cell && Date.now() < until_ms; cell = missing.shift()) {
+      await runInside(lab, { cells: [cell], until_ms }, tell);
+      console.log(`  ${cell.percent} %${cell.burst > 1 ? ` in rows of ${cell.burst}` : ""}`);
+      print(cell, ofCell(all, cell));
+    }
+  }));
+  fs.writeFileSync(path.join(root, "docs/loss.md"), document(all, "./dev loss"));
+  const left = plan(share).filter((cell) => ofCell(all, cell).length < cell.count).length;
+  console.log(`${plan(share).length - left} of ${plan(share).length} cells measured; docs/loss.md written`);
+  process.exit(left && !minutes ? 1 : 0);
+}
+
+async function main() {
+  const words = process.argv.slice(2);
+  if (words[0] === "--inside") return inside(JSON.parse(String(words[1])));
+  const after = (/** @type {string} */ name, /** @type {string|number} */ other) =>
+    words.includes(name) ? String(words[words.indexOf(name) + 1]) : String(other);
+  const number = (/** @type {string} */ name, /** @type {number} */ other) => {
+    const value = Number(after(name, other));
+    if (!(value >= 0)) throw new RangeError(`${name}: a number is wanted`);
+    return value;
+  };
+  process.env["REVISION"] = execFileSync("git", ["-C", root, "describe", "--always", "--dirty"], { encoding: "utf8" }).trim();
+  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) process.on(signal, () => process.exit(1));
+  Lab.removeStale();
+  if (words.includes("--table")) {
+    return table({ share: number("--share", 1), lanes: number("--lanes", 1), minutes: number("--minutes", 0),
+      fresh: words.includes("--fresh") });
+  }
+  const repairs = /** @type {Repair[]} */ (after("--only", "off,copies,all").split(","));
+  await one({ percent: number("--percent", 20), burst: number("--burst", 1), repair: "all" }, repairs, number("--phrases", 20));
 }
 
 main();
