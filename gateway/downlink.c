@@ -10,8 +10,11 @@
 #define LATE_US WR_MS(100) /* we were not called for so long: start a new spurt instead of a burst */
 /* A mono full-band CELT frame of 10 ms (RFC 6716 section 3.1: configuration 30, code 0) that decodes to zeros. */
 static const uint8_t silent_frame[] = {0xF0, 0xFF, 0xFE};
-/* Three of 20 ms in one packet (configuration 31; RFC 6716 section 3.2.5: code 3, all of one size). */
-static const uint8_t silent_frames[] = {0xFB, 0x03, 0xFF, 0xFE, 0xFF, 0xFE, 0xFF, 0xFE};
+/* Three, and six, of 20 ms in one packet (configuration 31; RFC 6716 section 3.2.5: code 3, all of one size). */
+static const uint8_t three_silent[] = {0xFB, 0x03, 0xFF, 0xFE, 0xFF, 0xFE, 0xFF, 0xFE};
+static const uint8_t six_silent[] = {0xFB, 0x06, 0xFF, 0xFE, 0xFF, 0xFE, 0xFF,
+                                     0xFE, 0xFF, 0xFE, 0xFF, 0xFE, 0xFF, 0xFE};
+#define SIX_SAMPLES (6 * SPLIT_SAMPLES)
 #define LONG_BYTES 900 /* of a long packet: it shall be one datagram, with copies */
 #define SAMPLES_US(samples) ((wr_time)(samples)*125 / 6) /* 48 kHz */
 
@@ -116,7 +119,8 @@ void gw_downlink_expect(gw_downlink *down, wr_time until, wr_time now) {
 
 static bool is_silence(wr_bytes opus) {
   return wr_bytes_equal(opus, wr_bytes_of(silent_frame, sizeof(silent_frame))) ||
-         wr_bytes_equal(opus, wr_bytes_of(silent_frames, sizeof(silent_frames)));
+         wr_bytes_equal(opus, wr_bytes_of(three_silent, sizeof(three_silent))) ||
+         wr_bytes_equal(opus, wr_bytes_of(six_silent, sizeof(six_silent)));
 }
 
 static void forget_sent(gw_downlink *down) {
@@ -171,7 +175,13 @@ void gw_downlink_pause(gw_downlink *down, bool paused, wr_time now) {
   down->first_at = now;
 }
 
-void gw_downlink_join(gw_downlink *down, bool joins) { down->joins = joins; }
+void gw_downlink_join(gw_downlink *down, uint32_t samples) { down->joined_samples = samples; }
+
+void gw_downlink_rest(gw_downlink *down, wr_time us) {
+  if (!down->streaming) return;
+  down->next_at += us;
+  down->timestamp_at += us;
+}
 
 bool gw_downlink_is_empty(const gw_downlink *down) { return !down->fifo.n_records; }
 
@@ -237,7 +247,7 @@ static void join_frames(gw_downlink *down, wr_bytes *opus, uint32_t *samples) {
   opus_repacketizer_init(packet);
   if (opus_repacketizer_cat(packet, opus->data, (opus_int32)opus->len) != OPUS_OK) return;
   while ((next = gw_fifo_front(&down->fifo, &bytes)) != NULL && next->kind == GW_DOWNLINK_AUDIO &&
-         *samples + next->value <= GW_DOWNLINK_LONG_SAMPLES && whole + next->len <= LONG_BYTES &&
+         *samples + next->value <= down->joined_samples && whole + next->len <= LONG_BYTES &&
          opus_repacketizer_cat(packet, bytes, (opus_int32)next->len) == OPUS_OK) { /* not: of another kind */
     *samples += next->value;
     whole += next->len;
@@ -263,7 +273,7 @@ static void take_speech(gw_downlink *down, const gw_record *front, const uint8_t
   uint32_t samples = front->value;
   bool was_nothing = samples > GW_DOWNLINK_LONG_SAMPLES && is_silence(opus);
   gw_fifo_pop(&down->fifo);
-  if (down->joins && !was_nothing) join_frames(down, &opus, &samples);
+  if (down->joined_samples && !was_nothing) join_frames(down, &opus, &samples);
   copy_frame(down, &opus);
   take_frame(down, opus, was_nothing ? QUIET_SAMPLES : samples, item, now);
   down->playing = true;
@@ -273,9 +283,12 @@ static void take_speech(gw_downlink *down, const gw_record *front, const uint8_t
 }
 
 static void take_silence(gw_downlink *down, gw_downlink_item *item, wr_time now) {
-  wr_bytes one = wr_bytes_of(silent_frame, sizeof(silent_frame)),
-           three = wr_bytes_of(silent_frames, sizeof(silent_frames));
-  take_frame(down, down->joins ? three : one, down->joins ? GW_DOWNLINK_LONG_SAMPLES : QUIET_SAMPLES, item, now);
+  if (down->joined_samples >= SIX_SAMPLES)
+    take_frame(down, wr_bytes_of(six_silent, sizeof(six_silent)), SIX_SAMPLES, item, now);
+  else if (down->joined_samples)
+    take_frame(down, wr_bytes_of(three_silent, sizeof(three_silent)), 3 * SPLIT_SAMPLES, item, now);
+  else
+    take_frame(down, wr_bytes_of(silent_frame, sizeof(silent_frame)), QUIET_SAMPLES, item, now);
   item->silent = true;
   down->playing = false;
 }

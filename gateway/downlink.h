@@ -3,9 +3,9 @@
  * Servers send packets in bursts; a caller's jitter buffer wants one at a time. Packets are split into frames of at
  * most 20 ms where they hold several (RFC 6716 3.2), queued, and handed out one per frame duration with 48 kHz
  * timestamps. A spurt starts after 60 ms are there, or after waiting 60 ms. On a narrow way (gateway/narrow.h)
- * frames that wait behind one another go out together, up to 60 ms of them. Captions stand in the queue between the
- * frames and come out with the first frame of their sentence; the end of speech comes out when the last frame has
- * been played.
+ * frames that wait behind one another go out together, up to 120 ms of them. Captions stand in the queue between
+ * the frames and come out with the first frame of their sentence; the end of speech comes out when the last frame
+ * has been played.
  *
  * Around speech the stream does not pause: from the moment an answer is expected until |GW_DOWNLINK_TAIL_US| after
  * its last frame, a slot without speech carries a frame of silence. A stream that just stops looks lost to a
@@ -30,7 +30,7 @@
 #define GW_DOWNLINK_MAX_MS 60000
 #define GW_DOWNLINK_TEXT_MAX (256u * 1024)
 #define GW_DOWNLINK_BLOCKS 128
-#define GW_DOWNLINK_LONG_SAMPLES 2880 /* 60 ms at 48 kHz */
+#define GW_DOWNLINK_LONG_SAMPLES 5760 /* 120 ms at 48 kHz, the most Opus has (RFC 6716 3.2.5) */
 #define GW_DOWNLINK_KEEP_MS 2000
 #define GW_DOWNLINK_KEEP_BLOCKS 8
 
@@ -57,10 +57,10 @@ typedef struct gw_downlink {
   bool streaming;                 /* packets follow one another without a gap */
   bool playing;                   /* the last frame handed out was speech */
   bool paused;
-  bool joins;         /* long packets, of several frames */
-  wr_time first_at;   /* oldest speech of a spurt that has not begun */
-  wr_time next_at;    /* streaming: when the last frame handed out is over, the next slot */
-  wr_time fill_until; /* slots before it that have no speech get silence */
+  uint32_t joined_samples; /* of a long packet, of several frames; 0: short ones */
+  wr_time first_at;        /* oldest speech of a spurt that has not begun */
+  wr_time next_at;         /* streaming: when the last frame handed out is over, the next slot */
+  wr_time fill_until;      /* slots before it that have no speech get silence */
   uint32_t timestamp;
   wr_time timestamp_at; /* instant |timestamp| stands for */
   uint64_t n_in, n_out, n_refused, n_bad;
@@ -84,8 +84,11 @@ void gw_downlink_take_back(gw_downlink *down);
 void gw_downlink_flush(gw_downlink *down);
 /* While the peer is away the conversation stands still. */
 void gw_downlink_pause(gw_downlink *down, bool paused, wr_time now);
-/* From now on in long packets, or no longer. Spares a packet's headers for each frame but one. */
-void gw_downlink_join(gw_downlink *down, bool joins);
+/* From now on in packets of |samples|, GW_DOWNLINK_LONG_SAMPLES at most: spares headers for each frame but one. 0:
+ * no longer. Silence comes in packets of 60 and 120 ms. */
+void gw_downlink_join(gw_downlink *down, uint32_t samples);
+/* Nothing more for |us|: what stands in queues on the way is heard in that time. */
+void gw_downlink_rest(gw_downlink *down, wr_time us);
 bool gw_downlink_is_empty(const gw_downlink *down);
 /* What is due; false: nothing now. */
 bool gw_downlink_poll(gw_downlink *down, gw_downlink_item *item, wr_time now);

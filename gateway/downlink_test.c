@@ -59,7 +59,7 @@ TEST(downlink_joins_frames_where_the_way_is_narrow) {
   rig *r = rig_open();
   gw_downlink_item item;
   for (int i = 0; i < 3; i++) push_60(r, (uint8_t)(10 + i), 0);
-  gw_downlink_join(&r->down, true);
+  gw_downlink_join(&r->down, 2880);
   uint32_t last = 0;
   for (int i = 0; i < 3; i++) {
     CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(60 * i));
@@ -79,10 +79,47 @@ TEST(downlink_joins_frames_where_the_way_is_narrow) {
   CHECK(item.silent);
   CHECK_EQ(item.timestamp - last, 2880);
   CHECK_EQ(opus_packet_get_nb_samples(item.opus.data, (opus_int32)item.opus.len, 48000), 2880);
-  gw_downlink_join(&r->down, false);
+  gw_downlink_join(&r->down, 0);
   REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(240)));
   CHECK_BYTES(item.opus.data, item.opus.len, silence, sizeof(silence));
   CHECK_EQ(r->down.queued_samples, 0);
+  rig_close(r);
+}
+
+/* Where it is very narrow, six frames go together, and six of silence. */
+TEST(downlink_joins_twice_as_many_where_the_way_is_very_narrow) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  for (int i = 0; i < 4; i++) push_60(r, (uint8_t)(10 + i), 0);
+  gw_downlink_join(&r->down, GW_DOWNLINK_LONG_SAMPLES);
+  for (int i = 0; i < 3; i++) {
+    CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(120 * i));
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(120 * i)));
+    CHECK_EQ(opus_packet_get_nb_samples(item.opus.data, (opus_int32)item.opus.len, 48000), 5760);
+    CHECK_EQ(item.silent, i == 2);
+  }
+  rig_close(r);
+}
+
+/* What is under way is heard first: no frame is lost, none comes before the rest is over, and the clock of what is
+ * heard goes on without a hole. */
+TEST(downlink_rests_and_goes_on) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  gw_downlink_rest(&r->down, WR_MS(500)); /* nothing runs */
+  for (int i = 0; i < 2; i++) push_60(r, (uint8_t)(10 + i), 0);
+  REQUIRE(gw_downlink_poll(&r->down, &item, 0));
+  uint32_t first = item.timestamp;
+  gw_downlink_rest(&r->down, WR_MS(300));
+  CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(320));
+  CHECK(!gw_downlink_poll(&r->down, &item, WR_MS(319)));
+  for (uint32_t i = 1; i < 6; i++) {
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(300 + 20 * i)));
+    CHECK(!item.marker);
+    CHECK_EQ(item.timestamp - first, 960 * i);
+  }
+  gw_downlink_flush(&r->down); /* a barge-in meanwhile ends it all */
+  CHECK(gw_downlink_is_empty(&r->down));
   rig_close(r);
 }
 
@@ -92,7 +129,7 @@ TEST(downlink_joins_no_further_than_it_may) {
   gw_downlink_item item;
   static const uint8_t one[] = {0xF8, 9, 9}, narrowband[] = {0x08, 7, 7};
   uint8_t large[500] = {0xF8};
-  gw_downlink_join(&r->down, true);
+  gw_downlink_join(&r->down, 2880);
   gw_downlink_push_audio(&r->down, wr_bytes_of(one, 3), 0);
   gw_downlink_push_text(&r->down, text_of("caption"), 0);
   gw_downlink_push_audio(&r->down, wr_bytes_of(one, 3), 0);
@@ -575,14 +612,14 @@ TEST(downlink_takes_back_long_packets) {
   rig *r = rig_open();
   gw_downlink_item item;
   wr_time now = 0;
-  gw_downlink_join(&r->down, true);
+  gw_downlink_join(&r->down, 2880);
   for (uint8_t id = 0; id < 200; id++) push_60(r, id, 0);
   for (unsigned i = 0; i < 400; i++, now += WR_MS(60)) {
     if (i == 150) {
       gw_downlink_arrived(&r->down, now - WR_MS(601)); /* ten packets did not */
       gw_downlink_take_back(&r->down);
     }
-    if (i == 180) gw_downlink_join(&r->down, false);
+    if (i == 180) gw_downlink_join(&r->down, 0);
     REQUIRE(gw_downlink_poll(&r->down, &item, now));
     if (item.silent || i >= 180) break;
     unsigned id = i < 150 ? i : i - 10;

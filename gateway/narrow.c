@@ -5,10 +5,11 @@ static void narrows(gw_narrow *n, wr_time now) {
   bool again = n->state == GW_NARROW_TRIAL;
   n->hold_us = again ? wr_time_min(2 * n->hold_us, GW_NARROW_HOLD_MAX_US) : GW_NARROW_HOLD_US;
   n->state = GW_NARROW_YES;
+  n->very = false;
   n->until = now + n->hold_us;
 }
 
-bool gw_narrow_step(gw_narrow *n, uint32_t target_bps, uint32_t queue_us, wr_time now) {
+unsigned gw_narrow_step(gw_narrow *n, uint32_t target_bps, uint32_t queue_us, wr_time now) {
   if (!target_bps || target_bps >= GW_NARROW_WIDE_BPS) *n = (gw_narrow){.state = GW_NARROW_NO};
   switch (n->state) {
     case GW_NARROW_NO:
@@ -21,5 +22,15 @@ bool gw_narrow_step(gw_narrow *n, uint32_t target_bps, uint32_t queue_us, wr_tim
       if (queue_us > GW_NARROW_QUEUE_US) narrows(n, now);
       break;
   }
-  return n->state == GW_NARROW_YES;
+  if (n->state != GW_NARROW_YES) return 0;
+  /* The estimate then grows with what is sent, so it says nothing of 60 ms: the next trial does. */
+  if (target_bps < GW_NARROW_LEAST_BPS) n->very = true;
+  return n->very ? 120 : 60;
+}
+
+wr_time gw_narrow_rest_us(gw_narrow *n, uint32_t queue_us, uint32_t rtt_us, wr_time now) {
+  if (n->state != GW_NARROW_YES || queue_us <= GW_NARROW_REST_US || now < n->rested_until) return 0;
+  wr_time rest = wr_time_min(queue_us - GW_NARROW_LEFT_US, GW_NARROW_REST_MAX_US);
+  n->rested_until = now + rest + rtt_us + GW_NARROW_NEWS_US;
+  return rest;
 }

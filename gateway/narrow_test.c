@@ -2,7 +2,7 @@
 
 #include "check.h"
 
-enum { FEW = 40000, MANY = 300000, FULL_US = GW_NARROW_QUEUE_US + 1 };
+enum { FEW = 50000, LEAST = GW_NARROW_LEAST_BPS - 1, MANY = 300000, FULL_US = GW_NARROW_QUEUE_US + 1 };
 
 TEST(gw_narrow_is_what_short_packets_do_not_pass) {
   gw_narrow n = {0};
@@ -42,4 +42,29 @@ TEST(gw_narrow_trials_that_fail_become_rare) {
   CHECK(!gw_narrow_step(&n, MANY, 0, ++now));
   CHECK(gw_narrow_step(&n, FEW, 0, ++now));
   CHECK(!gw_narrow_step(&n, FEW, 0, now + GW_NARROW_HOLD_US));
+}
+
+/* Less than 60 ms need: 120, until a trial has shown that short ones pass. */
+TEST(gw_narrow_makes_packets_as_long_as_the_way_needs) {
+  gw_narrow n = {0};
+  CHECK_EQ(gw_narrow_step(&n, FEW, 0, 0), 60);
+  CHECK_EQ(gw_narrow_step(&n, LEAST, 0, 1), 120);
+  CHECK_EQ(gw_narrow_step(&n, FEW, 0, 2), 120); /* long ones may pass that well */
+  CHECK_EQ(gw_narrow_step(&n, FEW, 0, GW_NARROW_HOLD_US), 0);
+  CHECK_EQ(gw_narrow_step(&n, FEW, FULL_US, GW_NARROW_HOLD_US + 1), 60);
+}
+
+/* Speech rests as long as the queue is, once, and not again before there can be news of it. */
+TEST(gw_narrow_lets_the_queue_drain) {
+  gw_narrow n = {0};
+  CHECK_EQ(gw_narrow_rest_us(&n, WR_S(1), WR_MS(50), 0), 0); /* a wide way: somebody else's queue */
+  CHECK(gw_narrow_step(&n, FEW, FULL_US, 0));
+  CHECK_EQ(gw_narrow_rest_us(&n, GW_NARROW_REST_US, WR_MS(50), 0), 0);
+  wr_time rest = gw_narrow_rest_us(&n, WR_MS(300), WR_MS(50), 0);
+  CHECK_EQ(rest, WR_MS(300) - GW_NARROW_LEFT_US);
+  wr_time news = rest + WR_MS(50) + GW_NARROW_NEWS_US;
+  CHECK_EQ(gw_narrow_rest_us(&n, WR_MS(300), WR_MS(50), news - 1), 0);
+  CHECK_EQ(gw_narrow_rest_us(&n, WR_S(5), WR_MS(50), news), GW_NARROW_REST_MAX_US);
+  CHECK_EQ(gw_narrow_step(&n, MANY, 0, news + 1), 0);
+  CHECK_EQ(gw_narrow_rest_us(&n, WR_S(5), 0, WR_S(30)), 0);
 }

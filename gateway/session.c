@@ -603,8 +603,9 @@ static void sample_quality(gw_session *s, wr_time now) {
   if (s->conn && stats.rtp_packets_in) gw_histogram_add(&s->worker->metrics.jitter, stats.jitter_us);
   if (s->conn && stats.target_bps) gw_histogram_add(&s->worker->metrics.queue, stats.queue_us);
   uint8_t copies = gw_repair_step(&s->repair, stats.remote_fraction_lost / 256.0, stats.rtt_us, now);
-  if (s->conn) wr_conn_set_audio_copies(s->conn, s->down.joins ? 0 : copies);
-  gw_page_say_quality(s, &stats, now);
+  if (s->conn) wr_conn_set_audio_copies(s->conn, s->down.joined_samples ? 0 : copies);
+  s->quality_is_due = !s->quality_is_due || !s->down.joined_samples; /* on a narrow way every other time */
+  if (s->quality_is_due) gw_page_say_quality(s, &stats, now);
 }
 
 static wr_time deadline_of(const gw_session *s) {
@@ -622,10 +623,17 @@ static wr_time deadline_of(const gw_session *s) {
 
 /* Long packets of speech while short ones would not pass. */
 static void follow_way(gw_session *s, wr_time now) {
-  bool is_narrow =
-      s->conn && gw_narrow_step(&s->narrow, wr_conn_target_bps(s->conn), wr_conn_queue_us(s->conn), now);
-  if (is_narrow != s->down.joins) gw_session_note(s, "way", is_narrow ? "narrow" : "wide", NULL, now);
-  gw_downlink_join(&s->down, is_narrow);
+  if (!s->conn) {
+    gw_downlink_join(&s->down, 0);
+    return;
+  }
+  uint32_t queue_us = wr_conn_queue_us(s->conn);
+  unsigned packet_ms = gw_narrow_step(&s->narrow, wr_conn_target_bps(s->conn), queue_us, now);
+  if (packet_ms * 48 != s->down.joined_samples)
+    gw_session_note(s, "way", packet_ms > 60 ? "very narrow" : packet_ms ? "narrow" : "wide", NULL, now);
+  gw_downlink_join(&s->down, packet_ms * 48);
+  wr_time rest_us = gw_narrow_rest_us(&s->narrow, wr_conn_queue_now_us(s->conn), s->rtt_us, now);
+  if (rest_us) gw_downlink_rest(&s->down, rest_us);
 }
 
 void gw_session_settle(gw_session *s, wr_time now) {

@@ -138,6 +138,7 @@ typedef struct gw_session {
   gw_uplink up;
   gw_repair repair;
   gw_narrow narrow;
+  bool quality_is_due; /* was told the last time */
   gw_quality quality;
   gw_link link;
   gw_minute minute;

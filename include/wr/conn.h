@@ -259,6 +259,8 @@ void wr_conn_set_tap(wr_conn *conn, const wr_tap *tap); /* copied; NULL: none, a
 uint32_t wr_conn_target_bps(const wr_conn *conn);
 /* What stands in queues on the way to the peer, above its least, by the latest that it told. */
 uint32_t wr_conn_queue_us(const wr_conn *conn);
+/* The same of the last packets alone, with the way's jitter in it. */
+uint32_t wr_conn_queue_now_us(const wr_conn *conn);
 wr_conn_state wr_conn_get_state(const wr_conn *conn);
 bool wr_conn_selected_path(const wr_conn *conn, wr_path *path);
 const wr_agreement *wr_conn_agreement(const wr_conn *conn); /* NULL before the descriptions are agreed */

@@ -46,6 +46,12 @@ typedef struct wr_delay {
  * second, for clocks drift and paths change. */
 static inline double wr_delay_queue_ms(const wr_delay *delay) { return delay->smoothed_ms - delay->least_ms; }
 
+/* The same of the last group alone: at once where the other takes ten groups, and with the way's jitter in it. */
+static inline double wr_delay_queue_now_ms(const wr_delay *delay) {
+  double ms = delay->sum_ms - delay->least_ms;
+  return ms > 0 ? ms : 0;
+}
+
 void wr_delay_init(wr_delay *delay);
 /* A packet that arrived, in the order of sending; |sent_at| by our clock, |arrived_at| by the peer's. */
 wr_usage wr_delay_packet(wr_delay *delay, wr_time sent_at, wr_time arrived_at);

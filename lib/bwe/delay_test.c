@@ -33,7 +33,9 @@ TEST(delay_a_growing_queue_is_overuse_and_a_draining_one_is_not) {
   run(&d, 25, WR_MS(4), &sent_at, &way_us, &n_over); /* a fifth too fast, for half a second */
   CHECK(n_over > 0);
   CHECK(wr_delay_queue_ms(&d) > 60 && wr_delay_queue_ms(&d) < 100);
+  CHECK(wr_delay_queue_now_ms(&d) > 90);
   CHECK_EQ(run(&d, 22, -WR_MS(4), &sent_at, &way_us, &n_over), WR_USAGE_UNDER);
+  CHECK(wr_delay_queue_now_ms(&d) < 20);
   CHECK_EQ(run(&d, 300, 0, &sent_at, &way_us, &n_over), WR_USAGE_NORMAL);
   CHECK(wr_delay_queue_ms(&d) < 20);
 }

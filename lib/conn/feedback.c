@@ -8,13 +8,14 @@
 
 #define INTERVAL_LEAST_US WR_MS(50) /* libwebrtc RemoteEstimatorProxy: bounds of the feedback's interval ... */
 #define INTERVAL_MOST_US WR_MS(250)
-#define SHARE 0.05         /* ... and its share of what comes in */
-#define FEEDBACK_BYTES 76  /* of one packet, with UDP and IP */
-#define QUEUE_MS 40        /* of a queue that grows, before copies are given up: less is jitter */
-#define REST_US WR_S(3)    /* without copies after it ... */
-#define CAREFUL_US WR_S(6) /* ... and until then with one */
-#define BROKEN_US WR_S(3)  /* before a stopped stream is tried again (RFC 8083 4.5) */
-#define MOST_BPS 5e6       /* of the estimate */
+#define INTERVAL_NARROW_US WR_MS(400) /* ours: bound where the way out is what is narrow */
+#define SHARE 0.05                    /* ... and its share of what comes in, and of what may go out */
+#define FEEDBACK_BYTES 76             /* of one packet, with UDP and IP */
+#define QUEUE_MS 40                   /* of a queue that grows, before copies are given up: less is jitter */
+#define REST_US WR_S(3)               /* without copies after it ... */
+#define CAREFUL_US WR_S(6)            /* ... and until then with one */
+#define BROKEN_US WR_S(3)             /* before a stopped stream is tried again (RFC 8083 4.5) */
+#define MOST_BPS 5e6                  /* of the estimate */
 
 static void begin_estimate(feedback *f) {
   uint16_t next_seq = f->bwe.next_seq;
@@ -56,11 +57,16 @@ void wr_feedback_path_changed(wr_conn *conn) {
 
 /* ---- what we tell ---- */
 
+static wr_time within(double us, wr_time least, wr_time most) {
+  return us < (double)least ? least : us > (double)most ? most : (wr_time)us;
+}
+
+/* On a narrow way out it is rarer than for the way in alone. */
 static wr_time interval_us(feedback *f, wr_time now) {
-  double allowed_bps = SHARE * wr_rate_bps(&f->incoming, now);
-  if (allowed_bps * (double)INTERVAL_MOST_US <= FEEDBACK_BYTES * 8e6) return INTERVAL_MOST_US;
-  wr_time us = (wr_time)(FEEDBACK_BYTES * 8e6 / allowed_bps);
-  return us < INTERVAL_LEAST_US ? INTERVAL_LEAST_US : us;
+  double in_us = FEEDBACK_BYTES * 8e6 / (SHARE * wr_rate_bps(&f->incoming, now) + 1),
+         out_us = f->bwe.n_feedback ? FEEDBACK_BYTES * 8e6 / (SHARE * wr_bwe_target_bps(&f->bwe)) : 0;
+  wr_time us = within(in_us, INTERVAL_LEAST_US, INTERVAL_MOST_US);
+  return within(out_us, us, INTERVAL_NARROW_US);
 }
 
 void wr_feedback_arrived(wr_conn *conn, const wr_rtp_packet *packet, size_t bytes, wr_time now) {
@@ -124,6 +130,10 @@ uint32_t wr_conn_target_bps(const wr_conn *conn) {
 
 uint32_t wr_conn_queue_us(const wr_conn *conn) {
   return (uint32_t)(wr_delay_queue_ms(&conn->media.feedback.bwe.delay) * 1000);
+}
+
+uint32_t wr_conn_queue_now_us(const wr_conn *conn) {
+  return (uint32_t)(wr_delay_queue_now_ms(&conn->media.feedback.bwe.delay) * 1000);
 }
 
 uint8_t wr_feedback_copies(const wr_conn *conn, uint8_t wanted, wr_time now) {

@@ -68,6 +68,19 @@ TEST(conn_feedback_goes_both_ways_and_costs_little) {
   end();
 }
 
+/* Voice fills a way of 45 kbit/s; what is told of the other direction then takes less of it. */
+TEST(conn_feedback_is_rarer_where_the_way_out_is_narrow) {
+  REQUIRE(begin(45000));
+  run_for(WR_S(10));
+  wr_conn_stats before = stats_of(&caller);
+  CHECK(before.target_bps < 50000);
+  run_for(WR_S(10));
+  uint64_t told = stats_of(&caller).feedback_out - before.feedback_out;
+  CHECK(told >= 22 && told <= 36); /* not 40 */
+  CHECK(wr_conn_queue_now_us(caller.conn) > 0);
+  end();
+}
+
 /* Two copies make 110 kbit/s of 53: a way of 90 carries it not, and the voice alone. */
 TEST(conn_copies_go_first_when_the_way_is_full) {
   REQUIRE(begin(90000));
