@@ -12,6 +12,16 @@ static bool is_queued(gw_repair *r, uint32_t rtt_us) {
   return r->n_queued >= 2; /* one report may be late */
 }
 
+double gw_repair_lost(gw_repair *r, double reported, uint64_t asked, uint64_t sent) {
+  bool is_new = sent < r->sent || asked < r->asked; /* another connection */
+  uint64_t missed = asked - (is_new ? 0 : r->asked), of = sent - (is_new ? 0 : r->sent);
+  r->asked = asked;
+  r->sent = sent;
+  if (of < GW_REPAIR_SENT) return r->loss;
+  double share = missed < of ? (double)missed / (double)of : 1;
+  return share > reported ? share : reported;
+}
+
 uint8_t gw_repair_step(gw_repair *r, double lost, uint32_t rtt_us, wr_time now) {
   r->loss = lost > r->loss ? lost : r->loss + (lost - r->loss) / 10;
   if (is_queued(r, rtt_us)) r->rest_until = now + GW_REPAIR_REST_US;

@@ -23,9 +23,18 @@ typedef struct gw_repair {
   unsigned n_queued; /* steps in a row */
   unsigned n_copies;
   wr_time rest_until;
+  uint64_t asked, sent; /* in all, at the last step */
 } gw_repair;
 
-/* Once a second; zero is the beginning. |lost|: 0..1, of the last report. |rtt_us|: 0 if not known. Returns what
+#define GW_REPAIR_SENT 10 /* packets since the last step; fewer tell nothing */
+
+/* How much is lost, for the step below, and before it. What a peer reports leaves out what was sent to it again, so
+ * the better this helps the less seems to be lost: what it asked for is counted besides. |asked|: packets it
+ * missed, |sent|: all, both since the beginning. While nothing is sent it is what it was. */
+double gw_repair_lost(gw_repair *repair, double reported, uint64_t asked, uint64_t sent);
+
+/* Once a second; zero is the beginning. |lost|: 0..1, of the last report. |rtt_us|: 0 if not known, or not
+ * needed, as where the peer tells of arrivals. Returns what
  * wr_conn_set_audio_copies takes. */
 uint8_t gw_repair_step(gw_repair *repair, double lost, uint32_t rtt_us, wr_time now);
 

@@ -48,3 +48,14 @@ TEST(gw_repair_a_longer_way_is_not_a_queue_for_ever) {
   CHECK_EQ(steps(&repair, 11, 0.1, RTT_US + 200000), GW_REPAIR_TWO_COPIES);
   CHECK_EQ(steps(&repair, 2, 0.1, 0), GW_REPAIR_TWO_COPIES); /* not known */
 }
+
+/* The browser asks again and gets it: what it reports is small, and what is lost is not. */
+TEST(gw_repair_counts_what_is_asked_for) {
+  gw_repair repair = {0};
+  CHECK_EQ((int)(100 * gw_repair_lost(&repair, 0.05, 0, 50)), 5);
+  CHECK_EQ((int)(100 * gw_repair_lost(&repair, 0.01, 10, 100) + 0.5), 20);
+  CHECK_EQ(gw_repair_step(&repair, 0.2, 0, WR_S(1)), GW_REPAIR_TWO_COPIES);
+  CHECK(gw_repair_lost(&repair, 0, 10, 109) == repair.loss); /* a pause */
+  CHECK_EQ((int)(100 * gw_repair_lost(&repair, 0.01, 200, 159)), 100);
+  CHECK_EQ((int)(100 * gw_repair_lost(&repair, 0.01, 1, 51)), 1); /* another connection */
+}

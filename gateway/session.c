@@ -602,7 +602,10 @@ static void sample_quality(gw_session *s, wr_time now) {
   if (stats.rtt_us) gw_histogram_add(&s->worker->metrics.rtt, stats.rtt_us);
   if (s->conn && stats.rtp_packets_in) gw_histogram_add(&s->worker->metrics.jitter, stats.jitter_us);
   if (s->conn && stats.target_bps) gw_histogram_add(&s->worker->metrics.queue, stats.queue_us);
-  uint8_t copies = gw_repair_step(&s->repair, stats.remote_fraction_lost / 256.0, stats.rtt_us, now);
+  double lost =
+      gw_repair_lost(&s->repair, stats.remote_fraction_lost / 256.0, stats.remote_asked, stats.rtp_packets_out);
+  /* Where arrivals are told of, libwr knows better than the round trip when copies are too much. */
+  uint8_t copies = gw_repair_step(&s->repair, lost, stats.target_bps ? 0 : stats.rtt_us, now);
   if (s->conn) wr_conn_set_audio_copies(s->conn, s->down.joined_samples ? 0 : copies);
   s->quality_is_due = !s->quality_is_due || !s->down.joined_samples; /* on a narrow way every other time */
   if (s->quality_is_due) gw_page_say_quality(s, &stats, now);

@@ -34,7 +34,7 @@ size_t wr_nack_due(wr_nack_asker *asker, const uint16_t *missing, size_t n, uint
     if (kept[i].n_tries == WR_NACK_TRIES) continue;
     if (now >= kept[i].again_at) {
       if (!kept[i].n_tries++) asker->n_asked++;
-      kept[i].again_at = now + rtt_us + WR_NACK_MARGIN_US;
+      kept[i].again_at = now + rtt_us / 2 + WR_NACK_MARGIN_US;
       out[n_out++] = missing[i];
     }
     if (kept[i].n_tries < WR_NACK_TRIES) asker->due_at = wr_time_min(asker->due_at, kept[i].again_at);
