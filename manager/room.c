@@ -9,6 +9,9 @@ static const struct {
     {1100, 60}, /* one packet, in so little time: 160 kbit/s, or a shaper */
     {3700, 0},  /* more than a shaper lets through at once, within the 4 packets that SCTP may send at first */
 };
+/* Before the last one: a shaper at 40 kbit/s has let as much through again by then as the others took. At once all
+ * of them together held up speech for half a second, and it was told of as trouble. */
+#define REFILL_US MGR_MS(600)
 #define N_LADDER (sizeof ladder / sizeof *ladder)
 
 #define PIECE_BYTES 1100      /* of ballast in one packet ... */
@@ -67,7 +70,7 @@ double mgr_room_answered(mgr_room *r, uint32_t bytes, double rtt_ms, double base
   r->quiet_until = now;
   if (r->rung + 1 < N_LADDER) {
     bool is_quick = longer_ms <= ladder[r->rung].quick_ms;
-    if (is_quick) r->ask_at = now;
+    if (is_quick) r->ask_at = r->rung + 2 == N_LADDER ? mgr_time_add(now, REFILL_US) : now;
     r->n_vain += !is_quick;
     r->rung = is_quick ? r->rung + 1 : 0;
     return 0;

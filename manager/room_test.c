@@ -53,11 +53,11 @@ TEST(mgr_room_asks_only_while_a_picture_waits) {
   CHECK_EQ(mgr_room_ask(&r, MGR_S(110)), 0);
 }
 
-TEST(mgr_room_of_a_wide_way_is_seen_within_three_seconds) {
+TEST(mgr_room_of_a_wide_way_is_seen_within_four_seconds) {
   static const way wide[] = {{1e6, 0}, {1e6, 3000}, {400e3, 0}, {20e6, 10000}};
   for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
     uint32_t sent = 0;
-    double bps = ask_anew(&wide[i], MGR_S(3), &sent);
+    double bps = ask_anew(&wide[i], MGR_S(4), &sent);
     CHECK(bps > 100e3 && bps <= 1072000);
   }
 }
@@ -116,4 +116,33 @@ TEST(mgr_room_of_no_question_is_none) {
   CHECK(mgr_room_answered(&r, bytes + 1, 41, BASE_MS, MGR_S(3)) <= 0);
   CHECK_EQ(mgr_room_ask(&r, MGR_S(3) + 1), 0);
   CHECK_EQ(mgr_room_ask(&r, MGR_S(6)), bytes); /* never answered: asked anew */
+}
+
+/* A shaper of 40 kbit/s that lets 3000 bytes through at once, and a voice of 12: no question holds it up for long. */
+TEST(mgr_room_questions_hold_up_no_speech) {
+  mgr_room r;
+  mgr_room_init(&r);
+  mgr_room_want(&r, 0);
+  double tokens = 3000, worst_ms = 0;
+  mgr_time answered_at = MGR_NEVER;
+  uint32_t asked = 0, n_last = 0;
+  double took_ms = 0;
+  for (mgr_time now = 0; now < MGR_S(30); now += MGR_MS(20)) {
+    tokens += (40e3 - 12e3) / 8 * 0.02;
+    if (tokens > 3000) tokens = 3000;
+    if (now >= answered_at) {
+      answered_at = MGR_NEVER;
+      (void)mgr_room_answered(&r, asked, took_ms, 10, now);
+    }
+    uint32_t bytes = answered_at == MGR_NEVER ? mgr_room_ask(&r, now) : 0;
+    if (!bytes) continue;
+    tokens -= bytes + 93.0 * ((bytes + 1099) / 1100);
+    double waits_ms = tokens < 0 ? -tokens * 8 / 40 : 0;
+    if (waits_ms > worst_ms) worst_ms = waits_ms;
+    asked = bytes;
+    n_last += bytes > 3000;
+    took_ms = 10 + waits_ms;
+    answered_at = now + MGR_MS(10) + (mgr_time)(waits_ms * 1000);
+  }
+  CHECK(n_last > 2 && worst_ms < 300);
 }
