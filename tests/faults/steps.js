@@ -34,6 +34,7 @@ import { crossings, Wire } from "./wire.js";
 
 const HTTP = `${GATEWAY}:51000`;
 const RATES = [1000, 100, 40, 1000];
+const TOKEN = "boss";
 const PHRASE = "what time is it";
 const PERIOD_S = 8;
 const WARM_S = 12;
@@ -120,13 +121,21 @@ async function record(lab, page, seconds, trace) {
   return all;
 }
 
+/** What the gateway believed, second by second. @param {Gateway} gateway @returns {Promise<string>} */
+async function lastMinute(gateway) {
+  const ask = async (/** @type {string} */ what) =>
+    (await fetch(`${gateway.url}/api/${what}`, { headers: { Authorization: `Bearer ${TOKEN}` } })).text();
+  const { sessions } = JSON.parse(await ask("sessions"));
+  return ask(`sessions/${sessions[0]?.id}/last-minute`);
+}
+
 /** Within the page's namespace. @param {string} name of the laboratory @param {number} seconds @param {boolean} trace */
 async function inside(name, seconds, trace) {
   const lab = new Lab(name);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "xiaozhi-steps-"));
   const proxy = new Proxy(HTTP);
   const within = ["ip", "netns", "exec", lab.gw];
-  const args = ["--no-auth", "--video", "on"];
+  const args = ["--no-auth", "--video", "on", "--admin-token", TOKEN];
   const gateway = new Gateway(process.env["GATEWAY"] ?? "", { within, http: HTTP, udp: `${GATEWAY}:51001`, args });
   /** @type {import("../browser/browsers.js").Browser|null} */
   let browser = null;
@@ -141,7 +150,9 @@ async function inside(name, seconds, trace) {
     await page.click("#camera-toggle");
     await until("the mark that it is sent", () => page.$eval("#preview-sent", (mark) => !(/** @type {any} */ (mark).hidden)));
     await sleep(WARM_S * 1000); // the first estimates
-    console.log(JSON.stringify(await record(lab, page, seconds, trace)));
+    const all = await record(lab, page, seconds, trace);
+    if (trace) console.error(await lastMinute(gateway));
+    console.log(JSON.stringify(all));
   } catch (error) {
     console.error(error);
     status = 1;

@@ -20,7 +20,7 @@ export class Wire {
   /** @param {string} space the network namespace @param {string} link @param {string} gateway its address */
   constructor(space, link, gateway) {
     this.#gateway = gateway.split(".").map(Number);
-    const args = ["netns", "exec", space, "tcpdump", "-i", link, "-U", "--immediate-mode", "-s", "64", "-w", "-", "udp"];
+    const args = ["netns", "exec", space, "dumpcap", "-q", "-i", link, "-P", "-s", "64", "-f", "udp", "-w", "-"];
     this.#child = spawn("ip", args, { stdio: ["ignore", "pipe", "ignore"] });
     this.#child.stdout.on("data", (piece) => this.#take(piece));
   }
