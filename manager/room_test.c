@@ -118,7 +118,7 @@ TEST(mgr_room_of_no_question_is_none) {
   CHECK_EQ(mgr_room_ask(&r, MGR_S(6)), bytes); /* never answered: asked anew */
 }
 
-/* A shaper of 40 kbit/s that lets 3000 bytes through at once, and a voice of 12: no question holds it up for long. */
+/* A shaper of 40 kbit/s that lets 3000 bytes through at once, and a voice of 12: no question holds it up long. */
 TEST(mgr_room_questions_hold_up_no_speech) {
   mgr_room r;
   mgr_room_init(&r);

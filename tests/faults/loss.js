@@ -62,20 +62,25 @@ function strikeOut(copies) {
     });
 }
 
-/** In the page. @returns {Promise<Sound>} */
+/** In the page. A connection that is no more counts as it was seen last. @returns {Promise<Sound>} */
 async function heardSoFar() {
-  const sums = { concealed: 0, received: 0, waited_s: 0, emitted: 0 };
-  for (const one of /** @type {any} */ (window).probe.peers) {
-    const report = await one.getStats();
-    for (const stat of report.values()) {
-      if (stat.type === "inbound-rtp" && stat.kind === "audio") {
-        sums.concealed += stat.concealedSamples - stat.silentConcealedSamples;
-        sums.received += stat.totalSamplesReceived - stat.silentConcealedSamples;
-        sums.waited_s += stat.jitterBufferDelay;
-        sums.emitted += stat.jitterBufferEmittedCount;
-      }
+  const page = /** @type {any} */ (window);
+  /** @type {Map<RTCPeerConnection, Sound>} */
+  const heard = (page.heard ??= new Map());
+  for (const one of page.probe.peers) {
+    for (const stat of (await one.getStats()).values()) {
+      if (stat.type !== "inbound-rtp" || stat.kind !== "audio") continue;
+      heard.set(one, {
+        concealed: stat.concealedSamples - stat.silentConcealedSamples,
+        received: stat.totalSamplesReceived - stat.silentConcealedSamples,
+        waited_s: stat.jitterBufferDelay,
+        emitted: stat.jitterBufferEmittedCount,
+      });
     }
   }
+  const sums = { concealed: 0, received: 0, waited_s: 0, emitted: 0 };
+  for (const one of heard.values())
+    for (const name of /** @type {(keyof Sound)[]} */ (Object.keys(sums))) sums[name] += one[name];
   return sums;
 }
 
@@ -159,7 +164,8 @@ async function inside({ name, cells, until_ms }) {
       args: ["--no-sandbox", "--disable-gpu", "--force-prefers-reduced-motion", "--autoplay-policy=no-user-gesture-required"],
     });
     await browser.defaultBrowserContext().setPermission(url, { permission: { name: "microphone" }, state: "granted" });
-    for (const cell of cells) if (Date.now() < until_ms) await measure(browser, url, lab, { card, gateway, files }, cell, until_ms);
+    const stage = { card, gateway, files };
+    for (const cell of cells) if (Date.now() < until_ms) await measure(browser, url, lab, stage, cell, until_ms);
   } catch (error) {
     console.error(error);
     status = 1;
@@ -182,13 +188,13 @@ async function runInside(lab, work, tell) {
 /** @param {Cell} cell @param {Spoken[]} spoken */
 function print(cell, spoken) {
   const one = figuresOf(spoken);
-  console.log(`  repair ${cell.repair}: ${one.right} of ${one.count} phrases understood; ${(100 * one.made_up).toFixed(2)} % of the ` +
-    "answers made up");
+  console.log(`  repair ${cell.repair}: ${one.right} of ${one.count} phrases understood; ` +
+    `${(100 * one.made_up).toFixed(2)} % of the answers made up`);
   console.log(`    up: ${one.n("rtp_delivered_total")} frames, ${one.n("rtp_repaired_total")} from copies, ` +
     `${one.n("rtp_recovered_total")} of ${one.n("rtp_asked_total")} asked for came, ${one.n("rtp_lost_total")} lost, ` +
     `${one.n("speech_concealed_total")} concealed; held ${one.held_ms.toFixed(1)} ms on average`);
-  console.log(`    down: ${one.n("rtp_resent_total")} sent again; ${one.buffer_ms.toFixed(0)} ms in the browser's buffer on average; ` +
-    `words ${one.after_ms.toFixed(0)} ms after the phrase`);
+  console.log(`    down: ${one.n("rtp_resent_total")} sent again; ${one.buffer_ms.toFixed(0)} ms in the browser's buffer on ` +
+    `average; words ${one.after_ms.toFixed(0)} ms after the phrase`);
   for (const { right, phrase, heard, counted } of spoken)
     if (!right) console.log(`       ${phrase} -> ${heard || "nothing"} (${counted["rtp_lost_total"]} frames lost)`);
 }
@@ -236,7 +242,9 @@ async function table({ share, lanes, minutes, fresh }) {
   fs.mkdirSync(path.dirname(file), { recursive: true });
   if (fresh) fs.rmSync(file, { force: true });
   const all = readSpoken(file);
-  const missing = plan(share).map((cell) => ({ ...cell, count: cell.count - ofCell(all, cell).length })).filter(({ count }) => count > 0);
+  const left = () => plan(share).map((cell) => ({ ...cell, count: cell.count - ofCell(all, cell).length }))
+    .filter(({ count }) => count > 0);
+  const missing = left();
   const until_ms = minutes ? Date.now() + minutes * 60_000 : FOREVER;
   const labs = Array.from({ length: lanes }, (_, index) => Lab.make(index));
   process.on("exit", () => labs.forEach((lab) => lab.remove()));
@@ -252,9 +260,9 @@ async function table({ share, lanes, minutes, fresh }) {
     }
   }));
   fs.writeFileSync(path.join(root, "docs/loss.md"), document(all, "./dev loss"));
-  const left = plan(share).filter((cell) => ofCell(all, cell).length < cell.count).length;
-  console.log(`${plan(share).length - left} of ${plan(share).length} cells measured; docs/loss.md written`);
-  process.exit(left && !minutes ? 1 : 0);
+  const n_left = left().length;
+  console.log(`${plan(share).length - n_left} of ${plan(share).length} cells measured; docs/loss.md written`);
+  process.exit(n_left && !minutes ? 1 : 0);
 }
 
 async function main() {

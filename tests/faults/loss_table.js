@@ -92,7 +92,8 @@ function mistakes(all) {
 
 /** @returns {string} */
 function machine() {
-  const version = execFileSync("chromium", ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim().split(" ").slice(0, 2).join(" ");
+  const words = execFileSync("chromium", ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  const version = words.trim().split(" ").slice(0, 2).join(" ");
   return `${os.cpus().length} x ${os.cpus()[0]?.model.trim()}, Linux ${os.release().split("-")[0]}, ${version}`;
 }
 
@@ -100,9 +101,11 @@ function machine() {
 export function page(all, command) {
   const random = plan(1).filter(({ burst }) => burst === 1).sort((a, b) => a.percent - b.percent);
   const rows = plan(1).filter(({ burst }) => burst > 1).sort((a, b) => a.burst - b.burst || a.percent - b.percent);
-  const head = ["| lost, both ways | repair | understood | missing up | made up down | held up, ms | buffer down, ms | words after, ms |",
-    `|${"---|".repeat(8)}`];
-  const body = (/** @type {Cell[]} */ cells) => cells.filter((cell) => ofCell(all, cell).length).map((cell) => row(cell, ofCell(all, cell)));
+  const columns = ["lost, both ways", "repair", "understood", "missing up", "made up down", "held up, ms", "buffer down, ms",
+    "words after, ms"];
+  const head = [`| ${columns.join(" | ")} |`, `|${"---|".repeat(columns.length)}`];
+  const body = (/** @type {Cell[]} */ cells) =>
+    cells.flatMap((cell) => (ofCell(all, cell).length ? [row(cell, ofCell(all, cell))] : []));
   return `${[
     "# Speech through loss, measured",
     "",
@@ -110,7 +113,7 @@ export function page(all, command) {
     "A real Chromium with a sound card, the gateway with its embedded assistant, and a router between them that loses UDP packets",
     "both ways: each by itself, or in rows (Gilbert's channel, a state of its own for each direction).",
     "",
-    "- *repair*: none; copies of frames in later packets (RED); and lost packets asked for again (NACK) besides, as the page offers it.",
+    "- *repair*: none; copies of frames in later packets (RED); and lost packets asked for again (NACK) besides, as the page does.",
     "- *understood*: phrases that the assistant's recogniser wrote down word by word.",
     "- *missing up*: frames of the microphone that neither came nor were mended; the assistant's decoder bridges them.",
     "- *made up down*: samples of the answers that the browser had to invent (`concealedSamples`, without silent ones).",
