@@ -9,9 +9,9 @@
 
 /* ---- asking ---- */
 
-#define WR_NACK_MISSING 16          /* asked for at a time */
-#define WR_NACK_TRIES 8             /* for one packet: requests get lost, too */
-#define WR_NACK_MARGIN_US WR_MS(10) /* beyond half a round trip before asking again; the giver gives once in one */
+#define WR_NACK_MISSING 16             /* asked for at a time */
+#define WR_NACK_TRIES 8                /* for one packet: requests get lost, too */
+#define WR_NACK_MARGIN_US WR_MS(10)    /* beyond half a round trip, before asking again */
 #define WR_NACK_WAIT_MAX_US WR_MS(200) /* speech is held no longer for a packet that was asked for */
 
 typedef struct wr_nack_entry {
