@@ -1,5 +1,5 @@
-/* assistant/remote.c - jobs as requests, replies as results. Left out: interim results of a recogniser, sound that
- * is played before its sentence is complete, formats other than WAV. */
+/* assistant/remote.c - jobs as requests, replies as results. Left out: sound that is played before its sentence is
+ * complete, formats other than WAV. */
 #include "assistant/remote.h"
 
 #include <errno.h>
@@ -339,6 +339,11 @@ static void on_done(as_ask *ask, as_why why) {
   free_request(q);
   job->why = why;
   job->outage = r->plugs[job->kind].outage;
+  if (why && job->interim) { /* the built-in one would hear other words */
+    job->failed = true;
+    r->world.done(r->world.ctx, job);
+    return;
+  }
   if (why || job->kind == AS_JOB_SPEAK) /* sound is packed by the studio */
     pass_on(r, job);
   else
@@ -443,6 +448,6 @@ bool as_remote_take(void *remote, as_job *job) {
   job->outage = p->outage;
   if (!job->rests && start(r, job)) return true;
   if (!job->rests) job->why = AS_WHY_BUSY;
-  if (job->kind == AS_JOB_THINK) return false; /* |why| says it */
+  if (job->kind == AS_JOB_THINK || job->interim) return false; /* |why| says it */
   return r->world.built_in.take(r->world.built_in.ctx, job);
 }

@@ -178,7 +178,8 @@ static as_world world_of(as_assistant *a) {
                     .ctx = a,
                     .model = "",
                     .prompt = a->prompt,
-                    .memory = a->memory};
+                    .memory = a->memory,
+                    .interim = a->settings.interim};
   for (unsigned kind = 0; kind < AS_N_STAGES; kind++)
     world.plugged[kind] = as_remote_does(a->remote, (as_job_kind)kind);
   if (world.plugged[AS_JOB_THINK]) world.model = as_remote_model(a->remote, AS_JOB_THINK);

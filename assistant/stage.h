@@ -44,6 +44,7 @@ typedef struct as_job {
   uint32_t outage; /* which time of trouble this is: one explanation for each is enough */
   unsigned status; /* with |why|: what the server answered in HTTP, 0 nothing; |error|: the words it had for it */
   bool early;      /* hear: more may follow, so it is refused when others wait */
+  bool interim;    /* hear, early: he still speaks, and the words are only shown */
   /* hear: the utterance. speak: sound that came from elsewhere and only has to be packed. */
   int16_t *samples; /* owned */
   size_t n_samples;

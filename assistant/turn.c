@@ -20,6 +20,7 @@ enum {
   UTTERANCE_MAX = AS_EP_MAX * AS_EP_FRAME + PRE_ROLL,
   BARGE_FRAMES = 15, /* 300 ms */
   DECODED_MAX = RATE / 1000 * 120,
+  FOLLOW_SAMPLES = RATE, /* 1 s */
   VOLUME_STEP = 20,
 };
 
@@ -608,7 +609,8 @@ static void on_tool_result(as_turn *t, const xz_host_result *result, wr_time now
 
 static void forget_utterance(as_turn *t) {
   t->n_utterance = t->n_piece = 0;
-  t->voiced = false;
+  t->n_followed = 0;
+  t->voiced = t->following = false;
   t->guess.state = AS_GUESS_NONE;
   as_endpointer_reset(&t->endpointer);
 }
@@ -620,7 +622,7 @@ static void new_turn(as_turn *t) {
   t->phase = AS_PHASE_IDLE;
   end_talk(t);
   t->unsaid = t->unprefaced = NULL;
-  t->making = false;
+  t->making = t->following = false;
   t->tool = 0;
   t->asked_status = t->searching = false;
   t->waits[0] = 0;
@@ -653,21 +655,54 @@ static void hear_utterance(as_turn *t) {
 
 static void on_heard(as_turn *t, const as_job *job, wr_time now);
 
-/* A pause: is it the end? Plugged-in recognisers cost somebody money, and are asked once. */
-static void guess(as_turn *t) {
-  const as_endpointer *ep = &t->endpointer;
-  if (t->phase != AS_PHASE_IDLE || t->link.speaking || t->world.plugged[AS_JOB_HEAR]) return;
-  if (ep->n_quiet != AS_EP_PAUSE || ep->n_voiced < AS_EP_MIN_VOICE) return;
+/* A job to recognise the utterance so far, which goes on. */
+static as_job *early_job(const as_turn *t) {
   as_job *job = calloc(1, sizeof *job);
-  if (job) job->samples = malloc(t->n_utterance * sizeof *job->samples);
+  if (job) job->samples = malloc((t->n_utterance + 1) * sizeof *job->samples);
   if (!job || !job->samples) {
     as_job_free(job);
-    return;
+    return NULL;
   }
   job->kind = AS_JOB_HEAR;
   job->early = true;
   job->n_samples = t->n_utterance;
   memcpy(job->samples, t->utterance, t->n_utterance * sizeof *job->samples);
+  return job;
+}
+
+static void show(as_turn *t, const char *words) {
+  if (*words && xz_server_hearing(&t->link, words)) t->stats.n_failed_jobs++;
+}
+
+/* While somebody speaks, one question at a time, to whoever has nothing better to do. */
+static void follow(as_turn *t) {
+  bool due = t->n_utterance >= t->n_followed + FOLLOW_SAMPLES && t->endpointer.n_voiced >= AS_EP_MIN_VOICE;
+  bool busy = t->following || t->guess.state == AS_GUESS_ASKED || t->phase != AS_PHASE_IDLE || t->link.speaking;
+  if (!t->world.interim || !t->link.takes_interim || !due || busy) return;
+  as_job *job = early_job(t);
+  t->n_followed = t->n_utterance;
+  if (!job) return;
+  job->interim = true;
+  job->session = t->id;
+  job->turn = t->turn;
+  t->following = t->world.submit(t->world.ctx, job);
+  if (!t->following) as_job_free(job);
+}
+
+static void on_followed(as_turn *t, const as_job *job) {
+  t->following = false;
+  if (!job->failed && t->phase == AS_PHASE_IDLE) show(t, job->heard.text);
+}
+
+/* A pause: is it the end? Plugged-in recognisers cost somebody money, and are asked once, unless the operator wants
+ * the words in between. */
+static void guess(as_turn *t) {
+  const as_endpointer *ep = &t->endpointer;
+  if (t->phase != AS_PHASE_IDLE || t->link.speaking || t->world.plugged[AS_JOB_HEAR])
+    return; /* |follow| does the rest */
+  if (ep->n_quiet != AS_EP_PAUSE || ep->n_voiced < AS_EP_MIN_VOICE) return;
+  as_job *job = early_job(t);
+  if (!job) return;
   new_turn(t); /* an older guess is void */
   if (submit(t, job)) t->guess.state = AS_GUESS_ASKED;
 }
@@ -691,12 +726,14 @@ static void follow_guess(as_turn *t, wr_time now) {
   if (t->endpointer.n_quiet == 0) t->guess.state = AS_GUESS_NONE; /* it goes on */
   guess(t);
   end_by_guess(t, now);
+  if (t->voiced) follow(t);
 }
 
 static void on_guessed(as_turn *t, const as_job *job, wr_time now) {
   if (t->guess.state != AS_GUESS_ASKED || job->failed) return;
   t->guess.state = AS_GUESS_KNOWN;
   t->guess.heard = job->heard;
+  show(t, job->heard.text);
   end_by_guess(t, now);
 }
 
@@ -764,7 +801,10 @@ static void on_frame(as_turn *t, const int16_t *frame, wr_time now) {
     case AS_EP_INSIDE:
       t->last_voice_at = now;
       if ((t->link.speaking || waits_for_server(t)) && t->endpointer.n_voiced == BARGE_FRAMES) interrupt(t);
-      if (!manual(t)) follow_guess(t, now);
+      if (manual(t))
+        follow(t);
+      else
+        follow_guess(t, now);
       return;
     case AS_EP_CLICK:
       t->stats.n_clicks++;
@@ -891,6 +931,11 @@ void as_turn_done(as_turn *t, as_job *job, wr_time now) {
     t->stats.n_failed_jobs += job->failed; /* then there are no packets, and the words are shown all the same */
     t->spoken = job;
     queue_spoken(t);
+    return;
+  }
+  if (job->interim) {
+    if (current) on_followed(t, job);
+    as_job_free(job);
     return;
   }
   if (current && job->kind == AS_JOB_HEAR && t->phase == AS_PHASE_HEARING)

@@ -6,7 +6,8 @@
  *                                                 stt, thinking (job) <-> tool calls -> speaking, as words come
  *
  * A pause within an utterance is used to recognise it so far: a whole sentence is answered without waiting on, and
- * when a sentence that might have gone on ends there, its words are known.
+ * when a sentence that might have gone on ends there, its words are known. They are shown to devices that take
+ * that; with |as_world.interim| so are those of the utterance so far, once a second while it goes on.
  *
  * Every input begins a new turn number when it ends the old one (abort, listen start, typed text), so a late result
  * finds no owner. */
@@ -45,6 +46,7 @@ typedef struct as_world {
   struct tm (*local_time)(void *ctx);
   int64_t (*now_s)(void *ctx); /* since 1970 */
   void *ctx;
+  bool interim;               /* recognise while somebody speaks, too */
   bool plugged[AS_N_STAGES];  /* these are not the built-in ones */
   const char *model, *prompt; /* of a dialogue that is plugged in; borrowed */
   as_memory *memory;          /* borrowed; NULL: none */
@@ -92,6 +94,8 @@ typedef struct as_turn {
   size_t n_utterance, utterance_cap;
   bool voiced; /* within an utterance */
   as_guess guess;
+  bool following;    /* what was said so far is being recognised, to be shown */
+  size_t n_followed; /* samples of the utterance when that was last asked for */
   /* dialogue */
   char person[AS_PERSON_MAX]; /* whose memory; "" nobody's */
   char said[AS_HEARD_MAX];    /* what this turn answers */

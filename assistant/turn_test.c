@@ -218,6 +218,74 @@ TEST(as_turn_a_sentence_that_goes_on_is_heard_whole) {
   end();
 }
 
+static const char interim[] = "{\"type\":\"hello\",\"features\":{\"interim\":true}}";
+
+/* Once a second the utterance so far, for words that are only shown; the end of it is another question. */
+TEST(as_turn_shows_words_while_they_are_spoken) {
+  world.interim = true;
+  begin(interim);
+  (void)sent();
+  say(listen_auto, 0);
+  sound(false, 900, 0);
+  sound(true, 1200, 0);
+  REQUIRE(asked && asked->kind == AS_JOB_HEAR && asked->early && asked->interim);
+  size_t n_first = asked->n_samples;
+  words_are_heard("what", 0);
+  const char *log = sent();
+  CHECK(strstr(log, "\"hearing\"") && strstr(log, "\"text\":\"what\"") && !strstr(log, "stt"));
+  sound(true, 1080, 0);
+  REQUIRE(asked && asked->interim && asked->n_samples >= n_first + 16000);
+  asked->failed = true; /* nobody is told */
+  words_are_heard("", 0);
+  CHECK_TEXT(sent(), "");
+  sound(false, 240, 0);
+  REQUIRE(asked && asked->early && !asked->interim); /* a pause: it may be the end */
+  words_are_heard("what time is it", 0);
+  CHECK(strstr(sent(), "\"hearing\""));
+  sound(false, 180, 0);
+  CHECK(strstr(sent(), "\"stt\""));
+  CHECK_EQ(turn.stats.n_heard, 1);
+  CHECK_EQ(turn.stats.n_failed_jobs, 0);
+  end();
+  /* While the button is held, too; what comes after it was let go is shown no more. */
+  begin(interim);
+  say("{\"type\":\"listen\",\"state\":\"start\",\"mode\":\"manual\"}", 0);
+  sound(true, 1200, 0);
+  REQUIRE(asked && asked->interim);
+  as_job *late = asked;
+  asked = NULL;
+  say("{\"type\":\"listen\",\"state\":\"stop\"}", 0);
+  REQUIRE(asked && !asked->early);
+  (void)sent();
+  snprintf(late->heard.text, sizeof late->heard.text, "late");
+  as_turn_done(&turn, late, 0);
+  CHECK_TEXT(sent(), "");
+  end();
+  world.interim = false;
+}
+
+/* Neither asked for nor told to a device that knows nothing of it, and not asked where the operator did not say so.
+ */
+TEST(as_turn_shows_such_words_to_who_takes_them) {
+  world.interim = true;
+  begin(plain);
+  say(listen_auto, 0);
+  sound(true, 1500, 0);
+  CHECK(asked == NULL);
+  end();
+  world.interim = false;
+  begin(interim);
+  say(listen_auto, 0);
+  sound(true, 1500, 0);
+  CHECK(asked == NULL);
+  end();
+  pause_after_speech(0);
+  (void)sent();
+  words_are_heard("what time is it", 0);
+  CHECK_TEXT(sent(), "");
+  end();
+}
+
 TEST(as_turn_speaks_sentence_by_sentence) {
   begin(plain);
   say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"blah blah\"}", 0);

@@ -76,6 +76,7 @@ static void open_socket(gw_session *s, wr_time now) {
       settings.mcp.n_tools = tools->n;
       settings.mcp.hidden = gw_tools_hidden(tools, s->identity.mac);
     }
+    settings.interim = true;
     settings.mcp.firmware_names = strcmp(s->worker->settings.config->tool_names, "firmware") == 0;
     xz_client_init(link->client, &settings);
     gw_ota_init(s);
@@ -348,6 +349,7 @@ static void on_client_event(gw_session *s, const xz_client_event *e, wr_time now
     case XZ_CLIENT_EVENT_READY: on_ready(s, now); return;
     case XZ_CLIENT_EVENT_CHANNEL: tell(s, GW_LINK_CHANNEL, e->port, e->text, strlen(e->text)); return;
     case XZ_CLIENT_EVENT_STT: on_stt(s, e->text, now); return;
+    case XZ_CLIENT_EVENT_HEARING: gw_page_tell(s, "hearing", now, "text", e->text, NULL); return;
     case XZ_CLIENT_EVENT_LLM: gw_page_tell(s, "llm", now, "emotion", e->emotion, "text", e->text, NULL); return;
     case XZ_CLIENT_EVENT_TTS_START: on_tts_start(s, now); return;
     case XZ_CLIENT_EVENT_SENTENCE_START: queue_tts(s, "sentence_start", e->text, now); return;

@@ -85,8 +85,12 @@ static void close_link(xz_client *c, uint16_t code, const char *reason, bool say
 
 static void send_hello(xz_client *c) {
   bool udp = c->crypto != NULL;
-  xz_client_hello hello = {udp ? 3 : c->settings.version, c->settings.mcp.n_tools > 0, c->settings.server_aec,
-                           c->settings.audio, udp};
+  xz_client_hello hello = {udp ? 3 : c->settings.version,
+                           c->settings.mcp.n_tools > 0,
+                           c->settings.server_aec,
+                           c->settings.audio,
+                           udp,
+                           c->settings.interim};
   wr_writer w = write_text(c, "");
   xz_write_client_hello(&w, &hello);
   if (!send_written(c, &w)) c->stats.hellos_out++;
@@ -301,6 +305,7 @@ static void on_message(xz_client *c, wr_time now) {
   switch (m->type) {
     case XZ_HELLO: on_hello(c, now); return;
     case XZ_STT: tell_text(c, XZ_CLIENT_EVENT_STT, m->text); return;
+    case XZ_HEARING: tell_text(c, XZ_CLIENT_EVENT_HEARING, m->text); return;
     case XZ_LLM: on_llm(c); return;
     case XZ_TTS: on_tts(c); return;
     case XZ_MCP: on_mcp(c, now); return;

@@ -34,6 +34,7 @@
 typedef struct xz_client_settings {
   unsigned version; /* binary framing 1..3 from OTA; 1 unless told otherwise */
   xz_audio audio;   /* what we send; 16000/1/60 unless there is a reason */
+  bool interim;     /* ask for words while they are spoken: servers that are not ours pass over that */
   bool server_aec;  /* ask the server to cancel echo; never with local cancellation */
   xz_mcp_settings mcp;
 } xz_client_settings;
@@ -50,6 +51,7 @@ typedef enum xz_client_event_kind {
   XZ_CLIENT_EVENT_READY,          /* hello; |audio| is what the server announced (decode by TOC all the same) */
   XZ_CLIENT_EVENT_CHANNEL,        /* |text|, |port|: where datagrams go from now on, and come from */
   XZ_CLIENT_EVENT_STT,            /* |text|: what the user said */
+  XZ_CLIENT_EVENT_HEARING,        /* |text|: what he seems to say; STT follows */
   XZ_CLIENT_EVENT_LLM,            /* |emotion| one of the 21 names, |text| its emoji */
   XZ_CLIENT_EVENT_TTS_START,      /* always in pairs with TTS_STOP, even where the server's are not */
   XZ_CLIENT_EVENT_SENTENCE_START, /* |text|: about to be heard */

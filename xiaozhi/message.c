@@ -11,10 +11,10 @@ static const struct {
   const char *name;
   xz_type type;
 } type_names[] = {
-    {"hello", XZ_HELLO}, {"listen", XZ_LISTEN},   {"abort", XZ_ABORT}, {"stt", XZ_STT},
-    {"llm", XZ_LLM},     {"tts", XZ_TTS},         {"mcp", XZ_MCP},     {"system", XZ_SYSTEM},
-    {"alert", XZ_ALERT}, {"custom", XZ_CUSTOM},   {"ping", XZ_PING},   {"pong", XZ_PONG},
-    {"error", XZ_ERROR}, {"goodbye", XZ_GOODBYE},
+    {"hello", XZ_HELLO}, {"listen", XZ_LISTEN},   {"abort", XZ_ABORT},     {"stt", XZ_STT},
+    {"llm", XZ_LLM},     {"tts", XZ_TTS},         {"mcp", XZ_MCP},         {"system", XZ_SYSTEM},
+    {"alert", XZ_ALERT}, {"custom", XZ_CUSTOM},   {"ping", XZ_PING},       {"pong", XZ_PONG},
+    {"error", XZ_ERROR}, {"goodbye", XZ_GOODBYE}, {"hearing", XZ_HEARING},
 };
 
 static const char *const state_names[] = {
@@ -148,6 +148,7 @@ wr_err xz_message_read(xz_message *m, wr_bytes text) {
   const json_t *features = json_object_get(root, "features");
   m->mcp = json_is_true(json_object_get(features, "mcp"));
   m->aec = json_is_true(json_object_get(features, "aec"));
+  m->interim = json_is_true(json_object_get(features, "interim"));
   const json_t *payload = json_object_get(root, "payload");
   m->payload = json_is_object(payload) ? payload : NULL;
   return WR_OK;

@@ -20,6 +20,7 @@ typedef enum xz_type {
   XZ_LISTEN,
   XZ_ABORT,
   XZ_STT,
+  XZ_HEARING, /* our own: words while they are spoken */
   XZ_LLM,
   XZ_TTS,
   XZ_MCP,
@@ -72,10 +73,10 @@ typedef struct xz_message {
   unsigned version;             /* hello: framing, 1 when absent or impossible */
   bool has_audio;               /* hello carried audio parameters; otherwise |audio| holds 16000/1/60 */
   xz_audio audio;
-  bool mcp, aec;         /* hello: features */
-  xz_udp_offer udp;      /* hello */
-  const json_t *payload; /* mcp, custom: an object, or NULL */
-  json_t *root;          /* owned */
+  bool mcp, aec, interim; /* hello: features */
+  xz_udp_offer udp;       /* hello */
+  const json_t *payload;  /* mcp, custom: an object, or NULL */
+  json_t *root;           /* owned */
 } xz_message;
 
 /* WR_ERR_LIMIT: longer than XZ_TEXT_MAX. WR_ERR_SYNTAX: not a JSON object. On failure there is nothing to wipe. */
@@ -94,7 +95,8 @@ typedef struct xz_client_hello {
   unsigned version;
   bool mcp, aec;
   xz_audio audio;
-  bool udp; /* the transport: speech over UDP, messages over MQTT */
+  bool udp;     /* the transport: speech over UDP, messages over MQTT */
+  bool interim; /* takes words while they are spoken: our own addition */
 } xz_client_hello;
 void xz_write_client_hello(struct wr_writer *w, const xz_client_hello *hello);
 void xz_write_server_hello(struct wr_writer *w, const char *session_id, unsigned version, const xz_audio *audio);
@@ -102,6 +104,8 @@ void xz_write_listen(struct wr_writer *w, const char *session_id, xz_state state
 void xz_write_abort(struct wr_writer *w, const char *session_id, const char *reason); /* |reason| may be NULL */
 void xz_write_goodbye(struct wr_writer *w, const char *session_id);
 void xz_write_stt(struct wr_writer *w, const char *session_id, const char *text);
+/* What seems to be said so far; another type than stt, so that nobody takes it for the end of a sentence. */
+void xz_write_hearing(struct wr_writer *w, const char *session_id, const char *text);
 void xz_write_llm(struct wr_writer *w, const char *session_id, const char *emotion);
 /* |text| NULL: none. */
 void xz_write_tts(struct wr_writer *w, const char *session_id, xz_state state, const char *text);

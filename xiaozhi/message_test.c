@@ -116,7 +116,7 @@ TEST(xz_message_listen_start_on_the_wire) {
 TEST(xz_message_client_hello_on_the_wire) {
   char text[300] = {0};
   wr_writer w = wr_writer_of((uint8_t *)text, sizeof text - 1);
-  xz_write_client_hello(&w, &(xz_client_hello){1, true, false, {16000, 1, 60}, false});
+  xz_write_client_hello(&w, &(xz_client_hello){1, true, false, {16000, 1, 60}, false, false});
   CHECK_TEXT(text,
              "{\"type\":\"hello\",\"version\":1,\"features\":{\"mcp\":true},\"transport\":\"websocket\","
              "\"audio_params\":{\"format\":\"opus\",\"sample_rate\":16000,\"channels\":1,"
@@ -156,7 +156,7 @@ TEST(xz_message_emotions_are_the_21_names) {
 TEST(xz_message_hello_over_udp) {
   uint8_t out[512];
   wr_writer w = wr_writer_of(out, sizeof out);
-  xz_write_client_hello(&w, &(xz_client_hello){3, true, false, {16000, 1, 60}, true});
+  xz_write_client_hello(&w, &(xz_client_hello){3, true, false, {16000, 1, 60}, true, false});
   wr_write_u8(&w, 0);
   CHECK_TEXT((const char *)out,
              "{\"type\":\"hello\",\"version\":3,\"features\":{\"mcp\":true},\"transport\":\"udp\","

@@ -82,6 +82,7 @@ void xz_write_client_hello(wr_writer *w, const xz_client_hello *hello) {
   wr_write_text(w, ",\"features\":{");
   if (hello->mcp) wr_write_text(w, "\"mcp\":true");
   if (hello->aec) wr_write_text(w, hello->mcp ? ",\"aec\":true" : "\"aec\":true");
+  if (hello->interim) wr_write_text(w, hello->mcp || hello->aec ? ",\"interim\":true" : "\"interim\":true");
   wr_write_text(w, hello->udp ? "},\"transport\":\"udp\"" : "},\"transport\":\"websocket\"");
   write_audio(w, &hello->audio);
 }
@@ -115,6 +116,12 @@ void xz_write_goodbye(wr_writer *w, const char *session_id) {
 
 void xz_write_stt(wr_writer *w, const char *session_id, const char *text) {
   begin(w, session_id, "stt");
+  write_member(w, "text", text);
+  wr_write_u8(w, '}');
+}
+
+void xz_write_hearing(wr_writer *w, const char *session_id, const char *text) {
+  begin(w, session_id, "hearing");
   write_member(w, "text", text);
   wr_write_u8(w, '}');
 }

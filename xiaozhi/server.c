@@ -192,6 +192,7 @@ static void on_hello(xz_server *s, wr_time now) {
   xz_write_server_hello(&w, s->session_id, s->version, &s->settings.audio);
   if (send_written(s, &w) || again) return;
   s->state = XZ_SERVER_OPEN;
+  s->takes_interim = m->interim;
   tell(s, XZ_SERVER_EVENT_HELLO);
   if (m->mcp)
     xz_mcp_host_start(&s->mcp, s->session_id, &s->out, now);
@@ -275,6 +276,7 @@ static void on_message(xz_server *s, wr_time now) {
       return;
     case XZ_UNKNOWN:
     case XZ_STT:
+    case XZ_HEARING:
     case XZ_LLM:
     case XZ_TTS:
     case XZ_SYSTEM:
@@ -387,6 +389,14 @@ wr_err xz_server_stt(xz_server *s, const char *text) {
   if (s->state != XZ_SERVER_OPEN) return WR_ERR_STATE;
   wr_writer w = write_text(s, text);
   xz_write_stt(&w, s->session_id, text);
+  return send_written(s, &w);
+}
+
+wr_err xz_server_hearing(xz_server *s, const char *text) {
+  if (s->state != XZ_SERVER_OPEN) return WR_ERR_STATE;
+  if (!s->takes_interim) return WR_OK;
+  wr_writer w = write_text(s, text);
+  xz_write_hearing(&w, s->session_id, text);
   return send_written(s, &w);
 }
 

@@ -90,6 +90,7 @@ typedef struct xz_server {
   unsigned version; /* framing */
   xz_mode mode;
   bool listening;
+  bool takes_interim;    /* as its hello says */
   bool speaking, ending; /* within a bracket; no more speech will come */
   bool stalled;          /* speech is due and the outbox has no room for it */
   bool starved;          /* no speech was there to be sent */
@@ -122,6 +123,7 @@ void xz_server_pop(xz_server *server, wr_time now); /* it is on its way */
 
 /* What the assistant says. WR_ERR_STATE: not open, or not speaking. WR_ERR_LIMIT: no room, nothing changed. */
 WR_NODISCARD wr_err xz_server_stt(xz_server *server, const char *text);
+WR_NODISCARD wr_err xz_server_hearing(xz_server *server, const char *text); /* only to who asked for it in hello */
 WR_NODISCARD wr_err xz_server_emotion(xz_server *server, const char *emotion);
 WR_NODISCARD wr_err xz_server_speech_begin(xz_server *server);               /* again while speaking: nothing */
 WR_NODISCARD wr_err xz_server_sentence(xz_server *server, const char *text); /* heard with the next packet */

@@ -101,10 +101,18 @@ function testHistory({ inChromium, gateway, screens }) {
           earlier.click();
           steps.push(seen());
         }
-        Object.assign(window, { steps, kept: many.lines.length });
+        many.hearing("lin");
+        many.hearing("line 1");
+        const last = () => [list.lastElementChild?.textContent, list.lastElementChild?.getAttribute("aria-hidden")];
+        const spoken = [...last(), list.childElementCount];
+        many.heard("line 120");
+        const whole = [...last(), list.childElementCount, many.lines.length];
+        Object.assign(window, { steps, kept: many.lines.length, spoken, whole });
       }, gateway.url);
       same(await page.evaluate(() => [/** @type {any} */ (window).steps, /** @type {any} */ (window).kept]),
-        [[[50, "line 70", false], [100, "line 20", false], [120, "line 0", true]], 120], "shown, first, key; and kept");
+        [[[50, "line 70", false], [100, "line 20", false], [120, "line 0", true]], 121], "shown, first, key; and kept");
+      same(await page.evaluate(() => [/** @type {any} */ (window).spoken, /** @type {any} */ (window).whole]),
+        [["line 1", "true", 121], ["person: line 120", null, 121, 121]], "words while they are spoken, not read aloud; then all");
       await page.click("#save");
       await page.waitForSelector("#saving[open]");
       same(await page.evaluate(auditInPage), [], "the sheet");

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 
+from callers import Caller, spoken
 from harness import BINARY, Gateway, Peer, check, wait_for
 from mock_models import MockModels
 
@@ -232,6 +233,27 @@ def hears():
         path, headers, body = models.asked[0]
         check(headers["content-type"].startswith("multipart/form-data") and b"RIFF" in body and b"whisper-1" in body,
               "it was sent a WAV")
+
+
+def test_stages_words_while_they_are_spoken():
+    with MockModels() as models, plugged(models, "stt", more=("--stt-interim",)) as g, Caller(g) as c:
+        c.message("ready", patience=30)
+        c.say(type="listen", state="start", mode="auto")
+        models.heard = "tell me"
+        c.play(spoken("tell me, if you know it by now, what time it is", lead=0.3, tail=0.1))
+        hearing = c.message("hearing")
+        check(hearing and hearing["text"] == "tell me" and len(models.asked) >= 1, "words are shown while somebody speaks")
+        models.heard = "what time is it"
+        c.play(bytes(32000))
+        stt = c.message("stt")
+        check(stt and stt["text"] == "what time is it", "and what it was, when he has ended")
+        sizes = [len(body) for _, _, body in models.asked]
+        check(2 <= len(sizes) <= 6 and sizes == sorted(sizes), f"asked once a second, with all there is so far ({len(sizes)})")
+    with MockModels() as models, plugged(models, "stt") as g, Caller(g) as c:
+        c.message("ready", patience=30)
+        c.say(type="listen", state="start", mode="auto")
+        c.play(spoken("tell me, if you know it by now, what time it is", tail=1.0))
+        check(c.message("stt") and len(models.asked) == 1, "unless the operator wants that, a server is asked once")
 
 
 def voice_failure(how, words):

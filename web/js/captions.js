@@ -13,6 +13,8 @@ export class Captions {
   #earlier;
   /** @type {{element:HTMLElement, line:Line}|null} */
   #answer = null;
+  /** @type {HTMLElement|null} */
+  #hearing = null;
   /** @type {Line[]} */
   #lines = [];
   /** @type {HTMLElement[]} all of them; the list has the last ones */
@@ -50,6 +52,7 @@ export class Captions {
   /** @param {string} text what the assistant understood */
   heard(text) {
     this.endAnswer();
+    this.#forgetHearing();
     const at = this.#typed.findIndex((typed) => sameWords(typed.text, text));
     this.#typed.splice(0, at < 0 ? this.#typed.length : at + 1);
     if (text && at < 0) this.#add("person", text);
@@ -130,6 +133,28 @@ export class Captions {
     this.#append("assistant", card);
   }
 
+  /** The words of somebody who still speaks: they go when `heard` has the whole of them, and are not read aloud before.
+   * @param {string} text */
+  hearing(text) {
+    if (!text) return;
+    if (!this.#hearing) {
+      this.#hearing = document.createElement("li");
+      this.#hearing.className = "person";
+      this.#hearing.setAttribute("aria-hidden", "true");
+      const words = document.createElement("p");
+      words.className = "waits";
+      this.#hearing.append(words);
+      this.#list.append(this.#hearing);
+    }
+    if (this.#hearing.firstElementChild) this.#hearing.firstElementChild.textContent = text;
+    this.#follow();
+  }
+
+  #forgetHearing() {
+    this.#hearing?.remove();
+    this.#hearing = null;
+  }
+
   /** @param {"person"|"assistant"} who @param {string} text */
   #add(who, text) {
     const words = document.createElement("p");
@@ -156,6 +181,7 @@ export class Captions {
 
   /** @param {HTMLElement} item */
   #put(item) {
+    this.#forgetHearing();
     this.#list.append(item);
     this.#items.push(item);
     while (this.#list.childElementCount > this.#shown) this.#list.firstElementChild?.remove();
@@ -164,6 +190,7 @@ export class Captions {
   }
 
   #showEarlier() {
+    this.#forgetHearing();
     const first = this.#list.firstElementChild;
     const from = this.#items.length - this.#list.childElementCount;
     this.#shown += SHOWN;

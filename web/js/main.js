@@ -202,6 +202,10 @@ function shown(message) {
       showTalk();
       captions.heard(String(message["text"] ?? ""));
       break;
+    case "hearing":
+      showTalk();
+      captions.hearing(String(message["text"] ?? ""));
+      break;
     case "tts":
       if (message["state"] === "start" || message["state"] === "stop") captions.endAnswer();
       if (message["state"] === "sentence_start") {
