@@ -212,6 +212,9 @@ class Client:
         self.aborted.clear()
         self.say(type="tts", state="start")
         self.say(type="tts", state="sentence_start", text=f"sentence {ident}")
+        for _ in range(400):  # the datagram that says where the device is was sent first, and took another way
+            if not self.peer:
+                time.sleep(0.005)
         for i in range(packets):
             if self.aborted.is_set():
                 break
