@@ -14,9 +14,7 @@ static void copy_header(gw_exchange *x, enum lws_token_indexes token, char *out,
 }
 
 /* Models unpack their pictures into the page's own memory; a page without models has no need of that. */
-static const char *policy_of(const gw_config *config) {
-  return config->avatar_licence[0] ? WEB_ASSETS_CSP "; " WEB_ASSETS_CSP_MODELS : WEB_ASSETS_CSP;
-}
+static const char *policy_of(const gw_config *config) { return web_asset_policy(config->avatar_licence[0]); }
 
 static web_coding choose_coding(gw_exchange *x, const web_asset *asset) {
   char accept[256];

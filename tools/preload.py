@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Keeps the conversation page's list of preloads: the manager's core, what early.js needs, then what main.js needs.
+"""Keeps the pages' lists of preloads: in the conversation's the manager's core, what early.js needs, then what main.js needs;
+in the start page's what start.js needs.
 
-A browser finds imports level by level, a round trip each; the list in web/chat.html tells it all of them at once. Writes
-the list between its two marks; `--check` writes nothing and fails where it is not current. Ends with "N passed, N failed"."""
+A browser finds imports level by level, a round trip each; the lists tell it all of them at once. Writes each list between
+its two marks; `--check` writes nothing and fails where one is not current. Ends with "N passed, N failed"."""
 import os
 import re
 import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "web")
-PAGE = os.path.join(ROOT, "chat.html")
 FIRST, LAST = "  <!-- preloads: tools/preload.py -->\n", "  <!-- end of preloads -->\n"
 LATER = ' fetchpriority="low"'
 CORE = '  <link rel="preload" as="fetch" type="application/wasm" crossorigin href="/js/manager/manager.wasm">\n'
@@ -44,22 +44,28 @@ def link(path, first):
     return f'  <link rel="modulepreload"{"" if first else LATER} href="/{path}">\n'
 
 
+def links(first, later, more=""):
+    """All that |first|, then |later| import; |more| goes ahead of them."""
+    early = all_below(first)
+    return more + "".join(link(path, path in early) for path in all_below(first, *later))
+
+
 def main():
-    modules = all_below("js/early.js", "js/main.js")
-    first = all_below("js/early.js")
-    links = "".join(link(path, path in first) for path in modules)
-    page = open(PAGE, encoding="utf-8").read()
-    head, rest = page.split(FIRST)
-    tail = rest.split(LAST)[1]
-    wanted = head + FIRST + CORE + links + LAST + tail
-    well = wanted == page
-    if "--check" not in sys.argv[1:]:
-        open(PAGE, "w", encoding="utf-8").write(wanted)
-        well = True
-    elif not well:
-        print("web/chat.html: the list of preloads is not current; run tools/preload.py")
-    print(f"{int(well)} passed, {int(not well)} failed")
-    return 0 if well else 1
+    lists = {"index.html": links("js/start.js", []), "chat.html": links("js/early.js", ["js/main.js"], CORE)}
+    passed = 0
+    for name, wanted in lists.items():
+        path = os.path.join(ROOT, name)
+        page = open(path, encoding="utf-8").read()
+        head, rest = page.split(FIRST)
+        was, tail = rest.split(LAST)
+        if "--check" not in sys.argv[1:]:
+            open(path, "w", encoding="utf-8").write(head + FIRST + wanted + LAST + tail)
+        elif was != wanted:
+            print(f"web/{name}: the list of preloads is not current; run tools/preload.py")
+            continue
+        passed += 1
+    print(f"{passed} passed, {len(lists) - passed} failed")
+    return 0 if passed == len(lists) else 1
 
 
 if __name__ == "__main__":

@@ -40,6 +40,8 @@ const web_asset *web_asset_find(const char *path, bool *lasting) {
   return NULL;
 }
 
+const char *web_asset_policy(bool models) { return models ? web_assets_policy_models : web_assets_policy; }
+
 const char *web_asset_build(void) { return web_assets_build; }
 
 const web_asset *web_asset_table(size_t *n_assets) {

@@ -8,9 +8,10 @@
  *
  * Each file is there as it is and, where that is smaller, compressed when the program was built. A server sends the
  * body that the client takes (`Accept-Encoding`) with `Content-Type: mime`, its `ETag`, `Vary: Accept-Encoding`,
- * and WEB_ASSETS_CSP as `Content-Security-Policy`: no page here has inline script or style, and none loads anything
- * from elsewhere but the music that the assistant was asked for. 'wasm-unsafe-eval' allows to compile WebAssembly,
- * which still has to come from here, and nothing else: no eval.
+ * and web_asset_policy() as `Content-Security-Policy`: the only inline script and style is what the build put into
+ * the pages, by the hash of each, and none loads anything from elsewhere but the music that the assistant was asked
+ * for.
+ * 'wasm-unsafe-eval' allows to compile WebAssembly, which still has to come from here, and nothing else: no eval.
  *
  * Every asset has two addresses. Below "/a/BUILD/", where BUILD stands for the content of all files, it never
  * changes
@@ -23,14 +24,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define WEB_ASSETS_CSP                                                                        \
-  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; media-src 'self' https: http:; " \
-  "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
-
-/* Added for avatars with models of an operator's: they make pictures from memory, which is then a blob's address.
- */
-#define WEB_ASSETS_CSP_MODELS "img-src 'self' blob: data:; connect-src 'self' blob:"
 
 #define WEB_ASSETS_LASTING "/a/"
 
@@ -52,6 +45,10 @@ typedef struct web_asset {
 /* The asset for the path of a request (no query, no fragment, already decoded), or NULL. |*lasting|: the path names
  * the build. */
 const web_asset *web_asset_find(const char *path, bool *lasting);
+
+/* What pages may load and do. With |models|, avatars with models of an operator's may make pictures from memory,
+ * which is then a blob's address. */
+const char *web_asset_policy(bool models);
 
 /* What stands for all of the content: 16 hexadecimal digits. */
 const char *web_asset_build(void);

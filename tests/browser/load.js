@@ -1,6 +1,8 @@
 // How the pages come: every address that a page, a style sheet, a script or the manifest names is there with the right
-// type; what a first and a later visit cost, measured by the browser's own protocol. Times are printed, not judged.
+// type; what a first and a later visit cost, measured by the browser's own protocol. Times are printed, not judged: for
+// figures, LOAD_VISITS=9 makes so many first visits in turn, also of a page with nothing on it, and prints medians.
 
+import http from "node:http";
 import { launchChromium, openPage } from "./browsers.js";
 import { check, note, same, test } from "./harness.js";
 
@@ -11,6 +13,8 @@ import { check, note, same, test } from "./harness.js";
 const TRANSFER_MOST = 160 * 1024;
 const SHIFT_MOST = 0.01;
 const PAINT_WISH_MS = 300;
+
+const VISITS = Number(process.env["LOAD_VISITS"] ?? 0);
 
 /** ending: type @type {Record<string, RegExp>} */
 const TYPES = {
@@ -78,6 +82,22 @@ function watchShift() {
   }).observe({ type: "layout-shift", buffered: true });
 }
 
+/** In the page, before its scripts: its words in each frame in which they are seen and still English. */
+function watchWords() {
+  localStorage.setItem("xiaozhi-rtc", JSON.stringify({ lang: "vi" }));
+  const early = { frames: 0, seen: /** @type {string[]} */ ([]) };
+  Object.assign(window, { early });
+  const look = () => {
+    if (document.documentElement.lang !== "en") return;
+    early.frames += Number(document.body?.childElementCount > 0);
+    for (const element of document.querySelectorAll("[data-t], .big-text")) {
+      if (element.checkVisibility({ visibilityProperty: true })) early.seen.push(element.textContent ?? "");
+    }
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}
+
 /** One visit. @param {Page} page @param {import("puppeteer-core").CDPSession} protocol @param {string} url */
 async function visit(page, protocol, url) {
   let bytes = 0;
@@ -115,6 +135,40 @@ function print({ bytes, requests, paints, task_ms, script_ms, shift, controlled 
     (controlled ? ", by the worker" : ""));
 }
 
+/** First visits, the pages taking turns: when they are drawn. @param {import("puppeteer-core").Browser} browser
+ * @param {string[]} urls */
+async function firstPaints(browser, urls) {
+  /** @type {Map<string, number[]>} */
+  const seen = new Map(urls.map((url) => [url, []]));
+  for (let n = 0; n < VISITS; n++) {
+    for (const [url, times] of seen) {
+      const context = await browser.createBrowserContext();
+      const page = await context.newPage();
+      await page.goto(url, { waitUntil: "networkidle0" });
+      times.push(await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? NaN));
+      await context.close();
+    }
+  }
+  for (const [url, times] of seen) {
+    const sorted = times.sort((a, b) => a - b);
+    const at = (/** @type {number} */ part) => (sorted[Math.floor(part * (sorted.length - 1))] ?? NaN).toFixed(0);
+    note(`${new URL(url).pathname.padEnd(11)} contentful paint of ${VISITS} first visits: ${at(0.5)} ms (${at(0)} to ${at(1)})`);
+  }
+}
+
+/** @param {(url:string) => Promise<void>} use with the address of a page with a word on it */
+async function withPlainPage(use) {
+  const server = http.createServer((_, response) => response.setHeader("content-type", "text/html").end("<!doctype html><p>a"));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  try {
+    await use(`http://127.0.0.1:${port}/nothing`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
 /** @param {Bench} bench */
 export function testLoad({ gateway, folder, microphone }) {
   test("load: every address that the pages name, and what that names, is there with the right type", async () => {
@@ -124,9 +178,30 @@ export function testLoad({ gateway, folder, microphone }) {
     note(`${n} addresses`);
   });
 
+  test("load: a page in another language is never seen in English, also when its words come late", async () => {
+    const browser = await launchChromium(folder, microphone);
+    try {
+      for (const route of ["/", "/chat"]) {
+        const page = await openPage(browser, gateway.url);
+        await page.evaluateOnNewDocument(watchWords);
+        await page.setRequestInterception(true);
+        page.on("request", (request) => void setTimeout(() => request.continue(), /i18n\.js$/.test(request.url()) ? 500 : 0));
+        await page.goto(gateway.url + route);
+        const { frames, seen } = await page.evaluate(() => /** @type {any} */ (window).early);
+        check(frames > 2, `${route}: only ${frames} frames without words`);
+        same(seen, [], `${route}: seen in English`);
+        check(await page.$eval("[data-t]:not(.sr)", (words) => words.checkVisibility({ visibilityProperty: true })), "the words");
+        await page.close();
+      }
+    } finally {
+      await browser.close();
+    }
+  });
+
   test("load: a page costs less than 160 KB, nothing moves, a later visit costs next to nothing", async () => {
     const browser = await launchChromium(folder, microphone); // nobody has been here before
     try {
+      if (VISITS) await withPlainPage((plain) => firstPaints(browser, [plain, `${gateway.url}/`, `${gateway.url}/chat`]));
       for (const route of ["/", "/chat"]) {
         const context = await browser.createBrowserContext();
         const page = await openPage(/** @type {any} */ (context), gateway.url);

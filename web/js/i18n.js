@@ -542,6 +542,7 @@ export function applyLang(lang) {
   document.documentElement.lang = lang === "zh" ? "zh-Hans" : lang;
   translate(document);
 }
+  delete document.documentElement.dataset["words"]; // of theme.js
 
 /** The same for what was made later. @param {ParentNode} root */
 export function translate(root) {
