@@ -313,7 +313,7 @@ function testCards(bench) {
       same(await page.$$eval(".activation code", (all) => all.map((one) => one.textContent)), ["483921"], "once");
       const left = () => page.$eval(".activation .left", (line) => line.textContent ?? "");
       const first = await left();
-      check(/^Holds for 1:(2\d|30)$/.test(first), first);
+      check(/^Valid for 1:(2\d|30)$/.test(first), first);
       await until("the countdown", async () => (await left()) !== first);
       const link = await page.$eval(".activation a", (/** @type {any} */ a) => [a.href, a.rel, a.target]);
       same(link, ["https://example.org/", "noopener noreferrer", "_blank"], "link");

@@ -480,6 +480,7 @@ function testCheckup({ inChromium, inFirefox, gateway, binary, folder, microphon
         ["bad micDenied", "ok checkAssistantOk", "warn"], "findings");
       await page.keyboard.press("Escape");
       await page.click("#devices");
+      await page.waitForSelector("#microphone-try:not([hidden])");
       await page.click("#microphone-try");
       await until("word of it in the settings", () =>
         page.$eval("#microphone-said", (line) => /not allowed/.test(line.textContent ?? "")));

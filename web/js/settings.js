@@ -75,6 +75,10 @@ export class Settings {
         this.#switch("toggle", "toggle"),
         ...("vibrate" in navigator ? [this.#switch("haptics", "haptics")] : []),
         ...("wakeLock" in navigator ? [this.#switch("awake", "awake")] : [])));
+    for (const select of [this.#microphone, this.#speaker]) { // until the browser has said what there is
+      select.append(words("option", "automatic", { value: "" }));
+    }
+    this.#try.hidden = true;
     translate(sheet);
     this.#microphone.addEventListener("change", () => this.#choose("microphone", this.#microphone));
     this.#speaker.addEventListener("change", () => this.#choose("speaker", this.#speaker));

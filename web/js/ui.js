@@ -86,6 +86,7 @@ export class Ui {
     this.#root.dataset["state"] = view.state;
     this.#root.dataset["link"] = view.link.toLowerCase();
     this.#root.dataset["mode"] = view.mode;
+    this.#root.toggleAttribute("data-muted", view.state === "listening" && view.muted);
     this.#renderState(view);
     this.#renderTalk(view);
     this.#renderStart(view, before);
@@ -95,6 +96,9 @@ export class Ui {
     for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("#tries button"))) {
       button.disabled = !view.canType;
     }
+    const invitation = byId("empty-try", HTMLElement);
+    invitation.dataset["t"] = view.canType ? "emptyTry" : "emptyLater";
+    invitation.textContent = t(invitation.dataset["t"]);
     for (const radio of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("#modes input"))) {
       radio.checked = radio.value === view.mode;
     }
