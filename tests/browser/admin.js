@@ -3,6 +3,7 @@
 import { auditInPage, fitInPage } from "./audit.js";
 import { Gateway } from "./gateway.js";
 import { check, same, test, until } from "./harness.js";
+import { axe } from "./looks.js";
 
 const TOKEN = "boss-of-the-browser-tests";
 
@@ -21,6 +22,7 @@ export function testAdmin({ inChromium, binary, screens }) {
         const audit = async (/** @type {string} */ what) => {
           same(await page.evaluate(auditInPage), [], `${what}: names, contrast, sizes`);
           same(await page.evaluate(fitInPage), [], `${what}: nothing cut off`);
+          same(await axe(page, true), [], `${what}: axe-core`);
         };
 
         await page.goto(`${other.url}/admin`);

@@ -45,12 +45,20 @@ export function auditInPage() {
     }
     return rgba("rgb(255,255,255)");
   };
+  /** What is half seen through takes on the ground's colour. @param {Element} element @param {number[]} ground */
+  const inkOf = (element, ground) => {
+    const color = rgba(getComputedStyle(element).color);
+    let part = color[3];
+    for (let at = /** @type {Element|null} */ (element); at; at = at.parentElement) part *= Number(getComputedStyle(at).opacity);
+    return color.slice(0, 3).map((value, i) => value * part + (ground[i] ?? 0) * (1 - part));
+  };
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
     if (!element || !walker.currentNode.textContent?.trim() || !seen(element)) continue;
     if (element.closest("[disabled], option, svg")) continue;
-    const [ink, ground] = [luminance(rgba(getComputedStyle(element).color)), luminance(groundOf(element))];
+    const behind = groundOf(element);
+    const [ink, ground] = [luminance(inkOf(element, behind)), luminance(behind)];
     const ratio = (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05);
     if (ratio < 4.5) faults.push(`"${walker.currentNode.textContent.trim().slice(0, 30)}" has contrast ${ratio.toFixed(2)}`);
   }

@@ -1,11 +1,13 @@
 // How every page looks in every state: screenshots, with checks that nothing is cut off, covered, too small or too pale, and
 // axe-core's. In a quick run each state is seen in each size and look, the languages taking turns; LOOKS=full (`./dev screens`)
-// makes all of them, with one sheet of small pictures for each size, look and language.
+// makes all of them, a test for each size and language, with a sheet of small pictures for each look. LOOKS_SCENES names the
+// states to look at, as a regular expression: the others are gone through unseen.
 
 import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { auditInPage, fitInPage } from "./audit.js";
+import { Gateway } from "./gateway.js";
 import { check, note, test, until } from "./harness.js";
 import { FAILURES, NOTICED, scenes, show, takeOver } from "./scenes.js";
 
@@ -18,11 +20,12 @@ const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, heig
 const THEMES = /** @type {const} */ (["light", "dark"]);
 const LANGS = /** @type {const} */ (["en", "zh", "vi"]);
 const full = process.env["LOOKS"] === "full";
+const wanted = new RegExp(`^(?:${process.env["LOOKS_SCENES"] ?? ".*"})$`);
 const SHEET_PX = { desktop: [320, 200, 6], phone: [195, 422, 10] };
 
 /** What axe-core finds in the page as it is. @param {Page} page @param {boolean} all its rules; or those of colours, which
  * are what another look changes @returns {Promise<string[]>} */
-async function axe(page, all) {
+export async function axe(page, all) {
   if (!(await page.evaluate("typeof axe === 'object'"))) await page.evaluate(AXE);
   return page.evaluate(async (rules) => {
     const found = await /** @type {any} */ (window).axe.run(document, { resultTypes: ["violations"], ...rules });
@@ -86,14 +89,37 @@ function foreignWords(english) {
   return found;
 }
 
+/** In the page: whether what is drawn of its words is the words, not the boxes that stand for what no font has. A machine
+ * without such a font hides every fault of a language. */
+function drawnWords() {
+  const draw = (/** @type {string} */ letter) => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [40, 40];
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.font = getComputedStyle(document.body).font;
+    context.fillText(letter, 8, 28);
+    return canvas.toDataURL();
+  };
+  const nothing = draw("\u{10fffe}"); // no character at all
+  return ["\u5c0f", "\u667a", "\u1ec7"].filter((letter) => draw(letter) === nothing).map((letter) => `no font has "${letter}"`);
+}
+
 const leaveSheets = (/** @type {Page} */ page) =>
   page.evaluate(() => document.querySelectorAll("dialog[open]").forEach((one) => /** @type {HTMLDialogElement} */ (one).close()));
 
 /** @param {Bench} bench */
 export function testLooks(bench) {
   for (const device of /** @type {(keyof typeof SIZES)[]} */ (["desktop", "phone"])) {
-    test(`chromium: looks: every state on a ${device}, light and dark: nothing cut, covered, small or pale; axe-core`, () =>
-      withSilence((song) => bench.inChromium((page) => seeAll(bench, page, device, song))));
+    for (const langs of full ? LANGS.map((lang) => [lang]) : [LANGS]) {
+      const where = `on a ${device}${full ? ` in ${langs}` : ""}`;
+      test(`chromium: looks: every state ${where}, light and dark: nothing cut, covered, small or pale; axe-core`, () =>
+        withSilence((song) => bench.inChromium((page) => seeAll(bench, page, { device, langs, song }))));
+    }
+    // In a quick run the operator's page is looked at where its keys are tried: admin.js.
+    if (full) {
+      test(`chromium: looks: every state of the operator's page on a ${device}, light and dark, in all languages`, () =>
+        bench.inChromium((page) => withDesk(bench.binary, page, (desk) => seeDesk(bench, page, device, desk))));
+    }
     test(`chromium: looks: every notice in every language on a ${device}; without WebRTC`, () =>
       bench.inChromium((page) => seeNotices(bench, page, device)));
   }
@@ -114,8 +140,8 @@ async function withSilence(use) {
   }
 }
 
-/** @param {Bench} bench @param {Page} page @param {keyof typeof SIZES} device @param {string} song */
-async function seeAll({ gateway, screens }, page, device, song) {
+/** @param {Bench} bench @param {Page} page @param {{device:keyof typeof SIZES, langs:readonly Lang[], song:string}} what */
+async function seeAll({ gateway, screens }, page, { device, langs, song }) {
   const folder = path.join(screens, "looks");
   fs.mkdirSync(folder, { recursive: true });
   await dress(page, device);
@@ -123,20 +149,23 @@ async function seeAll({ gateway, screens }, page, device, song) {
   const faults = [];
   /** @type {string[]} */
   const files = [];
-  for (const [turn, lang] of LANGS.entries()) {
+  for (const [turn, lang] of langs.entries()) {
     let route = "";
     const english = englishOf(lang);
+    let undrawn = /** @type {string[]} */ ([]);
     for (const [index, scene] of scenes(song).entries()) {
       if (!full && (index + turn) % LANGS.length) continue;
       if (scene.route !== route || scene.route === "/") await openIn(page, gateway.url, scene.route, lang);
+      if (!route) undrawn = await page.evaluate(drawnWords);
       route = scene.route;
       await leaveSheets(page);
       await scene.reach(page, lang);
+      if (!wanted.test(scene.name)) continue;
       for (const theme of THEMES) {
         await paint(page, theme);
         const name = `${device}-${theme}-${lang}-${scene.name}`;
         const found = [...(await page.evaluate(auditInPage)), ...(await page.evaluate(fitInPage)),
-          ...(await page.evaluate(foreignWords, english))];
+          ...(await page.evaluate(foreignWords, english)), ...undrawn];
         found.push(...(await axe(page, theme === "light")));
         faults.push(...found.map((fault) => `${name}: ${fault}`));
         await page.screenshot({ path: path.join(folder, `${name}.png`) });
@@ -144,16 +173,16 @@ async function seeAll({ gateway, screens }, page, device, song) {
       }
     }
   }
-  if (full) await makeSheets(page, folder, device, files);
+  if (full && files.length) await makeSheets(page, folder, device, langs, files);
   note(`${files.length} pictures`);
   check(!faults.length, `${faults.length} faults\n       ${[...new Set(faults)].join("\n       ")}`);
 }
 
 /** Small pictures of all states on one sheet for each look and language. @param {Page} page @param {string} folder
- * @param {keyof typeof SIZES} device @param {string[]} files */
-async function makeSheets(page, folder, device, files) {
+ * @param {keyof typeof SIZES} device @param {readonly Lang[]} langs @param {string[]} files */
+async function makeSheets(page, folder, device, langs, files) {
   const [width = 0, height = 0, columns = 0] = SHEET_PX[device];
-  for (const lang of LANGS) {
+  for (const lang of langs) {
     for (const theme of THEMES) {
       const own = files.filter((file) => file.startsWith(`${device}-${theme}-${lang}-`));
       const cells = own.map((file) => {
@@ -170,6 +199,79 @@ async function makeSheets(page, folder, device, files) {
       await bench.close();
     }
   }
+}
+
+const BOSS = "boss-of-the-pictures";
+/** @typedef {{name:string, reach:() => Promise<unknown>}[]} Desk  the states of the operator's page, one after the other */
+
+/** @param {string} binary @param {Page} page @param {(desk:Desk) => Promise<void>} use */
+async function withDesk(binary, page, use) {
+  const gateway = new Gateway(binary, { args: ["--admin-token", BOSS, "--backend", "echo"] });
+  await gateway.start();
+  page.expected.push(/status of (401|404|503)/, /net::ERR_/);
+  const enter = async (/** @type {string} */ token) => {
+    await page.$eval("#token", (field, text) => (/** @type {HTMLInputElement} */ (field).value = text), token);
+    await press(page, "#enter button");
+  };
+  const caller = await page.browser().newPage();
+  await page.bringToFront(); // what is behind is not drawn
+  try {
+    await use([
+      { name: "form", reach: () => page.goto(`${gateway.url}/admin`) },
+      { name: "refused", reach: async () => {
+        await enter("nobody");
+        await page.waitForSelector("#token-error:not(:empty)");
+      } },
+      { name: "quiet", reach: async () => {
+        await enter(BOSS);
+        await page.waitForSelector("#totals dd");
+      } },
+      { name: "call", reach: async () => {
+        await fetch(`${gateway.url}/api/sessions`, { headers: { Authorization: "Bearer nobody" } }); // for the list of errors
+        await caller.goto(`${gateway.url}/chat`);
+        await press(caller, "#start");
+        await page.bringToFront();
+        await page.waitForSelector("#calls tbody tr");
+        await press(page, "#calls tbody button");
+        await page.waitForSelector("#timeline li:nth-child(4)");
+      } },
+      { name: "drain", reach: () => press(page, "#drain") },
+      { name: "away", reach: async () => {
+        await leaveSheets(page);
+        await gateway.stop();
+        await page.waitForSelector("#away:not([hidden])");
+      } },
+    ]);
+  } finally {
+    await caller.close();
+    await gateway.stop();
+  }
+}
+
+const press = (/** @type {Page|import("puppeteer-core").Page} */ page, /** @type {string} */ selector) =>
+  page.$eval(selector, (/** @type {any} */ element) => element.click());
+
+/** @param {Bench} bench @param {Page} page @param {keyof typeof SIZES} device @param {Desk} desk */
+async function seeDesk({ screens }, page, device, desk) {
+  const folder = path.join(screens, "looks");
+  fs.mkdirSync(folder, { recursive: true });
+  await dress(page, device);
+  /** @type {string[]} */
+  const faults = [];
+  for (const { name: state, reach } of desk) {
+    await reach();
+    for (const lang of LANGS) {
+      await page.select("#lang", lang);
+      for (const theme of THEMES) {
+        await paint(page, theme);
+        const name = `${device}-${theme}-${lang}-admin-${state}`;
+        const found = [...(await page.evaluate(auditInPage)), ...(await page.evaluate(fitInPage)), ...(await axe(page, true))];
+        faults.push(...found.map((fault) => `${name}: ${fault}`));
+        await page.screenshot({ path: path.join(folder, `${name}.png`), fullPage: state !== "drain" });
+      }
+    }
+  }
+  check(!faults.length, `${faults.length} faults\n       ${[...new Set(faults)].join("\n       ")}`);
 }
 
 /** @param {Bench} bench @param {Page} page @param {keyof typeof SIZES} device */
