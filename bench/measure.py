@@ -1,10 +1,21 @@
 """What the benchmarks share: a process's time, verdicts, figures for bench/report.py, and the line at the end."""
 import json
 import os
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _TICK = os.sysconf("SC_CLK_TCK")
 _verdicts = []
+
+
+def _machine_seconds():
+    """Processor time of all programs so far, and of this one with its children that have ended."""
+    with open("/proc/stat") as f:
+        fields = [int(x) for x in f.readline().split()[1:]]
+    return (sum(fields[:8]) - fields[3] - fields[4]) / _TICK, sum(os.times()[:4])
+
+
+_began, _began_at = _machine_seconds(), time.monotonic()
 
 
 def cpu_seconds(pid):
@@ -28,8 +39,15 @@ def figure(name, value, unit, better="less", noise=25, least=0.0):
             f.write(json.dumps(row) + "\n")
 
 
+def others_percent():
+    """Of the machine, what other programs took since the beginning: they make every other figure worse than it is."""
+    everything, ours = (now - then for now, then in zip(_machine_seconds(), _began))
+    return max(0.0, 100 * (everything - ours) / ((time.monotonic() - _began_at) * os.cpu_count()))
+
+
 def finish():
     """The exit status."""
+    figure("others_percent", others_percent(), "%", "none")
     failed = _verdicts.count(False)
     print(f"{len(_verdicts) - failed} passed, {failed} failed")
     return 1 if failed else 0

@@ -17,6 +17,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FORMAT = 1
+BUSY_PERCENT = 10  # of the machine, by other programs
 WORDS = {"worse": "WORSE", "better": "better", "same": "", "machine": "", "new": "new", "gone": "GONE", "shown": ""}
 
 
@@ -86,6 +87,12 @@ def compare(old, new):
     return rows
 
 
+def busy(report):
+    """What others took of the machine, if that was enough to be noise itself."""
+    share = next((middle(f) for f in report["figures"] if f["name"] == "others_percent"), 0)
+    return share if share > BUSY_PERCENT else None
+
+
 def number(x):
     return "-" if x is None else f"{x:.0f}" if abs(x) >= 100 else f"{x:.3g}"
 
@@ -133,6 +140,9 @@ def show(old_path, new_path):
     for name, unit, a, b, ratio, said in rows:
         print(f"  {name:30} {number(a):>9} {number(b):>9} {'-' if ratio is None else f'{ratio:.2f}':>7} {unit:7} {WORDS[said]}")
     worse = [row[0] for row in rows if row[5] in ("worse", "gone")]
+    for when, share in (("before", busy(old)), ("now", busy(new))):
+        if share:
+            print(f"{when}, other programs took {share:.0f} % of the machine: what is marked may be theirs")
     if why:
         print(f"{why}: shown, not judged")
     else:

@@ -94,6 +94,22 @@ class Report(unittest.TestCase):
             self.assertTrue(written["commit"] is None or len(written["commit"]) >= 12)
             self.assertGreater(written["machine"]["cores"], 0)
 
+    def test_a_machine_with_other_work_is_told(self):
+        busy = figure(40, better="none", name="others_percent")
+        self.assertEqual(report.busy(file(figure(2), busy)), 40)
+        self.assertIsNone(report.busy(file(figure(2), figure(3, better="none", name="others_percent"))))
+        self.assertIsNone(report.busy(file(figure(2))))
+        with tempfile.TemporaryDirectory() as folder:
+            path, out = os.path.join(folder, "a.json"), io.StringIO()
+            with open(path, "w") as f:
+                json.dump(file(figure(2), busy), f)
+            with contextlib.redirect_stdout(out):
+                self.assertEqual(report.show(path, path), 0)
+            self.assertIn("now, other programs took 40 %", out.getvalue())
+
+    def test_our_own_work_is_not_that_of_others(self):
+        self.assertTrue(0 <= measure.others_percent() <= 101)
+
     def test_a_file_of_something_else_is_refused(self):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
             for text in ("", "[]", '{"format": 2}'):
