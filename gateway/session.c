@@ -263,6 +263,10 @@ static void begin_trace(gw_session *s, const gw_request *request) {
                                       .emit = emit_span,
                                       .ctx = s};
   gw_trace_begin(&s->trace, &settings, &request->trace, purpose_text(s->purpose), s->id_text, request->received_at);
+  if (!s->trace.on) return;
+  char id[2 * GW_TRACE_ID + 1];
+  gw_hex(id, s->trace.trace, GW_TRACE_ID);
+  gw_log(GW_INFO, "trace", "session", s->id_text, "trace", id, NULL);
 }
 
 void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {

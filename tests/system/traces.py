@@ -95,6 +95,7 @@ def test_traces_of_a_call():
         check((method, path, authorization) == ("POST", "/v1/traces", "Bearer s3cret-key"),
               "posted where OTLP/HTTP has them, with the key")
         check("s3cret-key" not in log, "which is in no log line")
+        check(f"trace={TRACE}" in log, "the log says which trace a call is")
         resource = json.loads(collector.asked[0][3])["resourceSpans"][0]["resource"]["attributes"]
         resource = {a["key"]: a["value"]["stringValue"] for a in resource}
         check(resource["service.name"] == "xiaozhi-rtc" and resource["service.version"],
