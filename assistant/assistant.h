@@ -43,6 +43,7 @@ typedef struct as_assistant_settings {
   unsigned n_sessions;     /* at most so many devices at once; default 256; one more gets 503 */
   unsigned n_workers;      /* speech threads, each with a model (13 MB) once used; default 2 */
   as_plug recogniser, dialogue, synthesiser;
+  const char *wake_word;   /* as_world.wake_word; NULL or "": none */
   bool interim;            /* the recogniser is asked while somebody speaks, too, so that words can be shown */
   const char *voice_name;  /* of the synthesiser; NULL or "": "alloy" */
   const char *prompt_file; /* what a plugged-in dialogue is told about its part; NULL or "": as built in */

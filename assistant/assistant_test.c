@@ -75,10 +75,21 @@ static void ask(const char *voice, const char *text, int quiet_ms, xz_mode mode,
 }
 
 static const char *const phrases[] = {
-    "what time is it",    "tell me a joke",  "who are you",  "set the volume to fifty percent",
-    "turn the volume up", "take a photo",    "good morning", "stop",
-    "thank you",          "what can you do", "how are you",  "goodbye",
+    "what time is it",
+    "tell me a joke",
+    "who are you",
+    "set the volume to fifty percent",
+    "turn the volume up",
+    "take a photo",
+    "good morning",
+    "stop",
+    "thank you",
+    "what can you do",
+    "how are you",
+    "goodbye",
     "play some music",
+    "computer",
+    "okay computer what time is it",
 };
 enum { N_PHRASES = sizeof phrases / sizeof phrases[0] };
 

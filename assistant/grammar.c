@@ -7,7 +7,9 @@
 const char as_grammar[] =
     "#JSGF V1.0;\n"
     "grammar command;\n"
-    "public <command> = <greet> | <who> | <time> | <date> | <joke> | <volume> | <photo> | <stop> | <bye> | "
+    "public <command> = [ <wake> ] <sentence> | <wake>;\n"
+    "<wake> = [ hey | hello | okay ] computer;\n"
+    "<sentence> = <greet> | <who> | <time> | <date> | <joke> | <volume> | <photo> | <stop> | <bye> | "
     "<thanks>\n"
     "| <help> | <mood> | <forget> | <music>;\n"
     "<greet> = ( hello | hi | hey ) [ there ] | good ( morning | afternoon | evening );\n"
@@ -48,6 +50,7 @@ const as_word as_words[] = {
     {"can", "K AE N"},
     {"can", "K AH N"},
     {"cancel", "K AE N S AH L"},
+    {"computer", "K AH M P Y UW T ER"},
     {"date", "D EY T"},
     {"day", "D EY"},
     {"do", "D UW"},
@@ -95,6 +98,7 @@ const as_word as_words[] = {
     {"nineteen", "N AY N T IY N"},
     {"ninety", "N AY N T IY"},
     {"now", "N AW"},
+    {"okay", "OW K EY"},
     {"one", "W AH N"},
     {"one", "HH W AH N"},
     {"percent", "P ER S EH N T"},

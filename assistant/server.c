@@ -67,6 +67,7 @@ struct as_assistant {
   as_remote *remote; /* NULL: nothing is plugged in */
   as_memory *memory;
   char prompt[PROMPT_MAX];
+  char wake_word[64];
   session *sessions;
   uint64_t last_id;
   pthread_mutex_t stats_lock;
@@ -179,6 +180,7 @@ static as_world world_of(as_assistant *a) {
                     .model = "",
                     .prompt = a->prompt,
                     .memory = a->memory,
+                    .wake_word = a->wake_word,
                     .interim = a->settings.interim};
   for (unsigned kind = 0; kind < AS_N_STAGES; kind++)
     world.plugged[kind] = as_remote_does(a->remote, (as_job_kind)kind);
@@ -472,6 +474,7 @@ static bool listen_on(as_assistant *a, char *error, size_t cap) {
 
 static bool read_prompt(as_assistant *a, char *error, size_t cap) {
   const char *path = a->settings.prompt_file;
+  snprintf(a->wake_word, sizeof a->wake_word, "%s", a->settings.wake_word ? a->settings.wake_word : "");
   snprintf(a->prompt, sizeof a->prompt, "%s", default_prompt);
   if (!path || !*path) return true;
   FILE *file = fopen(path, "re");

@@ -13,6 +13,7 @@
 #include "assistant/chat.h"
 #include "assistant/results.h"
 #include "assistant/talk.h"
+#include "assistant/wake.h"
 
 enum {
   RATE = AS_RECOGNISER_RATE,
@@ -670,8 +671,16 @@ static as_job *early_job(const as_turn *t) {
   return job;
 }
 
-static void show(as_turn *t, const char *words) {
-  if (*words && xz_server_hearing(&t->link, words)) t->stats.n_failed_jobs++;
+static bool manual(const as_turn *t) { return t->link.mode == XZ_MODE_MANUAL; }
+
+/* What is for us of |text|, which may be nothing but the word that wakes us; NULL: it is for somebody else. */
+static const char *meant(const as_turn *t, const char *text, wr_time now) {
+  const char *rest = as_wake_rest(text, t->world.wake_word);
+  return !rest && (manual(t) || now < t->awake_until) ? text : rest;
+}
+
+static void show(as_turn *t, const char *words, wr_time now) {
+  if (*words && meant(t, words, now) && xz_server_hearing(&t->link, words)) t->stats.n_failed_jobs++;
 }
 
 /* While somebody speaks, one question at a time, to whoever has nothing better to do. */
@@ -689,9 +698,9 @@ static void follow(as_turn *t) {
   if (!t->following) as_job_free(job);
 }
 
-static void on_followed(as_turn *t, const as_job *job) {
+static void on_followed(as_turn *t, const as_job *job, wr_time now) {
   t->following = false;
-  if (!job->failed && t->phase == AS_PHASE_IDLE) show(t, job->heard.text);
+  if (!job->failed && t->phase == AS_PHASE_IDLE) show(t, job->heard.text, now);
 }
 
 /* A pause: is it the end? Plugged-in recognisers cost somebody money, and are asked once, unless the operator wants
@@ -715,9 +724,14 @@ static void answer_guess(as_turn *t, wr_time now) {
   on_heard(t, &job, now);
 }
 
+static bool may_go_on(const as_turn *t, const char *words) {
+  const char *rest = as_wake_rest(words, t->world.wake_word);
+  return as_may_go_on(words) || (rest && !*rest); /* who wakes us goes on to say what he wants */
+}
+
 /* The sentence is whole, and it has been quiet for long enough to believe that. */
 static void end_by_guess(as_turn *t, wr_time now) {
-  bool whole = t->guess.state == AS_GUESS_KNOWN && t->guess.heard.text[0] && !as_may_go_on(t->guess.heard.text);
+  bool whole = t->guess.state == AS_GUESS_KNOWN && t->guess.heard.text[0] && !may_go_on(t, t->guess.heard.text);
   if (whole && t->endpointer.n_quiet >= AS_EP_SURE) answer_guess(t, now);
 }
 
@@ -733,7 +747,7 @@ static void on_guessed(as_turn *t, const as_job *job, wr_time now) {
   if (t->guess.state != AS_GUESS_ASKED || job->failed) return;
   t->guess.state = AS_GUESS_KNOWN;
   t->guess.heard = job->heard;
-  show(t, job->heard.text);
+  show(t, job->heard.text, now);
   end_by_guess(t, now);
 }
 
@@ -776,8 +790,6 @@ static void interrupt(as_turn *t) {
   new_turn(t);
   xz_server_speech_cancel(&t->link);
 }
-
-static bool manual(const as_turn *t) { return t->link.mode == XZ_MODE_MANUAL; }
 
 /* A server is waited for, which may take seconds: whoever speaks meanwhile means something else. */
 static bool waits_for_server(const as_turn *t) {
@@ -844,8 +856,23 @@ static void on_listen_stop(as_turn *t) {
   }
 }
 
+static void say_awake(as_turn *t, const char *words) {
+  static const char *const texts[] = {
+      [AS_ENGLISH] = "Yes? I am listening.", [AS_CHINESE] = "我在，请说。", [AS_VIETNAMESE] = "Tôi đang nghe."};
+  as_language language = as_language_of(words);
+  as_reply_say(&t->reply, "happy", language, texts[language]);
+  speak(t);
+}
+
 /* The words are told to the device exactly as they were heard. */
 static void on_heard(as_turn *t, const as_job *job, wr_time now) {
+  const char *words = job->failed ? "" : meant(t, job->heard.text, now);
+  if (!words) {
+    t->stats.n_not_meant++;
+    t->phase = AS_PHASE_IDLE;
+    return;
+  }
+  t->awake_until = now + AS_AWAKE;
   if (job->why) explain(t, AS_JOB_HEAR, job->why, job->outage, job->rests);
   if (job->failed) {
     t->stats.n_failed_jobs++;
@@ -857,7 +884,10 @@ static void on_heard(as_turn *t, const as_job *job, wr_time now) {
   else
     t->stats.n_unrecognised++;
   if (xz_server_stt(&t->link, job->heard.text[0] ? job->heard.text : "...")) t->stats.n_failed_jobs++;
-  answer(t, job->heard.text, now);
+  if (job->heard.text[0] && !*words)
+    say_awake(t, job->heard.text);
+  else
+    answer(t, words, now);
 }
 
 static void on_typed(as_turn *t, const char *text, wr_time now) {
@@ -865,6 +895,7 @@ static void on_typed(as_turn *t, const char *text, wr_time now) {
   forget_utterance(t);
   t->stats.n_typed++;
   t->last_voice_at = now;
+  t->awake_until = now + AS_AWAKE;
   if (!*text) return;
   if (xz_server_stt(&t->link, text)) t->stats.n_failed_jobs++;
   answer(t, text, now);
@@ -872,6 +903,7 @@ static void on_typed(as_turn *t, const char *text, wr_time now) {
 
 static void on_speech_done(as_turn *t, wr_time now) {
   t->last_voice_at = now;
+  t->awake_until = now + AS_AWAKE;
   if (t->last_words) xz_server_close(&t->link, 1000, "idle");
 }
 
@@ -934,7 +966,7 @@ void as_turn_done(as_turn *t, as_job *job, wr_time now) {
     return;
   }
   if (job->interim) {
-    if (current) on_followed(t, job);
+    if (current) on_followed(t, job, now);
     as_job_free(job);
     return;
   }

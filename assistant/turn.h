@@ -23,6 +23,7 @@
 #include "xiaozhi/server.h"
 
 #define AS_TOOLS_LIMIT WR_S(2)  /* for a device just come to tell its tools, when they are asked for at once */
+#define AS_AWAKE WR_S(20)       /* after an answer no wake word is needed */
 #define AS_IDLE_LIMIT WR_S(120) /* without voice or text: farewell and close 1000 */
 enum {
   AS_SPEECH_BYTES = 64 * 1024,
@@ -46,6 +47,7 @@ typedef struct as_world {
   struct tm (*local_time)(void *ctx);
   int64_t (*now_s)(void *ctx); /* since 1970 */
   void *ctx;
+  const char *wake_word;      /* who talks hands-free begins with it; borrowed; NULL or "": everybody is meant */
   bool interim;               /* recognise while somebody speaks, too */
   bool plugged[AS_N_STAGES];  /* these are not the built-in ones */
   const char *model, *prompt; /* of a dialogue that is plugged in; borrowed */
@@ -75,6 +77,7 @@ typedef struct as_guess {
 
 typedef struct as_turn_stats {
   uint64_t n_heard, n_unrecognised, n_clicks, n_typed, n_barge_ins, n_failed_jobs;
+  uint64_t n_not_meant; /* heard without the wake word */
   uint64_t n_fallbacks; /* jobs of plugged-in stages that the built-in ones had to do */
 } as_turn_stats;
 
@@ -124,6 +127,7 @@ typedef struct as_turn {
   bool last_words;  /* close when it is said */
   char refusal[96]; /* said to whatever is heard or typed, with no tool used; "": nothing is refused */
   wr_time last_voice_at;
+  wr_time awake_until;
   as_turn_stats stats;
   uint8_t speech_memory[AS_SPEECH_BYTES];
 } as_turn;

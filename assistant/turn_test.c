@@ -286,6 +286,56 @@ TEST(as_turn_shows_such_words_to_who_takes_them) {
   end();
 }
 
+/* What the recogniser makes of a second of speech, in hands-free talk. */
+static const char *hear_and_answer(const char *words, wr_time now) {
+  sound(true, 900, now);
+  sound(false, 1200, now);
+  while (asked && asked->kind == AS_JOB_HEAR)
+    words_are_heard(words, now); /* so far, and if that was nothing all of it */
+  return sent();
+}
+
+/* With a wake word nobody is answered who does not say it, until an answer has made us awake. */
+TEST(as_turn_sleeps_until_it_is_woken) {
+  world.wake_word = "computer";
+  begin(plain);
+  (void)sent();
+  say(listen_auto, 0);
+  CHECK(!*hear_and_answer("what time is it", 0));
+  CHECK_EQ(turn.stats.n_not_meant, 1);
+  CHECK(!*hear_and_answer("", 0));
+  CHECK_EQ(turn.stats.n_not_meant, 2);
+  CHECK_EQ(turn.phase, AS_PHASE_IDLE);
+  CHECK_EQ(turn.stats.n_heard + turn.stats.n_unrecognised, 0);
+  CHECK(strstr(hear_and_answer("hey computer what time is it", 0), "hey computer what time is it"));
+  REQUIRE(asked);
+  CHECK_TEXT(asked->spoken, "It is 9:30 A M.");
+  say("{\"type\":\"abort\"}", 1);
+  say(listen_auto, 1);
+  (void)sent();
+  CHECK(strstr(hear_and_answer("tell me a joke", AS_AWAKE - 1), "stt")); /* awake */
+  say("{\"type\":\"abort\"}", AS_AWAKE);
+  (void)sent();
+  CHECK(!*hear_and_answer("tell me a joke", 3 * AS_AWAKE));
+  CHECK(strstr(hear_and_answer("okay computer", 3 * AS_AWAKE), "stt"));
+  REQUIRE(asked && asked->kind == AS_JOB_SPEAK);
+  CHECK_TEXT(asked->text, "Yes?");
+  say("{\"type\":\"abort\"}", 3 * AS_AWAKE);
+  (void)sent();
+  CHECK(strstr(hear_and_answer("what time is it", 4 * AS_AWAKE - 1), "stt"));
+  end();
+  /* The button, and the keyboard, mean us in any case. */
+  begin(plain);
+  say("{\"type\":\"listen\",\"state\":\"start\",\"mode\":\"manual\"}", 0);
+  sound(true, 900, 0);
+  say("{\"type\":\"listen\",\"state\":\"stop\"}", 0);
+  (void)sent();
+  words_are_heard("what time is it", 0);
+  CHECK(strstr(sent(), "stt"));
+  end();
+  world.wake_word = NULL;
+}
+
 TEST(as_turn_speaks_sentence_by_sentence) {
   begin(plain);
   say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"blah blah\"}", 0);

@@ -11,6 +11,7 @@ static inline void plugs_read(as_assistant_settings *settings, const gw_config *
   settings->recogniser = (as_plug){config->stt_url, config->stt_key_file, hears ? config->stt_model : ""};
   settings->dialogue = (as_plug){config->llm_url, config->llm_key_file, config->llm_model};
   settings->synthesiser = (as_plug){config->tts_url, config->tts_key_file, speaks ? config->tts_model : ""};
+  settings->wake_word = config->wake_word;
   settings->interim = config->stt_interim;
   settings->voice_name = config->tts_voice;
   settings->prompt_file = config->llm_prompt_file;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "gateway/auth.h"
 #include "gateway/avatars.h"
@@ -516,6 +517,10 @@ bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
   else if (config->devices[0] && !gw_addr_is_loopback(&devices) && !config->auth_token[0] && !config->no_auth &&
            !config->device_activation)
     why = "devices: serving beyond loopback needs --device-activation, --auth-token TOKEN or --no-auth";
+  else if (config->wake_word[0] && !config->stt_url[0] && strcasecmp(config->wake_word, "computer") != 0)
+    why = "wake-word: the built-in recogniser knows 'computer'; another one needs --stt-url";
+  else if (strlen(config->wake_word) > 63)
+    why = "wake-word: at most 63 bytes";
   else if ((config->stt_url[0] || config->llm_url[0] || config->tts_url[0]) &&
            strcmp(config->backend, "embedded") != 0)
     why = "stt-url, llm-url, tts-url: they are stages of the embedded assistant; it is not the backend";

@@ -77,6 +77,16 @@ TEST(config_refuses_an_open_relay) {
   CHECK_EQ(load(&config, token, (char *[]){NULL}, error), GW_CONFIG_OK);
 }
 
+TEST(config_wakes_by_words_that_can_be_heard) {
+  gw_config config;
+  char error[GW_CONFIG_ERROR_MAX];
+  CHECK_EQ(load(&config, (char *[]){"--wake-word", "Computer", NULL}, NULL, error), GW_CONFIG_OK);
+  CHECK_EQ(load(&config, (char *[]){"--wake-word", "xiao zhi", NULL}, NULL, error), GW_CONFIG_BAD);
+  CHECK(strstr(error, "'computer'") && strstr(error, "--stt-url"));
+  char *plugged[] = {"--wake-word", "xiao zhi", "--stt-url", "http://127.0.0.1:1", NULL};
+  CHECK_EQ(load(&config, plugged, NULL, error), GW_CONFIG_OK);
+}
+
 TEST(config_backends) {
   gw_config config;
   char error[GW_CONFIG_ERROR_MAX];
