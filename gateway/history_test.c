@@ -430,6 +430,22 @@ TEST(history_that_cannot_be_written_is_told_and_nothing_else) {
   gw_history_close(h);
 }
 
+TEST(history_drops_what_its_thread_has_no_time_for) {
+  place p = make_place();
+  inbox in = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL};
+  gw_history *h = gw_history_open(p.path, day, tell, &in);
+  REQUIRE(h != NULL);
+  pthread_mutex_lock(&in.lock); /* its thread waits in tell() */
+  CHECK(gw_history_ask(h, 1, GW_HISTORY_REPORT, 24));
+  gw_call call = call_of("connected", "hangup", 1, time(NULL));
+  for (int i = 0; i < 3 * GW_HISTORY_QUEUE; i++) gw_history_add(h, &call);
+  pthread_mutex_unlock(&in.lock);
+  free(wait_for(&in));
+  CHECK(metric(h, "rows_total{result=\"dropped\"} ") > 0);
+  gw_history_close(h);
+  remove_place(&p);
+}
+
 TEST(history_that_breaks_in_use_begins_anew) {
   place p = make_place();
   inbox in = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL};

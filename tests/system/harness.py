@@ -9,6 +9,8 @@ import subprocess
 import threading
 import time
 
+import movement
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.path.abspath(os.environ.get("GATEWAY", os.path.join(ROOT, "build/release/cli/xiaozhi-rtc")))
 PEER = os.path.join(os.path.dirname(BINARY), "../tests/call_peer")
@@ -70,6 +72,10 @@ class Gateway:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
+            try:
+                self.metrics()
+            except (OSError, http.client.HTTPException, ValueError):
+                pass  # it listens no more, or to others only
             self.process.kill()
         elif -self.process.returncode in CRASHES:
             check(False, f"the gateway crashed: {signal.Signals(-self.process.returncode).name}", forgiven=False)
@@ -88,7 +94,9 @@ class Gateway:
 
     def metrics(self):
         lines = self.request("GET", "/metrics")[1].decode().splitlines()
-        return {key: float(value) for key, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
+        figures = {key: float(value) for key, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
+        movement.note(figures)
+        return figures
 
     def metric(self, name):
         return self.metrics()[f"xiaozhi_rtc_{name}"]

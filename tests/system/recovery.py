@@ -215,7 +215,9 @@ def test_channel_again():
 
 def test_consent_expiry():
     mock = MockAssistant()
-    with Gateway(backend=mock.url) as g, Peer(g) as p:
+    with Gateway(backend=mock.url) as g, Peer(g) as p, Gateway() as other, Peer(other) as alone:
+        alone.message("ready")
+        alone.do("cut")
         p.message("ready")
         p.text("speak 7 250 0.06")  # 15 s
         p.until(lambda line: line.startswith("audio"))
@@ -229,6 +231,8 @@ def test_consent_expiry():
             first = again.until(lambda line: line.startswith("audio") and " f807" in line)
             number = int(first.split()[2][4:], 16) if first else 250
             check(number < 210, f"the answer goes on where it was when the caller fell silent (packet {number} of 250)")
+        check(wait_for(lambda: other.metric('session_total{result="failed",reason="ice_failed"}') == 1, 40),
+              "where there is no conversation to keep, the call is over")
 
 
 def test_resume_on_other_workers():
