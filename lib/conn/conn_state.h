@@ -53,7 +53,7 @@ typedef struct media_pending {
   uint8_t bytes[WR_CONN_MTU];
 } media_pending;
 
-#define FEEDBACK_NOTES 128 /* packets sent and not yet told of: 2.5 s of voice */
+#define FEEDBACK_NOTES 256 /* packets sent and not yet told of: 5 s of voice, 2.5 of silence */
 
 /* Transport-wide feedback both ways. */
 typedef struct feedback {
