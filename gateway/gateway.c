@@ -450,10 +450,11 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   snprintf(error, GW_CONFIG_ERROR_MAX, "%s",
            config->tls_cert[0] ? "tls-cert, tls-key: cannot be used" : "listen: cannot serve on this address");
   if (!open_lws(http, listen)) return false;
-  if (!gw_history_start(http, error)) return false;
   snprintf(error, GW_CONFIG_ERROR_MAX, "cannot start threads");
   if (!read_signals(http)) return false;
   confine(config);
+  if (!gw_history_start(http, error)) return false;
+  snprintf(error, GW_CONFIG_ERROR_MAX, "cannot start threads");
   return start_workers(http);
 }
 

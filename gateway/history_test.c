@@ -254,7 +254,7 @@ TEST(history_texts_are_escaped_whatever_they_are) {
   CHECK(strncmp(csv, "ended_at,result,reason,n,duration_s,", 36) == 0);
   CHECK_TEXT(line + 2,
              "2025-06-15T15:05:40Z,connected,\"'=cmd|' /C calc'!A0\",1,30.0,page,\\<script>?,\"'-1+1\",4,"
-             "\"a\"\"b,c??d\",131,\"'@SUM(1)\",12.3,1.0,6.2,12.3,,,4.25,,,0.0100,20.0,\r\n");
+             "\"a\"\"b,c??d\",131,\"'@SUM(1)\",12.3,1.0,6.2,12.3,,,4.25,,,0.0100,20.0,0\r\n");
   free(csv);
   char *text = export_of(store, GW_EXPORT_JSON);
   json_t *rows = json_loads(text, JSON_REJECT_DUPLICATES, NULL);

@@ -68,7 +68,7 @@ static void flush_refusals(gw_http *http) {
                     .n = http->refused[i],
                     .duration_s = -1};
     call.connect_ms = call.signalling_ms = call.ice_ms = call.dtls_ms = call.data_ms = call.media_ms = -1;
-    call.mos_mean = call.mos_min = call.loss_up = call.loss_down = call.rtt_ms = -1;
+    call.mos_mean = call.mos_min = call.loss_up = call.loss_down = call.rtt_ms = call.reconnects = -1;
     gw_history_add(http->history, &call);
     http->refused[i] = 0;
   }

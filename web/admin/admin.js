@@ -4,6 +4,7 @@ import { byId, make, makeSheet, words } from "../js/dom.js";
 import { addTexts, applyLang, bindLangSelect, chooseLang, t, translate } from "../js/i18n.js";
 import { loadPrefs, savePrefs } from "../js/prefs.js";
 import { Calls, short, showFigures } from "./calls.js";
+import { drawDay } from "./day.js";
 import { drawErrors } from "./errors.js";
 import { duration, inMs, median_ms, readMetrics, sum } from "./figures.js";
 import { ask, keepToken, keptToken, Refused } from "./gate.js";
@@ -15,6 +16,7 @@ import { wordOf, WORDS } from "./words.js";
 
 const EVERY_MS = 1000;
 const SLOW = 5; // what changes slowly is asked for in every fifth round
+const RARE = 30; // and what is added up over a day in every thirtieth
 const EVENTS_KEPT = 100;
 
 addTexts(WORDS);
@@ -38,6 +40,9 @@ let ice = null;
 let errors = null;
 /** @type {Map<string, number>} */
 let metrics = new Map();
+/** @type {Parameters<typeof drawDay>[0]} */
+let day = null;
+let dayTrouble = "";
 
 /** @param {string} key @param {Record<string, string>} values */
 function note(key, values) {
@@ -86,9 +91,19 @@ function drawIce() {
 
 // ---- asking ----
 
+async function lookAtDay() {
+  const said = JSON.parse(await ask(token, "/api/admin/history", { anyStatus: true }));
+  day = said.error ? null : said;
+  dayTrouble = said.error ? String(said.error.message) : "";
+  showDay();
+}
+
+const showDay = () => drawDay(day, dayTrouble && t("admDayAway", { why: dayTrouble }));
+
 async function look() {
   const { sessions } = JSON.parse(await ask(token, "/api/sessions"));
   calls.take(sessions);
+  const isRare = round % RARE === 0;
   if (round++ % SLOW) return;
   health = JSON.parse(await ask(token, "/readyz", { anyStatus: true }));
   metrics = readMetrics(await ask(token, "/metrics"));
@@ -98,6 +113,7 @@ async function look() {
   drawIce();
   drawHealth();
   drawTotals();
+  if (isRare && metrics.has("history_up")) await lookAtDay(); // else this gateway keeps none
 }
 
 /** @param {unknown} error */
@@ -210,14 +226,19 @@ byId("hangup", HTMLButtonElement).addEventListener("click", () => {
   });
 });
 /** A link cannot carry the token: the answer is fetched and handed to the browser as a file. */
-byId("minute", HTMLButtonElement).addEventListener("click", () => {
-  const id = calls.looked;
+function save(/** @type {string} */ path, /** @type {string} */ name, type = "application/json") {
   dare(async () => {
-    const href = URL.createObjectURL(new Blob([await ask(token, `/api/sessions/${id}/last-minute`)], { type: "application/json" }));
-    make("a", { href, download: `last-minute-${short(id)}.json` }).click();
+    const href = URL.createObjectURL(new Blob([await ask(token, path)], { type }));
+    make("a", { href, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(href), 60_000);
   });
-});
+}
+
+byId("minute", HTMLButtonElement).addEventListener("click", () =>
+  save(`/api/sessions/${calls.looked}/last-minute`, `last-minute-${short(calls.looked)}.json`));
+byId("day-csv", HTMLButtonElement).addEventListener("click", () =>
+  save("/api/admin/history/export?format=csv", "calls.csv", "text/csv"));
+byId("day-json", HTMLButtonElement).addEventListener("click", () => save("/api/admin/history/export?format=json", "calls.json"));
 byId("leave", HTMLButtonElement).addEventListener("click", () => signOut(""));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -231,6 +252,7 @@ bindLangSelect(byId("lang", HTMLSelectElement), (lang) => {
   drawIce();
   drawTotals();
   if (errors) drawErrors(errors);
+  showDay();
 });
 const kept = keptToken();
 showDesk(false);

@@ -273,6 +273,11 @@ export function onNetworkChange(registry, changed) {
     changed(Math.max(0, now));
   });
 }
+/** What the gateway is told of it, for its history: nothing where the browser says nothing. @returns {{network?:string}} */
+export function networkTold() {
+  const network = /** @type {any} */ (navigator).connection?.type;
+  return NETWORKS.includes(network) && network !== "unknown" ? { network } : {};
+}
 const NETWORKS = ["unknown", "ethernet", "wifi", "cellular", "bluetooth", "wimax", "other", "mixed", "none"];
 
 /** An open connection or a live track keeps a page out of the back-forward cache (all browsers), so both are let go at

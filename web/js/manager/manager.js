@@ -8,7 +8,7 @@
  * world is reported to it. Types: manager.d.ts. Words: docs/manager.md. */
 
 import { ByHand } from "./by_hand.js";
-import { hasRed, hasWebRtc, onNetworkChange, onPageLife } from "./compat.js";
+import { hasRed, hasWebRtc, networkTold, onNetworkChange, onPageLife } from "./compat.js";
 import { Core, loadCore } from "./core.js";
 import { Http, Refused, relayOnly, serversOf } from "./http.js";
 import { Loudspeaker, Microphone, watchDevices } from "./media.js";
@@ -746,7 +746,8 @@ export class WebRTCManager extends EventTarget {
     if (!sample || this.#closed) return;
     this.#recorder.sample(sample);
     const { in_samples: samples = -1, in_concealed: concealed = -1 } = sample;
-    if (samples > 0 && samples !== this.#toldSamples) this.#peers.get(link)?.send({ type: "stats", samples, concealed });
+    const played = samples > 0 && samples !== this.#toldSamples;
+    if (played) this.#peers.get(link)?.send({ type: "stats", samples, concealed, ...networkTold() });
     this.#toldSamples = samples;
     this.#measure((core) => core.sample(link, sample, performance.now()));
   }
