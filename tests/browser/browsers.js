@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import puppeteer from "puppeteer-core";
+import { watchBrowser, watchPage } from "./coverage.js";
 import { check } from "./harness.js";
 import { installProbe } from "./probe.js";
 
@@ -15,7 +16,7 @@ const FIREFOX = process.env["FIREFOX"] ?? "/usr/bin/firefox-esr";
 /** @param {string} folder @param {string} microphone the file it speaks; read anew whenever a page opens the microphone
  * @param {LaunchOptions} [more] @returns {Promise<Browser>} */
 export async function launchChromium(folder, microphone, more = {}) {
-  return puppeteer.launch({
+  const browser = await puppeteer.launch({
     executablePath: CHROMIUM,
     headless: true,
     userDataDir: fs.mkdtempSync(path.join(folder, "chromium-")),
@@ -35,6 +36,8 @@ export async function launchChromium(folder, microphone, more = {}) {
       "--autoplay-policy=no-user-gesture-required",
     ],
   });
+  await watchBrowser(browser);
+  return browser;
 }
 
 /** @param {string} folder @param {Record<string, string>} env of the sound server @param {LaunchOptions} [more]
@@ -67,6 +70,7 @@ export async function launchFirefox(folder, env, more = {}) {
  * @param {import("puppeteer-core").Browser} browser @param {string} origin @returns {Promise<WatchedPage>} */
 export async function openPage(browser, origin) {
   const page = /** @type {WatchedPage} */ (await browser.newPage());
+  await watchPage(page);
   page.faults = [];
   page.foreign = [];
   page.expected = [];

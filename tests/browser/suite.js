@@ -1,5 +1,6 @@
 // The page and the gateway as a person meets them, in real browsers. `./run` prepares everything and starts this.
 
+import "./coverage.js"; // before what it watches
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";

@@ -1,5 +1,6 @@
 // The manager without WebRTC: its parts, and the whole in real WebKitGTK with a microphone and an ear.
 
+import "./coverage.js"; // before what it watches
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
