@@ -48,9 +48,8 @@ async function checkUp(page, url) {
   await page.click("#check");
   await until("the verdict", () => page.$eval("#checkup", (sheet) => !sheet.hasAttribute("data-running")), 45_000);
   await until("nothing left open", async () => (await open(page)) === 0);
-  const peers = await page.evaluate(() =>
-    /** @type {any} */ (window).probe.peers.map((/** @type {any} */ pc) => pc.connectionState));
-  same(peers.filter((/** @type {string} */ state) => state !== "closed"), [], "connections left open");
+  await until("every connection closed", () => page.evaluate(() =>
+    /** @type {any} */ (window).probe.peers.every((/** @type {any} */ pc) => pc.connectionState === "closed")));
   return { ...(await findings(page)), verdict: await page.$eval("#verdict", (line) => /** @type {any} */ (line).dataset.mark) };
 }
 
