@@ -21,7 +21,7 @@ COVERAGE_LEAST = 85
 N_RECOVERIES = 16  # of the short fault matrix, both browsers; fewer would be no evidence
 BROWSER = ["tests/browser/run"]
 SYSTEM = """bad_http authentication call_and_law whip data_channel_rubbish conversation barge_in assistant_dies no_assistant resume
-resume limits admin drain usage check reload ice_restart consent_expiry media_over_tcp people_after_one_another turn_cloudflare
+limits admin drain usage check reload ice_restart consent_expiry media_over_tcp people_after_one_another turn_cloudflare
 errors_by_kind overload""".split()
 LOGS = os.path.join(ROOT, "build/verify")
 JS_COVERAGE = os.path.join(ROOT, "build/js-coverage")
@@ -87,7 +87,7 @@ SECTIONS = [
      [["tests/system/run", *SYSTEM]], None),
     ("quality", "quality is measured and shown, the rate follows the path, the manager's events reach subscribers",
      [BROWSER + ["chromium: quality|the badge tells way|core: |chromium: every event|the connection is made before|full gateway|"
-                 "chromium: shell: both|i18n: every"]], None),
+                 "chromium: shell: both|i18n: every"], ["build/release/wr_sim", "bitrate", "--check"]], None),
     ("assistant", "hold to talk, avatar, camera, tools, volume: what was there before still works",
      [BROWSER + ["silent|avatar: |the assistant sets the volume|the assistant takes a photo|camera on, dragged|hands-free, twice|"
                  "the hand feels|music plays|a link opens only|an activation code|chromium: start: the role chosen"]], None),
