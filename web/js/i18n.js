@@ -542,8 +542,8 @@ export function applyLang(lang) {
   current = lang;
   document.documentElement.lang = lang === "zh" ? "zh-Hans" : lang;
   translate(document);
-}
   delete document.documentElement.dataset["words"]; // of theme.js
+}
 
 /** The same for what was made later. @param {ParentNode} root */
 export function translate(root) {
