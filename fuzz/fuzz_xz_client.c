@@ -33,7 +33,9 @@ static void use(unsigned op, wr_bytes bytes, wr_time now) {
         drain(0); /* events are taken before the next input */
         xz_client_set_version(&client, op / 16);
         xz_client_set_udp(&client, op & 128 ? crypto : NULL);
-        xz_client_opened(&client, now);
+        (op & 128 && op & 64 ? xz_client_opened_idle : xz_client_opened)(&client, now);
+      } else if (client.state == XZ_CLIENT_IDLE) {
+        xz_client_begin(&client, now);
       } else {
         xz_client_tick(&client, now + WR_S(9));
       }
