@@ -192,8 +192,10 @@ static void on_path(caller *c, caller_link *link) {
   if (wr_conn_get_state(link->conn) == WR_CONN_CONNECTED) tell(c, link, MGR_EVENT_PEER, PEER_CONNECTED);
 }
 
-static void on_channel(caller *c, caller_link *link, bool open) {
+static void on_channel(caller *c, caller_link *link, bool open, wr_time now) {
   link->channel_open = open;
+  if (open && link->had_channel && !c->settings.plain) caller_say_heard(c, link, now);
+  link->had_channel = true;
   if (open) c->chat_link = link->number;
   tell(c, link, MGR_EVENT_CHANNEL, open);
   if (open && c->settings.plain) tell(c, link, MGR_EVENT_READY, 0);
@@ -225,10 +227,10 @@ static bool on_event(caller *c, caller_link *link, const wr_event *event, caller
       *out = (caller_out){.kind = CALLER_OUT_AUDIO, .link = link->number, .audio = event->audio};
       return true;
     case WR_EVENT_CHANNEL_OPEN:
-      if (is_ours && !event->by_peer) on_channel(c, link, true);
+      if (is_ours && !event->by_peer) on_channel(c, link, true, now);
       return false;
     case WR_EVENT_CHANNEL_CLOSED:
-      if (is_ours) on_channel(c, link, link->has_channel = false);
+      if (is_ours) on_channel(c, link, link->has_channel = false, now);
       return false;
     case WR_EVENT_MESSAGE: return on_message(c, link, event, out, now);
     case WR_EVENT_AUDIO_ENDED:

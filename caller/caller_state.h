@@ -20,7 +20,7 @@ typedef struct caller_link {
   wr_conn *conn;   /* NULL: waits for addresses */
   void *memory;
   bool closing; /* says goodbye, then is wiped */
-  bool has_channel, channel_open, heard, wants_bind;
+  bool has_channel, channel_open, had_channel, heard, wants_bind;
   uint32_t restart_number; /* request that waits for addresses; 0: none */
   uint16_t channel;
   uint32_t n_paths; /* selections so far: mgr_sample.pair */
@@ -65,6 +65,7 @@ struct caller {
   char token[TOKEN_MAX];
   uint32_t session_link;         /* the first one of the present session */
   int64_t heard;                 /* number of the last message of its conversation that came; 0: none */
+  uint32_t gaps;                 /* bit i: heard - 1 - i has not come */
   int32_t n_texts, n_texts_done; /* typed so far; of these no longer held */
   char text[CALLER_N_TEXTS][CALLER_TEXT_MAX + 1];
   char why[128]; /* of the last refusal */
@@ -89,5 +90,8 @@ void caller_say_command(caller *c, const mgr_command *command, wr_time now);
  * |*again|: it had come before, over another link, and means nothing. */
 json_t *caller_read_message(caller *c, const caller_link *link, wr_bytes text, bool *again, wr_time now);
 void caller_open_channel(caller *c, caller_link *link, wr_time now);
+/* Of the messages of the session's conversation: it and all before it have come. */
+int64_t caller_heard(const caller *c);
+void caller_say_heard(caller *c, caller_link *link, wr_time now);
 
 #endif

@@ -1,6 +1,7 @@
 /* A caller against the simulated gateway, on the virtual network: real parts throughout, no clock. */
 #include "caller/caller.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "caller/caller_state.h"
@@ -157,23 +158,27 @@ TEST(caller_reads_messages_of_any_kind) {
 /* By its number, whatever it is; numbers that are none are not read. */
 TEST(caller_takes_a_message_once) {
   static const struct {
-    const char *text;
+    const char *n;
     bool again;
-  } rows[] = {{"{\"type\":\"stt\",\"n\":3}", false},   {"{\"type\":\"stt\",\"n\":3}", true},
-              {"{\"type\":\"tts\",\"n\":2}", true},    {"{\"type\":\"stt\",\"n\":\"1\"}", false},
-              {"{\"type\":\"stt\",\"n\":1.5}", false}, {"{\"type\":\"stt\",\"n\":-1}", false},
-              {"{\"type\":\"stt\"}", false},           {"{\"type\":\"llm\",\"n\":4}", false}};
+    int64_t heard; /* it and all before */
+  } rows[] = {{"1", false, 1},     {"1", true, 1},     {"4", false, 1},
+              {"3", false, 1},     {"3", true, 1},     {"2", false, 4},
+              {"\"1\"", false, 4}, {"1.5", false, 4},  {"-1", false, 4},
+              {"0", false, 4},     {"null", false, 4}, {"36", false, 4},
+              {"5", false, 5},     {"100", false, 67}, {"67", true, 67},
+              {"68", false, 68},   {"2", true, 68},    {"9223372036854775807", false, INT64_MAX - 33}};
   talk(6);
   const caller_link *link = caller_link_of(w.caller, w.caller->chat_link);
   REQUIRE(link != NULL);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     bool again;
-    wr_bytes text = wr_bytes_of(rows[i].text, strlen(rows[i].text));
-    json_decref(caller_read_message(w.caller, link, text, &again, sim_world_now(&w)));
+    char text[80];
+    snprintf(text, sizeof text, "{\"type\":\"stt\",\"n\":%s}", rows[i].n);
+    json_decref(caller_read_message(w.caller, link, wr_bytes_of(text, strlen(text)), &again, sim_world_now(&w)));
     CHECK_EQ(again, rows[i].again);
+    CHECK_EQ(caller_heard(w.caller), rows[i].heard);
     wait(WR_MS(50));
   }
-  CHECK_EQ(w.caller->heard, 4);
   sim_world_close(&w);
 }
 

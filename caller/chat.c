@@ -122,9 +122,27 @@ static mgr_event meaning_of(const json_t *message, wr_time now) {
 static bool came_before(caller *c, const caller_link *link, const json_t *message) {
   json_int_t n = json_integer_value(json_object_get(message, "n"));
   if (n < 1 || link->number < c->session_link) return false;
-  if (n <= c->heard) return true;
+  if (n <= c->heard) {
+    int64_t i = c->heard - 1 - n;
+    bool was_missing = i >= 0 && i < 32 && (c->gaps >> i & 1);
+    if (was_missing) c->gaps &= ~(1u << i);
+    return !was_missing;
+  }
+  int64_t step = n - c->heard; /* over those between, and the one before, which came */
+  c->gaps = step < 32 ? c->gaps << step | ((1u << (step - 1)) - 1) : step == 32 ? INT32_MAX : UINT32_MAX;
   c->heard = n;
   return false;
+}
+
+int64_t caller_heard(const caller *c) {
+  int64_t n = c->heard;
+  for (int64_t i = 0; i < 32; i++)
+    if (c->gaps >> i & 1) n = c->heard - 2 - i;
+  return n < 0 ? 0 : n;
+}
+
+void caller_say_heard(caller *c, caller_link *link, wr_time now) {
+  say(link, json_pack("{s:s, s:I}", "type", "heard", "n", (json_int_t)caller_heard(c)), now);
 }
 
 json_t *caller_read_message(caller *c, const caller_link *link, wr_bytes text, bool *again, wr_time now) {

@@ -27,7 +27,7 @@ static bool write_offer(const caller *c, const caller_task *task, const char *sd
   json_t *body = json_pack("{s:s, s:s, s:s}", "sdp", sdp, "type", "offer", "mode", "manual");
   if (task->resumes && c->token[0]) {
     json_object_set_new(body, "resume", json_string(c->token));
-    json_object_set_new(body, "heard", json_integer(c->heard));
+    json_object_set_new(body, "heard", json_integer(caller_heard(c)));
   }
   *len = body ? json_dumpb(body, (char *)out, cap, JSON_COMPACT) : 0;
   json_decref(body);
@@ -143,6 +143,7 @@ static void accept(caller *c, const caller_task *task, const json_t *body, wr_ti
   if (!resumed) {
     c->session_link = link->number;
     c->heard = 0;
+    c->gaps = 0;
   }
   caller_report_to(
       c, &(mgr_event){.kind = MGR_EVENT_ANSWERED, .link = task->link, .request = task->number, .value = resumed});

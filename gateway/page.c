@@ -62,6 +62,7 @@ void gw_page_wipe(gw_session *s) { gw_said_wipe(&s->said); }
 
 void gw_page_opened(gw_session *s, uint16_t channel, wr_time now) {
   gw_page_closed(s);
+  s->may_lack = s->had_chat;
   s->has_chat = s->had_chat = true;
   s->chat = channel;
   gw_session_note(s, "chat", "open", NULL, now);
@@ -190,6 +191,13 @@ static void on_camera(gw_session *s, const gw_page_message *m, wr_time now) {
   if (m->ok) gw_session_ask_key_frame(s, now);
 }
 
+/* A page whose channel died alone; once for each channel, for it asks for much with few words. */
+static void on_heard(gw_session *s, const gw_page_message *m, wr_time now) {
+  if (s->may_lack) gw_page_heard(s, m->id);
+  s->may_lack = false;
+  say_waiting(s, now);
+}
+
 static void on_stats(gw_session *s, const gw_page_message *m) {
   gw_told told = gw_quality_told(&s->quality, m->samples, m->concealed);
   if (*m->network) s->tally.network = m->network;
@@ -216,6 +224,7 @@ static void on_message(gw_session *s, const gw_page_message *m, wr_time now) {
     case GW_PAGE_PHOTO: gw_photo_begin(s, m, now); return;
     case GW_PAGE_CAMERA: on_camera(s, m, now); return;
     case GW_PAGE_STATS: on_stats(s, m); return;
+    case GW_PAGE_HEARD: on_heard(s, m, now); return;
     case GW_PAGE_PING:
       snprintf(pong, sizeof(pong), "{\"type\":\"pong\",\"t\":%s}", m->t);
       gw_page_say(s, pong, now);

@@ -147,6 +147,13 @@ static void read_camera(gw_page_message *m, const json_t *root) {
   if (!m->ok && strcmp(state, "off") != 0) bad(m, "camera: state is none of on, off");
 }
 
+static void read_heard(gw_page_message *m, const json_t *root) {
+  const json_t *n = json_object_get(root, "n");
+  m->type = GW_PAGE_HEARD;
+  m->id = json_integer_value(n);
+  if (!json_is_integer(n) || m->id < 0) bad(m, "heard: n is no number of a message");
+}
+
 static const struct {
   const char *type;
   reader *read;
@@ -159,7 +166,8 @@ static const struct {
                {"tool_result", read_tool_result},
                {"stats", read_stats},
                {"photo", read_photo},
-               {"camera", read_camera}};
+               {"camera", read_camera},
+               {"heard", read_heard}};
 
 void gw_page_message_read(gw_page_message *message, wr_bytes text) {
   memset(message, 0, offsetof(gw_page_message, text) + 1);

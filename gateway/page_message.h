@@ -28,6 +28,7 @@ typedef enum gw_page_type {
   GW_PAGE_STATS,       /* |samples|, |concealed|, |network| */
   GW_PAGE_PHOTO,       /* |id|, |size|, |mime| */
   GW_PAGE_CAMERA,      /* |ok|: it is on */
+  GW_PAGE_HEARD,       /* |id|: number of the last message that came; 0: none */
 } gw_page_type;
 
 typedef struct gw_page_message {

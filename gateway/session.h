@@ -119,6 +119,7 @@ typedef struct gw_session {
   wr_time offered_at, answered_at; /* of this connection, see gw_timeline */
   bool has_chat, said_ready, auto_listen;
   bool had_chat; /* at any time: the caller may come back for what it was to be told */
+  bool may_lack; /* what was said over the channel before this one; its page has not told */
   uint16_t chat; /* the channel "chat" */
   uint64_t messages_in, messages_out;
   int64_t last_text; /* number of the last typed text that came with one */

@@ -5,6 +5,7 @@ import { relayOnly, serversOf } from "../../web/js/manager/http.js";
 import { Loudspeaker } from "../../web/js/manager/media.js";
 import { eventOf, Heard, ping } from "../../web/js/manager/messages.js";
 import { EVENT, SAMPLE } from "../../web/js/manager/names.js";
+import { Peer } from "../../web/js/manager/peer.js";
 import { Recorder, withoutSecrets } from "../../web/js/manager/recorder.js";
 import { Registry } from "../../web/js/manager/registry.js";
 import { deltas, Sampler } from "../../web/js/manager/stats.js";
@@ -47,11 +48,67 @@ test("hands: a message of the conversation counts once in its session, by its nu
   const takes = (/** @type {number} */ link, /** @type {unknown} */ n, type = "stt") => heard.isNew(link, { type, n });
   heard.begin(2);
   same([takes(2, 1), takes(2, 2), takes(2, 2), takes(2, 1), heard.last], [true, true, false, false, 2], "said again");
-  same([takes(3, 2), takes(3, 5), heard.last], [false, true, 5], "over the next connection of the session");
+  same([takes(3, 2), takes(3, 5), heard.last], [false, true, 2], "over the next connection of the session, with a gap");
+  same([takes(3, 4), takes(3, 4), heard.last, takes(3, 3), heard.last], [true, false, 2, true, 5], "which is filled, once");
   same([undefined, "6", 0, -1, 1.5, NaN, 2 ** 53].map((n) => takes(3, n)), Array(7).fill(true), "what is no number is news");
   same([takes(3, 3, "listen"), heard.last], [true, 5], "an echo of ours");
+  same([takes(3, 1000), heard.last, takes(3, 967), takes(3, 968), heard.last], [true, 967, false, true, 968], "a leap");
   heard.begin(4);
-  same([takes(3, 6), heard.last, takes(4, 1), heard.last], [true, 0, true, 1], "another session; one of the old one, late");
+  same([takes(3, 1001), heard.last, takes(4, 1), heard.last], [true, 0, true, 1], "another session; one of the old one, late");
+});
+
+test("hands: another channel on the same connection begins with what was heard, and a resumption says it", async () => {
+  /** @type {any[]} */
+  const channels = [];
+  class Fake extends EventTarget {
+    sent = /** @type {any[]} */ ([]);
+    readyState = "connecting";
+    localDescription = { sdp: "v=0" };
+    addTransceiver = () => ({ sender: {} });
+    createDataChannel() {
+      const channel = new Fake();
+      channels.push(channel);
+      return channel;
+    }
+    createOffer = async () => ({ type: "offer", sdp: "v=0" });
+    async setLocalDescription() {}
+    getReceivers = () => [];
+    close() {}
+    /** @param {string} text */
+    send(text) {
+      this.sent.push(JSON.parse(text));
+    }
+    open() {
+      this.readyState = "open";
+      this.dispatchEvent(new Event("open"));
+    }
+  }
+  const world = /** @type {any} */ (globalThis);
+  const real = world.RTCPeerConnection;
+  world.RTCPeerConnection = Fake;
+  /** @type {any[]} */
+  const offers = [];
+  const nothing = () => undefined;
+  const deaf = { report: nothing, message: nothing, sound: nothing, session: nothing, note: nothing };
+  const owner = { ...deaf, keeps: () => true, heard: () => 17 };
+  const offer = async (/** @type {any} */ body) => void offers.push(body);
+  const registry = new Registry();
+  try {
+    const peer = new Peer(owner, /** @type {any} */ ({ offer }), registry);
+    await peer.open({});
+    channels[0].open();
+    peer.reopenChannel();
+    channels[1].open();
+    peer.send({ type: "abort" });
+    await peer.offer(1, null);
+    await peer.offer(2, "token");
+    await peer.close(false, true);
+  } finally {
+    world.RTCPeerConnection = real;
+    registry.releaseAll();
+  }
+  same(channels.map((channel) => channel.sent), [[], [{ type: "heard", n: 17 }, { type: "abort" }]], "said first");
+  same(offers.map((body) => [body.resume, body.heard]), [[undefined, undefined], ["token", 17]], "offers");
 });
 
 test("hands: an attempt over relays has relays only, over TCP where that is asked for", () => {

@@ -56,19 +56,26 @@ function oneOf(kind, words, word) {
   return value < 0 ? { kind: EVENT.ALIVE } : { kind, value };
 }
 
-/** The numbers of the conversation's messages in one session: what has come, and what comes once more. */
+const GAPS_MOST = 32; // GW_SAID_ROWS: the gateway has no more
+
+/** The numbers of the conversation's messages in one session: what has come, and what comes once more. Over a new channel
+ * on an old connection news may come before what was lost. */
 export class Heard {
   #last = 0;
   #from = 0;
+  /** @type {Set<number>} below the last one; these have not come */
+  #gaps = new Set();
 
-  /** Highest number that has come; 0: none. */
+  /** It and all before it have come; 0: none. */
   get last() {
-    return this.#last;
+    const [first] = this.#gaps;
+    return first === undefined ? this.#last : first - 1;
   }
 
   /** Links from |link| on are of another session, which counts anew. @param {number} link */
   begin(link) {
     this.#last = 0;
+    this.#gaps.clear();
     this.#from = link;
   }
 
@@ -76,8 +83,10 @@ export class Heard {
   isNew(link, message) {
     const { type, n } = message;
     // What an echo sends back of ours has numbers of ours.
-    if (link < this.#from || !Number.isSafeInteger(n) || n < 1 || type === "listen") return true;
-    if (n <= this.#last) return false;
+    if (link < this.#from || !Number.isSafeInteger(n) || n < 1 || ["listen", "heard"].includes(type)) return true;
+    if (n <= this.#last) return this.#gaps.delete(n);
+    for (let gap = Math.max(this.#last + 1, n - GAPS_MOST); gap < n; gap++) this.#gaps.add(gap);
+    for (const gap of this.#gaps) if (gap < n - GAPS_MOST) this.#gaps.delete(gap);
     this.#last = n;
     return true;
   }

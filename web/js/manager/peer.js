@@ -116,7 +116,7 @@ export class Peer {
       this.#watch(pc);
       this.#audio = pc.addTransceiver("audio", { direction: "sendrecv" });
       if (this.#withVideo || this.#camera) this.#addVideo(pc, null);
-      this.#openChannel(pc);
+      this.#openChannel(pc, false);
       await makeOffer(pc);
       this.#report("DESCRIBED");
     } catch (error) {
@@ -146,8 +146,8 @@ export class Peer {
     });
   }
 
-  /** @param {RTCPeerConnection} pc */
-  #openChannel(pc) {
+  /** @param {RTCPeerConnection} pc @param {boolean} again  the one before may have taken words with it */
+  #openChannel(pc, again) {
     const channel = pc.createDataChannel("chat", { ordered: true });
     channel.binaryType = "arraybuffer";
     channel.bufferedAmountLowThreshold = BUFFER_HIGH / 2;
@@ -163,7 +163,10 @@ export class Peer {
       if (!isOpen) this.#report("CHANNEL", { value: 1 });
       isOpen = true;
     };
-    on("open", opened);
+    on("open", () => {
+      if (again) this.send({ type: "heard", n: this.#owner.heard() });
+      opened();
+    });
     on("close", () => this.#report("CHANNEL", { value: 0 }));
     on("message", ({ data }) => {
       opened(); // Chromium may hand over the first messages before it says so itself
@@ -175,7 +178,7 @@ export class Peer {
     const [pc, old] = [this.#pc, this.#channel];
     if (this.#closed || !pc) return;
     try {
-      this.#openChannel(pc);
+      this.#openChannel(pc, true);
       old?.close();
     } catch (error) {
       this.#broken("channel", error, 0);
