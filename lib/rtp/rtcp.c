@@ -105,11 +105,12 @@ static void read_body(wr_rtcp_packet *packet, wr_reader *r, uint8_t type, uint8_
   packet->body = wr_read_bytes(r, wr_reader_left(r));
 }
 
-/* RFC 3550 6.4.1: the last byte counts the padding, itself included; a multiple of four. */
+/* RFC 3550 6.4.1: the last byte counts the padding, itself included. It shall be a multiple of four; but libwebrtc
+ * fills transport-wide feedback up to whole words with one to three bytes and counts just those. */
 static bool cut_padding(wr_bytes *body) {
   if (body->len == 0) return false;
   uint8_t n = body->data[body->len - 1];
-  if (n == 0 || n % 4 || n > body->len) return false;
+  if (n == 0 || n > body->len) return false;
   body->len -= n;
   return true;
 }

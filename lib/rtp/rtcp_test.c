@@ -74,7 +74,7 @@ TEST(rtcp_padding_is_cut_and_checked) {
   CHECK_EQ(packet.body.len, 0);
   static const char *const bad[] = {
       "a0c90001 00000000",          /* no padding in it */
-      "a0c90001 00000003",          /* not a multiple of four */
+      "a0c90001 00000003",          /* reaches into the sender's SSRC */
       "a0c90002 00000001 00000008", /* reaches over the sender's SSRC: nothing is left for it */
       "a0c90002 00000001 0000000c", /* longer than the packet */
       "a0c90000",
@@ -84,6 +84,14 @@ TEST(rtcp_padding_is_cut_and_checked) {
     CHECK(!wr_rtcp_read(&packet, &r));
     CHECK(r.failed);
   }
+}
+
+/* As libwebrtc writes transport-wide feedback: one small delta, and a byte to fill the word, which is counted. */
+TEST(rtcp_padding_of_feedback_fills_a_word) {
+  CHECK_EQ(kind_of("afcd0005 00000001 00000002 00010001 00000000 20010401"), WR_RTCP_TWCC);
+  CHECK_EQ(packet.body.len, 11);
+  CHECK_EQ(kind_of("afcd0006 00000001 00000002 00010002 00000000 20020404 00000004"), WR_RTCP_TWCC);
+  CHECK_EQ(packet.body.len, 12);
 }
 
 TEST(rtcp_refuses_packets_that_lie_about_their_length) {
