@@ -46,27 +46,32 @@ class Way:
 
 
 class Bends:
-    """Of 20 packets of sound one comes twice, one behind the next, one when nobody waits for it any more, one never."""
+    """Of 20 packets of sound one comes twice, one behind the next, one when nobody waits for it any more, one never, however often
+    it is asked for: by their sequence numbers."""
 
     def __init__(self):
-        self.n, self.held, self.late = 0, [], []
+        self.held, self.late = None, {}
 
     def __call__(self, data):
         if not 128 <= data[0] < 192 or 192 <= data[1] < 224:
             return [data]
-        self.n += 1
-        at, out = self.n % 20, []
+        number, now, out = int.from_bytes(data[2:4], "big"), time.monotonic(), []
+        at = number % 20
         if at == 3:
             out = [data, data]
         elif at == 8:
-            self.held.append(data)
+            self.held = data
         elif at == 9:
-            out = [data, self.held.pop()]
+            out, self.held = [data] + [self.held] * bool(self.held), None
         elif at == 10:
-            self.late.append(data)
+            self.late.setdefault(number, (now, data))
         elif at != 17:
             out = [data]
-        return out + ([self.late.pop()] if at == 5 and self.late else [])  # 15 packets later
+        for number, (since, packet) in list(self.late.items()):
+            if packet and now - since > 0.5:
+                self.late[number] = (since, None)
+                out.append(packet)
+        return out
 
 
 def refuse_dtls(data):
