@@ -200,7 +200,6 @@ static void on_heard(gw_session *s, const gw_page_message *m, wr_time now) {
 
 static void on_stats(gw_session *s, const gw_page_message *m) {
   gw_told told = gw_quality_told(&s->quality, m->samples, m->concealed);
-  if (*m->network) s->tally.network = m->network;
   s->worker->metrics.counter[GW_SAMPLES_PLAYED] += told.samples;
   s->worker->metrics.counter[GW_SAMPLES_CONCEALED] += told.concealed;
 }
@@ -261,6 +260,7 @@ void gw_page_recv(gw_session *s, const wr_event *event, wr_time now) {
     return;
   }
   gw_page_message_read(&m, event->message);
+  if (m.type == GW_PAGE_STATS && *m.network) s->tally.network = m.network;
   if (!s->echo)
     on_message(s, &m, now);
   else if (m.type == GW_PAGE_BAD || m.type == GW_PAGE_PING || m.type == GW_PAGE_CAMERA)
