@@ -1,7 +1,7 @@
 /* activation.js - the code that makes a device known to the assistant's server: large, to be copied, with the time it holds
  * and the place where it goes. */
 
-import { make, words } from "./dom.js";
+import { byId, make, words } from "./dom.js";
 import { t, translate } from "./i18n.js";
 import { webAddress } from "./tools.js";
 
@@ -55,6 +55,7 @@ export class Activation {
     this.#shown = null;
     this.#code = "";
     if (!box) return;
+    if (box.contains(document.activeElement)) byId("log", HTMLElement).focus({ preventScroll: true });
     box.classList.add("over");
     box.replaceChildren(make("p", { role: "status" }, t(key)));
   }

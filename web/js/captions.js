@@ -196,6 +196,7 @@ export class Captions {
     this.#shown += SHOWN;
     this.#list.prepend(...this.#items.slice(Math.max(0, this.#items.length - this.#shown), from));
     this.#earlier.hidden = this.#items.length <= this.#list.childElementCount;
+    if (this.#earlier.hidden) this.#list.parentElement?.focus({ preventScroll: true }); // where the key was
     first?.scrollIntoView({ block: "start" }); // what was read stays where it was
   }
 

@@ -328,8 +328,11 @@ function anchor(url, text) {
 }
 
 function showTalk() {
+  const empty = byId("empty", HTMLElement);
+  const hadFocus = empty.contains(document.activeElement);
   byId("save", HTMLElement).hidden = false;
-  byId("empty", HTMLElement).hidden = true;
+  empty.hidden = true;
+  if (hadFocus) byId("log", HTMLElement).focus({ preventScroll: true });
 }
 
 // ---- the page ----

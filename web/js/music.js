@@ -107,6 +107,7 @@ export class Music {
     this.#bar.hidden = !song;
     if (!song) return;
     const paused = this.#audio.paused;
+    if (this.#songs.length < 2 && document.activeElement === this.#next) this.#pause.focus();
     this.#title.textContent = song.title || song.url.host;
     this.#rest.textContent = this.#songs.length > 1 ? t("musicMore", { n: this.#songs.length - 1 }) : "";
     this.#next.hidden = this.#songs.length < 2;

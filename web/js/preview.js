@@ -67,6 +67,7 @@ export class Preview {
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     this.#stream = this.#video.srcObject = null;
     this.#onTrack(null);
+    if (this.#box.contains(document.activeElement) || document.activeElement === this.#handle) this.#key.focus();
     this.#box.hidden = this.#handle.hidden = true;
     document.body.dataset["camera"] = "";
     this.#show();

@@ -57,6 +57,7 @@ export class Ui {
   #start = byId("start", HTMLButtonElement);
   #talk = byId("talk", HTMLButtonElement);
   #mute = byId("mute", HTMLButtonElement);
+  #hangup = byId("hangup", HTMLButtonElement);
   #text = byId("text", HTMLInputElement);
   #send = byId("send", HTMLButtonElement);
   #volume = byId("volume", HTMLInputElement);
@@ -147,7 +148,9 @@ export class Ui {
     const waiting = isWaiting(view);
     byId("start-text", HTMLElement).textContent = t(waiting ? "tryNow" : START_TEXTS[state] ?? "start");
     setGlyph("start-glyph", waiting || state === "failed" ? "reconnecting" : "mic");
-    const hadFocus = [this.#start, this.#talk].includes(/** @type {any} */ (document.activeElement));
+    const active = /** @type {any} */ (document.activeElement);
+    // At rest there is neither a microphone to mute nor a call to end.
+    const hadFocus = [this.#start, this.#talk].includes(active) || (resting && [this.#mute, this.#hangup].includes(active));
     this.#start.hidden = !resting && !waiting;
     this.#talk.hidden = !this.#start.hidden;
     if (hadFocus && before) (this.#start.hidden ? this.#talk : this.#start).focus({ preventScroll: true });
@@ -176,8 +179,10 @@ export class Ui {
   #renderNotice() {
     const slot = this.#foremost;
     const said = slot && this.#said.get(slot);
+    const hadFocus = this.#notice.contains(document.activeElement);
     this.#notice.hidden = !said;
     if (!said) {
+      if (hadFocus) (this.#start.hidden ? this.#talk : this.#start).focus({ preventScroll: true });
       delete this.#notice.dataset["key"];
       return;
     }
@@ -206,7 +211,7 @@ export class Ui {
       if (this.#view && isWaiting(this.#view)) actions.retry();
       else actions.start();
     });
-    byId("hangup", HTMLButtonElement).addEventListener("click", () => actions.hangup());
+    this.#hangup.addEventListener("click", () => actions.hangup());
     byId("notice-close", HTMLButtonElement).addEventListener("click", () => {
       const slot = this.#foremost;
       if (slot) this.unsay(slot);
