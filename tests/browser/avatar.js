@@ -278,8 +278,8 @@ export const messages = (page, way, kind) =>
 
 /** @param {Ground} ground */
 function touches({ url, withPage, inFirefox }) {
-  for (const [where, use] of /** @type {const} */ ([["", withPage], ["firefox: ", inFirefox]])) {
-    test(`${where}avatar: a hit, a double hit and a stroke reach the assistant, which answers, and are seen`, () =>
+  for (const [where, use] of /** @type {const} */ ([["chromium", withPage], ["firefox", inFirefox]])) {
+    test(`${where}: avatar: a hit, a double hit and a stroke reach the assistant, which answers, and are seen`, () =>
       use((page) => touched(page, url())));
   }
 }

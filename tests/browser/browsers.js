@@ -40,6 +40,17 @@ export async function launchChromium(folder, microphone, more = {}) {
   return browser;
 }
 
+/** Chromium with the sound card for its microphone and loudspeaker. @param {string} folder
+ * @param {Record<string, string>} env of the sound server @returns {Promise<Browser>} */
+export async function launchHearingChromium(folder, env) {
+  return launchChromium(folder, "", {
+    env: { ...process.env, ...env },
+    ignoreDefaultArgs: ["--mute-audio"],
+    args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+      "--disable-background-timer-throttling", "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required"],
+  });
+}
+
 /** @param {string} folder @param {Record<string, string>} env of the sound server @param {LaunchOptions} [more]
  * @returns {Promise<Browser>} */
 export async function launchFirefox(folder, env, more = {}) {

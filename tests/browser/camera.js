@@ -38,6 +38,15 @@ async function asksInVain(page, why, act) {
   same([...left, await cameras(page)], [null, null, 0, 0], "a sheet, a picture, bytes of one, open cameras");
 }
 
+/** @param {Page} page */
+const saysNo = (page) =>
+  asksInVain(page, /no picture was taken: the person said no/, async () => {
+    await page.waitForSelector("#camera[open]");
+    await until("a camera", () => cameras(page));
+    await page.click("#camera button[value=cancel]");
+    await until("the camera off at once", async () => (await cameras(page)) === 0, 500);
+  });
+
 /** @param {Bench} bench */
 function refuses({ inChromium, gateway, folder, microphone }) {
   test("chromium: camera: off, and the person says no or nothing: the assistant says why, and no camera stays open", () =>
@@ -51,12 +60,7 @@ function refuses({ inChromium, gateway, folder, microphone }) {
         };
       });
       await call(page, gateway.url);
-      await asksInVain(page, /no picture was taken: the person said no/, async () => {
-        await page.waitForSelector("#camera[open]");
-        await until("a camera", () => cameras(page));
-        await page.click("#camera button[value=cancel]");
-        await until("the camera off at once", async () => (await cameras(page)) === 0, 500);
-      });
+      await saysNo(page);
       await page.evaluate(() => {
         const any = /** @type {any} */ (window);
         any.hold = new Promise((resolve) => (any.answer = resolve));
@@ -132,7 +136,7 @@ function refusesOtherwise({ inChromium, gateway }) {
 
 /** @param {Bench} bench */
 function inFirefoxToo({ gateway, folder, card }) {
-  test("firefox: camera: denies, allows, takes back microphone and camera; the picture dragged, pushed away, off", async () => {
+  test("firefox: camera: denies, allows, takes back; the person says no; the picture dragged, pushed away, off", async () => {
     const browser = await launchFirefox(folder, card().env, {
       args: ["--remote-allow-system-access"],
       extraPrefsFirefox: {
@@ -153,6 +157,7 @@ function inFirefoxToo({ gateway, folder, card }) {
       await asksInVain(page, /the camera is not allowed on this page/);
       await page.waitForSelector("#notice[data-key=cameraDenied]");
       await permit("camera", "granted");
+      await saysNo(page);
       await drags(page);
       same(unexpected(page), [], "console");
     } finally {
@@ -205,6 +210,10 @@ async function drags(page) {
   await drag(56, 10);
   await settled([1260, 359]);
   await page.click("#preview-handle");
+  await settled([1024, 359]);
+  await page.keyboard.press("ArrowLeft");
+  await settled([16, 359]);
+  await page.keyboard.press("ArrowRight");
   await settled([1024, 359]);
   await page.keyboard.press("Escape");
   await reach(page, ["ready"], 30_000);

@@ -9,7 +9,7 @@ import { auditInPage } from "./audit.js";
 import { launchChromium, openPage } from "./browsers.js";
 import { Gateway } from "./gateway.js";
 import { check, same, test, until } from "./harness.js";
-import { call, ears, nextAnswer, reach, state, type } from "./talk.js";
+import { call, ears, reach, state, type } from "./talk.js";
 
 /** @typedef {import("./browsers.js").WatchedPage} Page */
 /** @typedef {import("./start.js").Bench} Bench */
@@ -44,20 +44,21 @@ test("page: a conversation becomes Markdown, WebVTT and JSON, and nothing in it 
 
 /** @param {Bench} bench */
 export function testPage(bench) {
-  testHistory(bench);
   testTalkKey(bench);
   testCards(bench);
-  testFigures(bench);
   testCamera(bench);
 }
 
+/** @typedef {(message:object) => Promise<void>} Say */
+
 /** A gateway that sends back what it is told: so the test says what "the assistant" says, over the real channel.
- * @param {Bench} bench @param {(page:Page, say:(message:object) => Promise<void>) => Promise<void>} use */
-export async function withEcho({ binary, inChromium }, use) {
-  const echo = new Gateway(binary, { args: ["--backend", "echo"] });
+ * @param {Bench} bench @param {(page:Page, say:Say) => Promise<void>} use
+ * @param {(use:(page:Page) => Promise<void>) => Promise<void>} [inBrowser] @param {string[]} [args] for the gateway */
+export async function withEcho({ binary, inChromium }, use, inBrowser = inChromium, args = []) {
+  const echo = new Gateway(binary, { args: ["--backend", "echo", ...args] });
   await echo.start();
   try {
-    await inChromium(async (page) => {
+    await inBrowser(async (page) => {
       await page.goto(`${echo.url}/chat`);
       await page.click("#start");
       await reach(page, ["ready"]);
@@ -71,67 +72,12 @@ export async function withEcho({ binary, inChromium }, use) {
 }
 
 /** @param {Bench} bench */
-function testHistory({ inChromium, gateway, screens }) {
-  test("chromium: page: the last 50 lines are shown, earlier ones on request, and all are in the file", () =>
-    inChromium(async (page) => {
-      await page.evaluateOnNewDocument(() => {
-        const make = URL.createObjectURL.bind(URL);
-        URL.createObjectURL = (/** @type {any} */ blob) => {
-          /** @type {any} */ (window).saved = blob;
-          return make(blob);
-        };
-        HTMLAnchorElement.prototype.click = () => undefined;
-      });
-      await call(page, gateway.url);
-      same(await page.$eval("#save", (button) => /** @type {any} */ (button).hidden), true, "nothing to save yet");
-      await type(page, "who are you");
-      await nextAnswer(page);
-      await reach(page, ["ready"], 30_000);
-      // The rest of a long talk, as the assistant understands it.
-      await page.evaluate(async (root) => {
-        const { Captions } = await import(`${root}/js/captions.js`);
-        const list = document.createElement("ol");
-        const earlier = document.createElement("button");
-        document.createElement("div").append(earlier, list);
-        const many = new Captions(list, earlier, (/** @type {string} */ who) => who);
-        for (let i = 0; i < 120; i++) many.heard(`line ${i}`);
-        const seen = () => [list.childElementCount, list.firstElementChild?.querySelector("p")?.textContent, earlier.hidden];
-        const steps = [seen()];
-        for (let i = 0; i < 2; i++) {
-          earlier.click();
-          steps.push(seen());
-        }
-        many.hearing("lin");
-        many.hearing("line 1");
-        const last = () => [list.lastElementChild?.textContent, list.lastElementChild?.getAttribute("aria-hidden")];
-        const spoken = [...last(), list.childElementCount];
-        many.heard("line 120");
-        const whole = [...last(), list.childElementCount, many.lines.length];
-        Object.assign(window, { steps, kept: many.lines.length, spoken, whole });
-      }, gateway.url);
-      same(await page.evaluate(() => [/** @type {any} */ (window).steps, /** @type {any} */ (window).kept]),
-        [[[50, "line 70", false], [100, "line 20", false], [120, "line 0", true]], 121], "shown, first, key; and kept");
-      same(await page.evaluate(() => [/** @type {any} */ (window).spoken, /** @type {any} */ (window).whole]),
-        [["line 1", "true", 121], ["person: line 120", null, 121, 121]], "words while they are spoken, not read aloud; then all");
-      await page.click("#save");
-      await page.waitForSelector("#saving[open]");
-      same(await page.evaluate(auditInPage), [], "the sheet");
-      await page.screenshot({ path: `${screens}/desktop-light-saving.png` });
-      await page.click("#saving button[value=md]");
-      const text = await page.evaluate(() => /** @type {any} */ (window).saved.text());
-      check(/\*\*You\*\* \(.*\): who are you\n\n\*\*XiaoZhi\*\*/.test(text), text);
-      same(await page.$eval("#saving", (sheet) => /** @type {any} */ (sheet).open), false, "the sheet is closed");
-      same(await page.evaluate(() => document.activeElement?.id), "save", "focus comes back");
-    }));
-}
-
-/** @param {Bench} bench */
-function testTalkKey({ inChromium, inFirefox, gateway, nextWords }) {
+function testTalkKey({ both, gateway, nextWords }) {
   const sent = (/** @type {Page} */ page) =>
     page.evaluate(() => /** @type {any} */ (window).probe.sent.flatMap((/** @type {any} */ { message }) =>
       (["ping", "stats"].includes(message.type) ? [] : [`${message.type} ${message.state ?? ""}`.trim()])));
 
-  for (const [name, use] of Object.entries({ chromium: inChromium, firefox: inFirefox })) {
+  for (const [name, use] of both) {
     test(`${name}: page: tapping instead of holding, by pointer and Space; Esc discards, losing focus sends; kept`, () =>
       use(async (page) => {
         nextWords("hello", 20);
@@ -172,44 +118,51 @@ function testTalkKey({ inChromium, inFirefox, gateway, nextWords }) {
       }));
   }
 
-  test("chromium: page: the hand feels the press, once, unless it does not want to; the screen stays on in a call", () =>
-    inChromium(async (page) => {
+  for (const [name, use] of both) {
+    test(`${name}: page: the hand feels the press, once, unless it does not want to; the screen stays on in a call`, () => {
       nextWords("hello", 20);
-      await page.evaluateOnNewDocument(() => {
-        /** @type {any[]} */
-        const felt = [];
-        /** @type {string[]} */
-        const awake = [];
-        Object.assign(window, { felt, awake });
-        navigator.vibrate = (pattern) => felt.push(pattern) > 0;
-        navigator.wakeLock.request = async () => {
-          awake.push("on");
-          const lock = Object.assign(new EventTarget(), { release: async () => void awake.push("off") });
-          return /** @type {any} */ (lock);
-        };
-      });
-      await call(page, gateway.url);
-      await page.hover("#talk");
-      await page.mouse.down();
-      await reach(page, ["listening"]);
-      await page.mouse.up();
-      const felt = () => page.evaluate(() => /** @type {any} */ (window).felt.splice(0));
-      same((await felt()).filter((/** @type {unknown} */ one) => one === 50), [50], "50 ms at the press");
-      same(await page.evaluate(() => /** @type {any} */ (window).awake), ["on"], "screen");
-      await page.click("#open-settings");
-      await page.click("#haptics");
-      await page.click("#awake");
-      await page.keyboard.press("Escape");
-      same(await page.evaluate(() => /** @type {any} */ (window).awake), ["on", "off"], "screen, when it is not wanted");
-      await page.keyboard.press("Escape");
-      await reach(page, ["ready"], 30_000);
-      await page.hover("#talk");
-      await page.mouse.down();
-      await reach(page, ["listening"]);
-      await page.mouse.up();
-      same(await felt(), [], "nothing, when it is not wanted");
-      await page.evaluate(() => localStorage.clear());
-    }));
+      return use((page) => feelsThePress(page, gateway.url));
+    });
+  }
+}
+
+/** @param {Page} page @param {string} url */
+async function feelsThePress(page, url) {
+  await page.evaluateOnNewDocument(() => {
+    /** @type {any[]} */
+    const felt = [];
+    /** @type {string[]} */
+    const awake = [];
+    Object.assign(window, { felt, awake });
+    navigator.vibrate = (pattern) => felt.push(pattern) > 0;
+    if (!navigator.wakeLock) return; // a blank page is not a secure one
+    navigator.wakeLock.request = async () => {
+      awake.push("on");
+      const lock = Object.assign(new EventTarget(), { release: async () => void awake.push("off") });
+      return /** @type {any} */ (lock);
+    };
+  });
+  await call(page, url);
+  await page.hover("#talk");
+  await page.mouse.down();
+  await reach(page, ["listening"]);
+  await page.mouse.up();
+  const felt = () => page.evaluate(() => /** @type {any} */ (window).felt.splice(0));
+  same((await felt()).filter((/** @type {unknown} */ one) => one === 50), [50], "50 ms at the press");
+  same(await page.evaluate(() => /** @type {any} */ (window).awake), ["on"], "screen");
+  await page.click("#open-settings");
+  await page.click("#haptics");
+  await page.click("#awake");
+  await page.keyboard.press("Escape");
+  same(await page.evaluate(() => /** @type {any} */ (window).awake), ["on", "off"], "screen, when it is not wanted");
+  await page.keyboard.press("Escape");
+  await reach(page, ["ready"], 30_000);
+  await page.hover("#talk");
+  await page.mouse.down();
+  await reach(page, ["listening"]);
+  await page.mouse.up();
+  same(await felt(), [], "nothing, when it is not wanted");
+  await page.evaluate(() => localStorage.clear());
 }
 
 /** A second of a tone, as a file. */
@@ -232,120 +185,138 @@ function tone() {
   return wav;
 }
 
+/** What the assistant brings. */
+export const CARDS = "page: music plays, waits, pauses, stops; an activation code is copied; a link opens when it is pressed";
+
 /** @param {Bench} bench */
 function testCards(bench) {
-  test("chromium: page: music plays, waits, pauses, steps back for speech, stops; the person's volume holds", async () => {
-    const wav = tone();
-    const radio = http.createServer((request, response) => {
-      if (request.url === "/none.wav") return void response.writeHead(404).end();
-      response.writeHead(200, { "Content-Type": "audio/wav", "Content-Length": wav.length }).end(wav);
-    });
-    await new Promise((resolve) => radio.listen(0, "127.0.0.1", () => resolve(undefined)));
-    const { port } = /** @type {import("node:net").AddressInfo} */ (radio.address());
-    const song = (/** @type {string} */ text, file = "a.wav") =>
-      ({ type: "music", state: "start", url: `http://127.0.0.1:${port}/${file}`, text });
-    try {
-      await withEcho(bench, async (page, say) => {
-        page.expected.push(/status of 404/); // the song that is not there
-        const sound = () =>
-          page.$eval("#music-audio", (/** @type {any} */ audio) =>
-            ({ paused: audio.paused, at: audio.currentTime, volume: audio.volume }));
-        await page.$eval("#volume", (/** @type {any} */ slider) => {
-          slider.value = "50";
-          slider.dispatchEvent(new Event("input", { bubbles: true }));
-        });
-        await say({ ...song("no address"), url: "javascript:alert(1)" });
-        await say(song("First"));
-        await until("music", async () => (await sound()).at > 0.3);
-        same((await sound()).volume, 0.5, "as loud as the person wants");
-        await say(song("Second"));
-        await until("the queue", () => page.$eval("#music-rest", (line) => line.textContent === "1 more"));
-        same(await page.evaluate(auditInPage), [], "names, contrast, sizes");
-        await page.screenshot({ path: `${bench.screens}/desktop-light-music.png` });
-        await page.focus("#talk");
-        await page.keyboard.down(" ");
-        await reach(page, ["listening"]);
-        await until("music that steps back", async () => (await sound()).volume < 0.15);
-        await page.keyboard.press("Escape");
-        await page.keyboard.up(" ");
-        await until("music that comes back", async () => (await sound()).volume === 0.5);
-        await page.click("#music-pause");
-        await until("the pause", async () => (await sound()).paused);
-        same(await page.$eval("#music-pause", (button) => button.getAttribute("aria-label")), "Play", "the key");
-        await page.click("#music-pause");
-        await page.click("#music-next");
-        await until("the second", () => page.$eval("#music-title", (line) => line.textContent === "Second"));
-        await say(song("Nothing there", "none.wav"));
-        await until("the queue", () => page.$eval("#music-rest", (line) => line.textContent === "1 more"));
-        await page.click("#music-next");
-        await until("word that it does not play", () =>
-          page.$$eval(".card p", (all) => all.some((one) => /Nothing there/.test(one.textContent ?? ""))));
-        same(await page.$eval("#music", (bar) => /** @type {any} */ (bar).hidden), true, "nothing is left to play");
-        await say(song("Third"));
-        await until("music", async () => !(await sound()).paused);
-        await page.click("#music-stop");
-        await until("silence", async () => (await sound()).paused);
-        same(await page.$eval("#music", (bar) => /** @type {any} */ (bar).hidden), true, "after the stop key");
-        await say(song("Fourth"));
-        await until("music", async () => !(await sound()).paused);
-        await say({ type: "tool", id: 7, text: "stop_music" });
-        await until("silence", async () => (await sound()).paused);
-        const results = await page.evaluate(() =>
-          /** @type {any} */ (window).probe.sent.flatMap((/** @type {any} */ { message }) =>
-            (message.id === 7 && message.type === "tool_result" ? [message.value] : [])));
-        same(results, ["stopped"], "the tool's answer");
+  for (const [name, use] of bench.both) {
+    test(`${name}: ${CARDS}`, async () => {
+      const wav = tone();
+      const radio = http.createServer((request, response) => {
+        if (request.url === "/none.wav") return void response.writeHead(404).end();
+        response.writeHead(200, { "Content-Type": "audio/wav", "Content-Length": wav.length }).end(wav);
       });
-    } finally {
-      radio.close();
-    }
-  });
-
-  test("chromium: page: an activation code is large, copied, counted down, and shown once", async () => {
-    await withEcho(bench, async (page, say) => {
-      await page.browserContext().overridePermissions(new URL(page.url()).origin,
-        ["clipboard-read", "clipboard-write", "clipboard-sanitized-write", "microphone"]);
-      await page.bringToFront();
-      const expiresAt = new Date(Date.now() + 90_000).toISOString();
-      const code = { type: "activation", code: "483921", message: "example.org\n483921", expiresAt };
-      await say(code);
-      await say(code);
-      await page.waitForSelector(".activation");
-      same(await page.$$eval(".activation code", (all) => all.map((one) => one.textContent)), ["483921"], "once");
-      const left = () => page.$eval(".activation .left", (line) => line.textContent ?? "");
-      const first = await left();
-      check(/^Valid for 1:(2\d|30)$/.test(first), first);
-      await until("the countdown", async () => (await left()) !== first);
-      const link = await page.$eval(".activation a", (/** @type {any} */ a) => [a.href, a.rel, a.target]);
-      same(link, ["https://example.org/", "noopener noreferrer", "_blank"], "link");
-      await page.click(".activation button");
-      await until("the copy", () => page.$eval(".activation button", (button) => button.textContent === "Copied"));
-      same(await page.evaluate(() => navigator.clipboard.readText()), "483921", "clipboard");
-      same(await page.evaluate(auditInPage), [], "names, contrast, sizes");
-      await page.screenshot({ path: `${bench.screens}/desktop-light-activation.png` });
-      await say({ ...code, code: "111222", message: "", expiresAt: new Date(Date.now() + 1500).toISOString() });
-      await until("its end", () => page.$$eval(".activation.over", (all) => all.length === 2));
+      await new Promise((resolve) => radio.listen(0, "127.0.0.1", () => resolve(undefined)));
+      const { port } = /** @type {import("node:net").AddressInfo} */ (radio.address());
+      const seen = async (/** @type {Page} */ page, /** @type {string} */ what) => {
+        same(await page.evaluate(auditInPage), [], `${what}: names, contrast, sizes`);
+        if (name === "chromium") await page.screenshot({ path: `${bench.screens}/desktop-light-${what}.png` });
+      };
+      try {
+        await withEcho(bench, async (page, say) => {
+          await opensLinks(page, say);
+          await activates(page, say, () => seen(page, "activation"));
+          await playsMusic(page, say, `http://127.0.0.1:${port}`, () => seen(page, "music"));
+        }, use);
+      } finally {
+        radio.close();
+      }
     });
-  });
+  }
 }
 
-/** @param {Bench} bench */
-function testFigures({ inChromium, gateway, screens }) {
-  test("chromium: page: the badge tells way, rate and the last answer's delay; the sheet draws them as they come", () =>
-    inChromium(async (page) => {
-      await call(page, gateway.url);
-      await type(page, "tell me a joke");
-      await nextAnswer(page);
-      const title = () => page.$eval("#quality", (/** @type {any} */ badge) => badge.title);
-      await until("all of it", async () => /Round trip.*Sent.*Received.*direct, Answer after \d+\.\d s/.test(await title()));
-      await page.click("#quality");
-      const points = () =>
-        page.$$eval("[data-plot=rtt] path", (paths) => (paths[0]?.getAttribute("d")?.match(/[ML]/g) ?? []).length);
-      const before = Number(await until("a curve", async () => (await points()) >= 2 && points()));
-      await until("more of it", async () => (await points()) > before);
-      same(await page.evaluate(auditInPage), [], "the sheet");
-      await page.screenshot({ path: `${screens}/desktop-light-plots.png` });
-      check(/\d ms/.test(await page.$eval("[data-plot=rtt] b", (now) => now.textContent ?? "")), "the figure of now");
-    }));
+/** The page's answer to what the assistant asked of it. @param {Page} page @param {number} id */
+const answerOf = (page, id) => until(`the answer to ${id}`, () => page.evaluate((wanted) => {
+  const all = /** @type {any[]} */ (/** @type {any} */ (window).probe.sent).map((entry) => entry.message);
+  return all.find((message) => message.id === wanted && message.type === "tool_result");
+}, id));
+
+/** @param {Page} page @param {Say} say */
+async function opensLinks(page, say) {
+  const target = new URL("/icon.svg", page.url()).href;
+  const pages = async () => (await page.browser().pages()).length;
+  const before = await pages();
+  await say({ type: "tool", id: 1, text: "open_tab", value: target });
+  await page.waitForSelector(".card a");
+  same([(await answerOf(page, 1)).ok, await pages()], [true, before], "told, and nothing opened by itself");
+  const opened = page.browser().waitForTarget((one) => one.url() === target, { timeout: 15_000 });
+  await page.click(".card a");
+  await (await (await opened).page())?.close();
+  await page.bringToFront();
+  await say({ type: "tool", id: 2, text: "open_tab", value: "javascript:alert(1)" });
+  same((await answerOf(page, 2)).ok, false, "no other kind of address");
+}
+
+/** @param {Page} page @param {Say} say @param {() => Promise<void>} seen looks at it */
+async function activates(page, say, seen) {
+  const expiresAt = new Date(Date.now() + 90_000).toISOString();
+  const code = { type: "activation", code: "483921", message: "example.org\n483921", expiresAt };
+  await say(code);
+  await say(code);
+  await page.waitForSelector(".activation");
+  same(await page.$$eval(".activation code", (all) => all.map((one) => one.textContent)), ["483921"], "once");
+  const left = () => page.$eval(".activation .left", (line) => line.textContent ?? "");
+  const first = await left();
+  check(/^Valid for 1:(2\d|30)$/.test(first), first);
+  await until("the countdown", async () => (await left()) !== first);
+  const link = await page.$eval(".activation a", (/** @type {any} */ a) => [a.href, a.rel, a.target]);
+  same(link, ["https://example.org/", "noopener noreferrer", "_blank"], "link");
+  await page.click(".activation button");
+  await until("the copy", () => page.$eval(".activation button", (button) => button.textContent === "Copied"));
+  await seen();
+  await page.focus("#text");
+  await page.keyboard.down("Control");
+  await page.keyboard.press("v");
+  await page.keyboard.up("Control");
+  await until("what was copied, put in by the person", () =>
+    page.$eval("#text", (/** @type {any} */ field) => field.value === "483921"));
+  await page.$eval("#text", (/** @type {any} */ field) => (field.value = ""));
+  await say({ ...code, code: "111222", message: "", expiresAt: new Date(Date.now() + 1500).toISOString() });
+  await until("its end", () => page.$$eval(".activation.over", (all) => all.length === 2));
+}
+
+/** @param {Page} page @param {Say} say @param {string} radio @param {() => Promise<void>} seen looks at it */
+async function playsMusic(page, say, radio, seen) {
+  page.expected.push(/status of 404/); // the song that is not there
+  const song = (/** @type {string} */ text, file = "a.wav") => ({ type: "music", state: "start", url: `${radio}/${file}`, text });
+  const sound = () =>
+    page.$eval("#music-audio", (/** @type {any} */ audio) =>
+      ({ paused: audio.paused, at: audio.currentTime, volume: audio.volume }));
+  await page.$eval("#volume", (/** @type {any} */ slider) => {
+    slider.value = "50";
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  await say({ ...song("no address"), url: "javascript:alert(1)" });
+  await say(song("First"));
+  await until("music", async () => (await sound()).at > 0.3);
+  same((await sound()).volume, 0.5, "as loud as the person wants");
+  await say(song("Second"));
+  await until("the queue", () => page.$eval("#music-rest", (line) => line.textContent === "1 more"));
+  await seen();
+  await page.focus("#talk");
+  await page.keyboard.down(" ");
+  await reach(page, ["listening"]);
+  await until("music that steps back", async () => (await sound()).volume < 0.15);
+  await page.keyboard.press("Escape");
+  await page.keyboard.up(" ");
+  await until("music that comes back", async () => (await sound()).volume === 0.5);
+  await page.click("#music-pause");
+  await until("the pause", async () => (await sound()).paused);
+  await until("a key that says it", () => page.$eval("#music-pause", (button) => button.getAttribute("aria-label") === "Play"));
+  await page.click("#music-pause");
+  await page.focus("#music-next");
+  await page.keyboard.press("Enter");
+  await until("the second", () => page.$eval("#music-title", (line) => line.textContent === "Second"));
+  same(await page.evaluate(() => document.activeElement?.id), "music-pause", "the last song has no next: the focus");
+  await say(song("Nothing there", "none.wav"));
+  await until("the queue", () => page.$eval("#music-rest", (line) => line.textContent === "1 more"));
+  await page.click("#music-next");
+  await until("word that it does not play", () =>
+    page.$$eval(".card p", (all) => all.some((one) => /Nothing there/.test(one.textContent ?? ""))));
+  same(await page.$eval("#music", (bar) => /** @type {any} */ (bar).hidden), true, "nothing is left to play");
+  await say(song("Third"));
+  await until("music", async () => !(await sound()).paused);
+  await page.focus("#music-stop");
+  await page.keyboard.press("Enter");
+  await until("silence", async () => (await sound()).paused);
+  same(await page.evaluate(() => document.activeElement?.id), "text", "the keys are gone: the focus");
+  same(await page.$eval("#music", (bar) => /** @type {any} */ (bar).hidden), true, "after the stop key");
+  await say(song("Fourth"));
+  await until("music", async () => !(await sound()).paused);
+  await say({ type: "tool", id: 7, text: "stop_music" });
+  await until("silence", async () => (await sound()).paused);
+  same((await answerOf(page, 7)).value, "stopped", "the tool's answer");
 }
 
 test("page: the camera picture's places: start, clamping, the 32 px that come back, what is left of it, its handle", () => {

@@ -134,21 +134,23 @@ export class SoundCard {
     }
   }
 
-  /** Says it, and returns when it has been said. @param {string} file @returns {Promise<void>} */
-  play(file) {
+  /** Says it, and returns when it has been said. @param {string} file @param {string} [mouth] @returns {Promise<void>} */
+  play(file, mouth = "mouth") {
     return new Promise((resolve, reject) => {
-      const child = spawn("paplay", ["--device=mouth", file], { env: { ...process.env, ...this.env }, stdio: "ignore" });
+      const child = spawn("paplay", [`--device=${mouth}`, file], { env: { ...process.env, ...this.env }, stdio: "ignore" });
       child.on("error", reject);
       child.on("exit", (code) => (code ? reject(new Error(`paplay ended with ${code}`)) : resolve()));
     });
   }
 
   /** Watches a sink until its loudest 20 ms satisfy |enough|, or the time is over.
-   * @param {string} sink @param {number} limit_ms @param {(dbfs:number) => boolean} [enough]
+   * @param {string} sink @param {number} limit_ms from the first sample on @param {(dbfs:number) => boolean} [enough]
+   * @param {() => void} [begun] at the first sample: what sounds from then on is heard; or at the end, if there was none
    * @returns {Promise<number>} dBFS of the loudest 20 ms */
-  loudest(sink, limit_ms, enough = () => false) {
+  loudest(sink, limit_ms, enough = () => false, begun = () => {}) {
     return new Promise((resolve, reject) => {
-      const args = [`--device=${sink}.monitor`, "--raw", "--format=s16le", "--rate=48000", "--channels=1"];
+      const args = [`--device=${sink}.monitor`, "--raw", "--format=s16le", "--rate=48000", "--channels=1",
+        "--latency-msec=40"];
       const child = spawn("parec", args, { env: { ...process.env, ...this.env }, stdio: ["ignore", "pipe", "ignore"] });
       let most = 0;
       let kept = Buffer.alloc(0);
@@ -156,9 +158,15 @@ export class SoundCard {
       const end = () => {
         clearTimeout(timer);
         child.kill();
+        begun();
         resolve(dbfs());
       };
-      const timer = setTimeout(end, limit_ms);
+      let timer = setTimeout(end, limit_ms + 10_000);
+      child.stdout.once("data", () => {
+        clearTimeout(timer);
+        timer = setTimeout(end, limit_ms);
+        begun();
+      });
       child.stdout.on("data", (/** @type {Buffer} */ piece) => {
         kept = Buffer.concat([kept, piece]); // a piece may be shorter than 20 ms
         let at = 0;

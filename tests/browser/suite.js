@@ -15,13 +15,14 @@ import "./hands.js";
 import { testLooks } from "./looks.js";
 import "./npm.js";
 import { byHand, hearsEverything, leavesNothing, reportsWell } from "./manager.js";
-import { launchChromium, launchFirefox, openPage, unexpected } from "./browsers.js";
+import { launchChromium, launchFirefox, launchHearingChromium, openPage, unexpected } from "./browsers.js";
 import { testFaces } from "./faces.js";
 import { testFrames } from "./frames.js";
 import { Gateway } from "./gateway.js";
 import { check, note, runAll, same, test, until } from "./harness.js";
 import { testControls } from "./controls.js";
-import { testPage, withEcho } from "./page.js";
+import { testPage } from "./page.js";
+import { testKeyboard } from "./keyboard.js";
 import { testRelay } from "./relay.js";
 import { testLoad } from "./load.js";
 import { testShell } from "./shell.js";
@@ -58,6 +59,8 @@ const microphone = path.join(folder, "microphone.wav");
 let chromium;
 /** @type {Browser|null} */
 let firefox = null;
+/** @type {Browser|null} with the sound card, for those tests that hear */
+let hearing = null;
 /** @type {SoundCard|null} */
 let card = null;
 
@@ -130,18 +133,6 @@ for (const name of ["chromium", "firefox"]) {
     });
   });
 }
-
-test("chromium: the start page keeps language and way of talking, and leads on", () =>
-  withPage(chromium, async (page) => {
-    await page.goto(`${gateway.url}/`);
-    await page.select("#lang", "vi");
-    same(await page.$eval("#go", (link) => link.textContent), "Trò chuyện", "the button in Vietnamese");
-    await page.click(".choices label:last-child");
-    await Promise.all([page.waitForNavigation(), page.click("#go")]);
-    same(new URL(page.url()).pathname, "/chat", "path");
-    same(await page.$eval("html", (root) => [root.lang, root.dataset["mode"]]), ["vi", "auto"], "language and mode");
-    await page.evaluate(() => localStorage.clear());
-  }));
 
 test("chromium: names, contrast and sizes while it really speaks and listens", () =>
   withPage(chromium, async (page) => {
@@ -533,10 +524,21 @@ test("firefox: hanging up removes the session", () =>
     checkQuiet(page);
   }));
 
+/** @param {(page:Page) => Promise<void>} use */
+const inChromium = (use) => withPage(chromium, use);
+
+/** @param {(page:Page) => Promise<void>} use */
+async function inHearingChromium(use) {
+  check(card, "no sound server");
+  hearing ??= await launchHearingChromium(folder, card.env);
+  await withPage(hearing, use);
+}
+
 /** @type {import("./start.js").Bench} */
 const bench = {
-  gateway, binary, folder, microphone, screens, inFirefox, nextWords,
-  inChromium: (use) => withPage(chromium, use),
+  gateway, binary, folder, microphone, screens, inChromium, inFirefox, nextWords,
+  both: [["chromium", inChromium], ["firefox", inFirefox]],
+  hearing: [["chromium", inHearingChromium], ["firefox", inFirefox]],
   card: () => {
     check(card, "no sound server");
     return card;
@@ -553,7 +555,8 @@ testRelay(bench);
 testPerson(bench);
 testAgain(bench);
 testCameraOff(bench);
-testControls(bench, (use) => withEcho(bench, use));
+testControls(bench);
+testKeyboard(bench);
 testShell(bench);
 testLoad(bench);
 testStatistics(bench);
@@ -577,7 +580,7 @@ async function main() {
 
 /** @returns {Promise<void>} */
 async function cleanUp() {
-  await Promise.allSettled([chromium?.close(), firefox?.close(), gateway.stop()]);
+  await Promise.allSettled([chromium?.close(), hearing?.close(), firefox?.close(), gateway.stop()]);
   card?.close();
   fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }
