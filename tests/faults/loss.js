@@ -100,7 +100,7 @@ const grown = (before, after) => /** @type {T} */ (
 /** @typedef {{page:Page, card:SoundCard, gateway:Gateway, files:ReturnType<typeof speak>[]}} Stage */
 
 /** Says one phrase and hears the answer. @param {Stage} stage @param {number} index of the phrase
- * @returns {Promise<Omit<Spoken, "revision"|keyof Cell>>} */
+ * @returns {Promise<Omit<Spoken, "revision"|"load"|keyof Cell>>} */
 async function converse({ page, card, gateway, files }, index) {
   const phrase = SPOKEN[index] ?? "", file = files[index];
   if (!file) throw new RangeError("no such phrase");
@@ -137,7 +137,7 @@ async function measure(browser, url, lab, stage, { count, ...cell }, until_ms) {
   await sleep(6000); // the first reports; both sides learn what is lost
   for (let i = 0; i < count && Date.now() < until_ms; i++) {
     const spoken = await converse({ page, ...stage }, i % SPOKEN.length);
-    console.log(JSON.stringify({ ...cell, revision: process.env["REVISION"] ?? "", ...spoken }));
+    console.log(JSON.stringify({ ...cell, revision: process.env["REVISION"] ?? "", load: os.loadavg()[0], ...spoken }));
   }
   lab.heal();
   await page.close();

@@ -8,9 +8,10 @@ import os from "node:os";
 /** @typedef {{percent:number, burst:number, repair:Repair}} Cell */
 /** @typedef {{concealed:number, received:number, waited_s:number, emitted:number}} Sound  samples of the answers, and how long
  *   they waited in the browser's buffer, together */
-/** One phrase, and the answer to it. |after_ms|: from its end until its words were on the page; null: never. |counted|: of the
- * gateway's metrics. @typedef {Cell & {revision:string, phrase:string, heard:string, right:boolean, after_ms:number|null,
- *   sound:Sound, counted:Record<string, number>}} Spoken */
+/** One phrase, and the answer to it. |load|: of the machine. |after_ms|: from its end until its words were on the page; null:
+ * never. |counted|: of the gateway's metrics.
+ * @typedef {Cell & {revision:string, load:number, phrase:string, heard:string, right:boolean, after_ms:number|null, sound:Sound,
+ *   counted:Record<string, number>}} Spoken */
 
 /** @type {Repair[]} */
 const REPAIRS = ["off", "copies", "all"];
@@ -99,6 +100,7 @@ function machine() {
 
 /** @param {Spoken[]} all @param {string} command @returns {string} Markdown */
 export function page(all, command) {
+  const loads = all.map(({ load }) => load).sort((a, b) => a - b);
   const random = plan(1).filter(({ burst }) => burst === 1).sort((a, b) => a.percent - b.percent);
   const rows = plan(1).filter(({ burst }) => burst > 1).sort((a, b) => a.burst - b.burst || a.percent - b.percent);
   const columns = ["lost, both ways", "repair", "understood", "missing up", "made up down", "held up, ms", "buffer down, ms",
@@ -109,7 +111,8 @@ export function page(all, command) {
   return `${[
     "# Speech through loss, measured",
     "",
-    `Made by \`${command}\` on ${machine()}, gateway of ${[...new Set(all.map(({ revision }) => revision))].join(", ")}.`,
+    `Made by \`${command}\` on ${machine()}, gateway of ${[...new Set(all.map(({ revision }) => revision))].join(", ")};`,
+    `the machine's load was ${loads[Math.floor(loads.length / 2)]?.toFixed(1)} (median), of more than its cores figures get worse.`,
     "A real Chromium with a sound card, the gateway with its embedded assistant, and a router between them that loses UDP packets",
     "both ways: each by itself, or in rows (Gilbert's channel, a state of its own for each direction).",
     "",
