@@ -209,6 +209,14 @@ def test_channel_again():
         p.do("reopen")
         check(p.message("ready"), "closed and opened in one breath: ready again")
         check(p.message("tts", state="stop"), "the answer ends there")
+        had = dict(numbered(p.seen))
+        p.say(type="heard", n=1)
+        check(p.message("tts", state="stop"), "the page says what it has heard before: all since is said again")
+        again = numbered(p.seen)[len(had):]
+        check(again == list(had.items())[1:] and len(again) >= 4, f"in order ({again})")
+        p.say(type="heard", n=1)
+        p.say(type="ping", t=1)
+        check(p.message("pong", t=1) and len(numbered(p.seen)) == len(had) + len(again), "once on a channel")
         p.text("speak 8 2")
         check(p.message("stt", text="speak 8 2"), "and is followed by another turn")
 
