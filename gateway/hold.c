@@ -38,7 +38,7 @@ static void take_back(gw_session *s, wr_time heard_at) {
 
 void gw_hold_break(gw_session *s, wr_time now) {
   take_back(s, s->quiet.heard_at);
-  s->quiet.missed = s->quiet.moved = false;
+  s->quiet.missed = s->quiet.moved = s->quiet.roamed = false;
   gw_downlink_pause(&s->down, true, now);
 }
 

@@ -18,6 +18,14 @@ void gw_quiet_heard(gw_quiet *quiet, wr_time now) {
   quiet->heard_at = now;
 }
 
+void gw_quiet_turn(gw_quiet *quiet, wr_time now) {
+  if (!quiet->heard_at) return;
+  wr_time pause = now - quiet->heard_at;
+  quiet->turned_at = now;
+  quiet->left_at = quiet->heard_at;
+  quiet->left_dead = quiet->usual_us <= GW_QUIET_USUAL_US && pause > 2 * quiet->usual_us + WR_MS(20);
+}
+
 wr_time gw_quiet_deadline(const gw_quiet *quiet) {
   if (quiet->missed) return quiet->back_at ? quiet->back_at + GW_QUIET_JUDGE_US : WR_NEVER;
   if (!quiet->heard_at || quiet->usual_us > GW_QUIET_USUAL_US) return WR_NEVER;
@@ -28,7 +36,7 @@ wr_time gw_quiet_deadline(const gw_quiet *quiet) {
 bool gw_quiet_miss(gw_quiet *quiet, const gw_quiet_sound *sound, wr_time now) {
   if (quiet->missed || now < gw_quiet_deadline(quiet)) return false;
   quiet->missed = true;
-  quiet->moved = false;
+  quiet->moved = quiet->roamed = false;
   quiet->back_at = 0;
   quiet->sound = *sound;
   return true;
@@ -40,7 +48,13 @@ void gw_quiet_move(gw_quiet *quiet, const gw_quiet_sound *sound, bool roamed, wr
     return;
   }
   if (!quiet->heard_at) return;
+  if (quiet->turned_at && now - quiet->turned_at < GW_QUIET_TURN_US && quiet->left_at < quiet->heard_at) {
+    roamed = roamed || quiet->left_dead;
+    quiet->heard_at = quiet->left_at;
+  }
+  quiet->turned_at = 0;
   quiet->missed = true;
+  quiet->roamed = roamed;
   quiet->moved = !roamed;
   quiet->back_at = now;
   quiet->sound = *sound;
@@ -50,8 +64,9 @@ gw_quiet_verdict gw_quiet_judge(gw_quiet *quiet, const gw_quiet_sound *sound, wr
   gw_quiet_verdict verdict = quiet->moved ? GW_QUIET_LATE : GW_QUIET_DEAD;
   bool is_habit = !quiet->moved; /* may be one; a path that sound proved dead is none */
   if (!quiet->missed || !quiet->back_at) return GW_QUIET_UNKNOWN;
-  if (sound->packets != quiet->sound.packets) {
-    verdict = sound->lost - quiet->sound.lost < GW_QUIET_LOST ? GW_QUIET_LATE : GW_QUIET_DEAD;
+  if (sound->packets != quiet->sound.packets || quiet->roamed) {
+    bool is_late = !quiet->roamed && sound->lost - quiet->sound.lost < GW_QUIET_LOST;
+    verdict = is_late ? GW_QUIET_LATE : GW_QUIET_DEAD;
     is_habit = is_habit && verdict == GW_QUIET_LATE;
   } else if (now < quiet->back_at + GW_QUIET_JUDGE_US) {
     return GW_QUIET_UNKNOWN;
@@ -59,6 +74,6 @@ gw_quiet_verdict gw_quiet_judge(gw_quiet *quiet, const gw_quiet_sound *sound, wr
   *heard_at = quiet->heard_at;
   if (is_habit) learn(quiet, quiet->back_at - quiet->heard_at);
   quiet->heard_at = now;
-  quiet->missed = quiet->moved = false;
+  quiet->missed = quiet->moved = quiet->roamed = false;
   return verdict;
 }

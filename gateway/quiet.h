@@ -7,7 +7,9 @@
  * before he was heard steadily for a few seconds.
  *
  * When he is heard again, the numbers of his packets of sound tell a path that was dead from a network that was
- * late: what was under way is gone, or comes now. A value. */
+ * late: what was under way is gone, or comes now. Who comes back by another path after a pause that is not his
+ * habit leaves a dead one behind, whatever the numbers say: a microphone that is still sends nothing that could be
+ * lost. A value. */
 #ifndef GATEWAY_QUIET_H
 #define GATEWAY_QUIET_H
 
@@ -18,6 +20,7 @@
 #define GW_QUIET_FORGET_US WR_S(4)  /* in which a long pause is as good as forgotten */
 #define GW_QUIET_JUDGE_US WR_MS(60) /* after his return sound must come, or there is none to judge by */
 #define GW_QUIET_LOST 3             /* packets that did not come: no accident */
+#define GW_QUIET_TURN_US WR_S(1)    /* sound may take another path so long before ICE says so */
 
 typedef enum gw_quiet_verdict {
   GW_QUIET_UNKNOWN, /* not yet */
@@ -36,6 +39,10 @@ typedef struct gw_quiet {
   wr_time usual_us;     /* the longest pause lately */
   bool missed;          /* since a while after |heard_at| */
   bool moved;           /* not really: a better path is to be judged as if he were */
+  bool roamed;          /* the path that he left is dead */
+  wr_time turned_at;    /* what comes comes by another path since then; 0: by the same always */
+  wr_time left_at;      /* and was last heard on the one before */
+  bool left_dead;       /* after a pause that was not his habit */
   wr_time back_at;      /* missed: when something came again; 0: nothing yet */
   gw_quiet_sound sound; /* when he was missed */
 } gw_quiet;
@@ -43,6 +50,8 @@ typedef struct gw_quiet {
 void gw_quiet_init(gw_quiet *quiet);
 /* Something came. While he is missed: gw_quiet_judge is to be asked. */
 void gw_quiet_heard(gw_quiet *quiet, wr_time now);
+/* What came now, before gw_quiet_heard says so, came by another path than what came last. */
+void gw_quiet_turn(gw_quiet *quiet, wr_time now);
 /* When to call gw_quiet_miss, or gw_quiet_judge; WR_NEVER. */
 wr_time gw_quiet_deadline(const gw_quiet *quiet);
 /* true: he is missed from now on. */

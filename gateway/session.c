@@ -656,11 +656,17 @@ void gw_session_settle(gw_session *s, wr_time now) {
     gw_timers_set(&s->worker->timers, s->slot, deadline_of(s));
 }
 
+static void hear(gw_session *s, const wr_path *path, wr_time now) {
+  if (!wr_path_equal(path, &s->last_path)) gw_quiet_turn(&s->quiet, now);
+  s->last_path = *path;
+  gw_hold_heard(s, now);
+}
+
 void gw_session_recv(gw_session *s, const wr_path *path, wr_span datagram, wr_time now) {
   bool is_stun = datagram.len && datagram.data[0] <= 3; /* of any path, and from who may not hear us */
   if (wr_conn_recv(s->conn, path, datagram, now)) {
     gw_worker_learn(s->worker, s, &path->remote);
-    if (!is_stun) gw_hold_heard(s, now);
+    if (!is_stun) hear(s, path, now);
   }
   gw_session_settle(s, now);
 }

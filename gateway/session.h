@@ -134,8 +134,9 @@ typedef struct gw_session {
   gw_video video;
   gw_downlink down;
   gw_quiet quiet;
-  wr_time asked_at; /* at an address that may be his now; 0: not */
-  uint32_t rtt_us;  /* when it was sampled; 0: not known */
+  wr_path last_path; /* by which he was heard last */
+  wr_time asked_at;  /* at an address that may be his now; 0: not */
+  uint32_t rtt_us;   /* when it was sampled; 0: not known */
   gw_uplink up;
   gw_repair repair;
   gw_narrow narrow;
