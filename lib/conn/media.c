@@ -89,12 +89,21 @@ static bool open_audio(const wr_conn *conn, const wr_rtp_packet *packet, wr_red 
 
 static bool asks_again(const wr_conn *conn) { return conn->agreement.opus_nack && conn->settings.reorder_wait_us; }
 
+/* The round trip for asking: the lesser of what reports and checks say. Reports come each five seconds, and one
+ * that a busy browser delays must not end all asking until the next. */
+static uint32_t asking_rtt_us(const wr_conn *conn) {
+  wr_path path;
+  uint32_t by_checks = 0, by_reports = conn->stats.rtt_us;
+  if (!conn->ice || !wr_ice_selected(conn->ice, &path, &by_checks) || !by_checks) return by_reports;
+  return !by_reports || by_checks < by_reports ? by_checks : by_reports;
+}
+
 /* After the copies: what they mend needs no asking. */
 static void notice_holes(wr_conn *conn, wr_time now) {
   media *m = &conn->media;
   uint16_t one;
   if (!asks_again(conn)) return;
-  m->reorder.max_wait_us = wr_nack_wait_us(conn->stats.rtt_us, conn->settings.reorder_wait_us);
+  m->reorder.max_wait_us = wr_nack_wait_us(asking_rtt_us(conn), conn->settings.reorder_wait_us);
   m->asker.due_at = wr_reorder_missing(&m->reorder, &one, 1) ? now : WR_NEVER;
 }
 
@@ -359,7 +368,7 @@ static size_t write_nack(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
   uint16_t missing[WR_NACK_MISSING], due[WR_NACK_MISSING];
   if (now < m->asker.due_at) return 0;
   size_t n = wr_reorder_missing(&m->reorder, missing, WR_NACK_MISSING);
-  n = wr_nack_due(&m->asker, missing, n, conn->stats.rtt_us, due, now);
+  n = wr_nack_due(&m->asker, missing, n, asking_rtt_us(conn), due, now);
   if (!n) return 0;
   wr_writer w = wr_writer_of(out, cap);
   if (!conn->agreement.rtcp_rsize) wr_rtcp_write_rr(&w, m->sender.ssrc, NULL, 0);
