@@ -5,7 +5,6 @@
 #include "check.h"
 #include "conn/conn_state.h"
 #include "conn_settings.h"
-#include "ice/ice_agent.h"
 
 /* Two peers joined by a wire that delivers in order, at once, and lets a test drop or change what passes. */
 typedef struct peer {
@@ -269,8 +268,6 @@ static bool drop_every_fifth_rtp_once(wire *w, peer *from, uint8_t *bytes, size_
   return !dropped[bytes[3]];
 }
 
-static uint32_t late_report_us; /* not 0: what a report said last */
-
 /* 100 frames through a wire that drops every fifth packet; what the other side made of it. */
 static wr_conn_stats lossy(uint8_t copies, bool asks, unsigned *n_audio) {
   wire *w = calloc(1, sizeof *w);
@@ -282,10 +279,6 @@ static wr_conn_stats lossy(uint8_t copies, bool asks, unsigned *n_audio) {
   for (unsigned i = 0; i < 100; i++) {
     uint8_t frame[80] = {0x78, (uint8_t)i};
     unsigned heard = w->b.n_audio;
-    if (late_report_us) {
-      w->b.conn->stats.rtt_us = late_report_us;
-      w->b.conn->ice->pairs.slot[w->b.conn->ice->selected].rtt_us = 1000;
-    }
     CHECK_EQ(wr_conn_send_audio(w->a.conn, wr_bytes_of(frame, sizeof frame), i * 960, i == 0, w->now), WR_OK);
     run_until(w, w->now + WR_MS(20));
     uint32_t at = w->a.conn->media.sender.timestamp_offset + w->b.audio_bytes[1] * 960u;
@@ -327,15 +320,6 @@ TEST(conn_asks_for_lost_audio_and_sends_it_again) {
   stats = lossy(1, true, &n_audio);
   CHECK(n_audio >= 97 && stats.rtp_frames_repaired >= 17);
   CHECK(stats.rtp_asked <= 1); /* the copy comes first, but where two in a row are lost */
-}
-
-/* A busy browser's report told of half a second: the checks know better. */
-TEST(conn_asks_for_lost_audio_though_a_report_was_late) {
-  unsigned n_audio;
-  late_report_us = 500000;
-  wr_conn_stats stats = lossy(0, true, &n_audio);
-  late_report_us = 0;
-  CHECK(stats.rtp_asked >= 15 && stats.rtp_lost == 0);
 }
 
 TEST(conn_sends_no_copies_to_who_does_not_know_them) {
