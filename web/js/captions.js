@@ -22,6 +22,7 @@ export class Captions {
   #shown = SHOWN;
   /** The newest line is in view: it stays so when there is more; who reads further up is left there. */
   #atEnd = true;
+  #top = 0;
   /** Typed, and not yet confirmed by the assistant. @type {{text:string, element:HTMLElement}[]} */
   #typed = [];
   /** @type {(who:"person"|"assistant") => string} */
@@ -37,7 +38,10 @@ export class Captions {
     const box = list.parentElement;
     if (!box) return;
     box.addEventListener("scroll", () => {
-      this.#atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
+      const near = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
+      // Only up is away: the browser tells of our own scrolling a frame later, when more may have come below.
+      if (near || box.scrollTop < this.#top) this.#atEnd = near;
+      this.#top = box.scrollTop;
     });
     const watch = new ResizeObserver(() => this.#follow());
     watch.observe(box);
