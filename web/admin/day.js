@@ -49,7 +49,7 @@ function drawHours({ byHour }) {
   const most = Math.max(1, ...byHour.map(({ calls }) => calls));
   const step = WIDTH / byHour.length;
   const clock = (/** @type {string} */ iso) =>
-    new Date(iso).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+    new Date(iso).toLocaleTimeString(document.documentElement.lang, { hour: "numeric", minute: "2-digit" });
   svg.replaceChildren(...byHour.flatMap(({ calls, failed, lost }, index) => {
     const bad = failed + lost;
     /** @param {string} kind @param {number} n @param {number} above */
