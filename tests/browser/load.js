@@ -4,7 +4,7 @@
 
 import http from "node:http";
 import { launchChromium, openPage } from "./browsers.js";
-import { check, note, same, test } from "./harness.js";
+import { check, note, same, test, until } from "./harness.js";
 
 /** @typedef {import("./browsers.js").WatchedPage} Page */
 /** @typedef {import("./start.js").Bench} Bench */
@@ -177,6 +177,36 @@ export function testLoad({ gateway, folder, microphone }) {
     check(n > 60, `only ${n} addresses were found`);
     note(`${n} addresses`);
   });
+
+  for (const most of [1, Infinity]) {
+    const end = most === 1 ? "and its keys work" : "but not for ever";
+    test(`load: a page whose scripts do not all come is loaded again, ${end}`, async () => {
+      const browser = await launchChromium(folder, microphone);
+      try {
+        const page = await openPage(browser, gateway.url);
+        let n_pages = 0;
+        await page.setBypassServiceWorker(true);
+        await page.setRequestInterception(true);
+        page.on("request", (request) => {
+          if (request.isNavigationRequest()) n_pages++;
+          const drops = /captions\.js$/.test(request.url()) && n_pages <= most; // one that others import
+          void (drops ? request.abort("connectionaborted") : request.continue());
+        });
+        await page.goto(`${gateway.url}/chat`);
+        const wanted = most === 1 ? 2 : 4;
+        await until(`${wanted} times`, () => n_pages === wanted);
+        if (most === 1) {
+          await page.waitForFunction(() => document.readyState === "complete");
+          await page.click("#start");
+          await until("a call", () => page.evaluate(() => document.documentElement.dataset["state"] === "ready"));
+        }
+        await new Promise((resolve) => setTimeout(resolve, 2000));
+        same(n_pages, wanted, "pages");
+      } finally {
+        await browser.close();
+      }
+    });
+  }
 
   test("load: a page in another language is never seen in English, also when its words come late", async () => {
     const browser = await launchChromium(folder, microphone);
