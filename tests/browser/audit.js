@@ -52,6 +52,8 @@ export function auditInPage() {
     for (let at = /** @type {Element|null} */ (element); at; at = at.parentElement) part *= Number(getComputedStyle(at).opacity);
     return color.slice(0, 3).map((value, i) => value * part + (ground[i] ?? 0) * (1 - part));
   };
+  // What is just appearing is judged as it will stand there.
+  for (const one of document.getAnimations()) if (one.effect?.getComputedTiming().endTime !== Infinity) one.finish();
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
