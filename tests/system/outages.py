@@ -194,6 +194,8 @@ COVERS = {
     "client.listening": [listening], "client.speaking": [speaking], "client.muted": [idle, silenced],
     "client.aborted": [silenced],
 }
+# A WebSocket ends with its conversation; what lasts longer is broken in mqtt.py.
+OVER_MQTT = {"XZ_CLIENT_IDLE": "test_mqtt_comes_back_between_conversations"}
 
 
 def states_of_the_source():
@@ -290,9 +292,11 @@ def main():
     wanted = sys.argv[1:]
     found = states_of_the_source()
     check(len(found) > 15, f"{len(found)} states and flags are found in the source")
-    missing = [name for name in found if name not in COVERS]
+    with open(os.path.join(ROOT, "tests/system/mqtt.py"), encoding="utf-8") as f:
+        over_mqtt = f.read()
+    missing = [name for name in found if name not in COVERS and f"def {OVER_MQTT.get(name)}()" not in over_mqtt]
     check(not missing, f"each belongs to a point of the table {missing or ''}")
-    gone = [name for name in COVERS if name not in found]
+    gone = [name for name in (*COVERS, *OVER_MQTT) if name not in found]
     check(not gone, f"and the table names none that is not there {gone or ''}")
     points, faults = [p for p in POINTS if p.__name__ in wanted], [f for f in FAULTS if f.__name__ in wanted]
     cells = [(p, f) for f in faults or FAULTS for p in points or POINTS]
