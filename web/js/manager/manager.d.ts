@@ -64,7 +64,8 @@ export interface ManagerSettings {
   audio?: HTMLAudioElement;
   /** The first description has a section for a camera already; else it is negotiated when there is one (setCamera). */
   video?: boolean;
-  /** Loaded only where RTCPeerConnection is missing, or finds no path (not with `signalling` of one's own): `() => import("./fallback.js")`. The peer is a PeerLike of peer.js. */
+  /** Loaded only where RTCPeerConnection is missing, or finds no path (not with `signalling` of one's own):
+   * `() => import("./fallback.js")`. The peer is a PeerLike of peer.js. */
   fallback?: () => Promise<{ createPeer(owner: any, registry: any, settings: ManagerSettings): object }>;
   /** Of the jitter; random if absent. */
   seed?: number;
