@@ -388,6 +388,7 @@ static bool sends_rubbish(const gw_session *s) {
 
 static void forget_rubbish(gw_session *s) {
   memset(s->link.client->stats.drop, 0, sizeof(s->link.client->stats.drop));
+  s->worker->metrics.counter[GW_SPEECH_REFUSED] += s->down.n_bad;
   s->down.n_bad = 0;
 }
 

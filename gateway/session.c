@@ -755,6 +755,7 @@ void gw_session_close(gw_session *s, gw_counter end, wr_time now) {
     pump(s, now);
     drop_conn(s);
   }
+  gw_session_count_speech(s, &w->metrics);
   gw_caller_close(s, end == GW_END_DRAINED ? GW_FAREWELL_DRAINED : GW_FAREWELL_NORMAL, end_text(end));
   gw_link_close(s, "the caller hung up");
   gw_downlink_wipe(&s->down);
@@ -806,6 +807,12 @@ void gw_session_timeline(const gw_session *s, gw_timeline *timeline) {
   timeline->dtls_at = stats.dtls_connected_at;
   timeline->data_at = stats.data_ready_at;
   timeline->media_at = stats.first_audio_at;
+}
+
+void gw_session_count_speech(const gw_session *s, gw_metrics *to) {
+  to->counter[GW_UPLINK_SILENCE] += s->up.n_silent;
+  to->counter[GW_UPLINK_EXCESS] += s->up.n_excess;
+  to->counter[GW_SPEECH_REFUSED] += s->down.n_refused + s->down.n_bad;
 }
 
 void gw_session_describe(const gw_session *s, gw_session_row *row, wr_time now) {

@@ -206,6 +206,8 @@ wr_err gw_caller_play(gw_session *session, wr_bytes opus);
 void gw_caller_hush(gw_session *session);
 void gw_caller_stats(const gw_session *session, wr_conn_stats *stats);
 /* For admin and metrics. */
+/* What its queues of speech count by themselves: added to |to| while it lives, and once for good at its end. */
+void gw_session_count_speech(const gw_session *session, gw_metrics *to);
 void gw_session_describe(const gw_session *session, gw_session_row *row, wr_time now);
 
 /* ---- gateway/page.c: the data channel ---- */

@@ -96,12 +96,24 @@ void gw_uplink_lost(gw_uplink *up, unsigned n, wr_time now) {
   up->silence_at = now + GW_UPLINK_QUIET_US;
 }
 
+/* Nobody speaks faster than time passes: whoever sends more would have the assistant hear and think for many. */
+static bool is_excess(gw_uplink *up, int samples, wr_time now) {
+  wr_time until = (up->spoken_until > now ? up->spoken_until : now) + (wr_time)samples * 1000 / 48;
+  if (until > now + WR_MS(GW_UPLINK_AHEAD_MS)) return true;
+  up->spoken_until = until;
+  return false;
+}
+
 void gw_uplink_push(gw_uplink *up, wr_bytes opus, wr_time now) {
   if (!up->active) return;
   int samples =
       opus.len && opus.len <= 1500 ? opus_packet_get_nb_samples(opus.data, (opus_int32)opus.len, 48000) : 0;
   if (samples <= 0) {
     up->n_bad++;
+    return;
+  }
+  if (is_excess(up, samples, now)) {
+    up->n_excess++;
     return;
   }
   up->n_in++;

@@ -16,6 +16,7 @@
 #define GW_UPLINK_PACKET_MS 60
 #define GW_UPLINK_QUIET_US WR_MS(120) /* nothing heard so long: silence begins */
 #define GW_UPLINK_BYTES 4096
+#define GW_UPLINK_AHEAD_MS 10000  /* of sound may come at once, as after a pause of the network */
 #define GW_UPLINK_HOLE_MAX_MS 240 /* a longer hole is not hidden: nobody could tell what was in it */
 
 typedef struct gw_uplink {
@@ -29,8 +30,9 @@ typedef struct gw_uplink {
   uint16_t len[8];
   uint16_t used;
   wr_time silence_at;
-  uint64_t n_in, n_out, n_silent, n_concealed, n_bad; /* bad: not an Opus packet; ignored */
-  uint8_t *held;                                      /* GW_UPLINK_BYTES, lent */
+  wr_time spoken_until;                                         /* what was pushed, played since it came */
+  uint64_t n_in, n_out, n_silent, n_concealed, n_bad, n_excess; /* bad: not an Opus packet; excess: ahead of time */
+  uint8_t *held;                                                /* GW_UPLINK_BYTES, lent */
 } gw_uplink;
 
 void gw_uplink_init(gw_uplink *up, uint8_t held[GW_UPLINK_BYTES], OpusRepacketizer *repacketizer,

@@ -137,7 +137,23 @@ TEST(uplink_rubbish_is_counted) {
     check_rng_fill(&rng, bytes, sizeof(bytes));
     gw_uplink_push(&r->up, wr_bytes_of(bytes, check_rng_u32(&rng) % 64), i);
   }
-  CHECK(r->up.n_bad + r->up.n_in == 3001);
+  CHECK(r->up.n_bad + r->up.n_in + r->up.n_excess == 3001);
+  rig_close(r);
+}
+
+/* What a network held up comes at once and is speech; ten times the speed of time is none. */
+TEST(uplink_takes_no_more_than_time_has) {
+  rig *r = rig_open();
+  gw_uplink_start(&r->up, false, WR_S(100));
+  for (int i = 0; i < GW_UPLINK_AHEAD_MS / 20; i++) gw_uplink_push(&r->up, encode(r, 20), WR_S(100));
+  CHECK_EQ(r->up.n_excess, 0);
+  gw_uplink_push(&r->up, encode(r, 20), WR_S(100));
+  CHECK_EQ(r->up.n_excess, 1);
+  for (int i = 0; i < 1000; i++) gw_uplink_push(&r->up, encode(r, 20), WR_S(100) + WR_MS(2 * i));
+  CHECK_EQ(r->up.n_in, GW_UPLINK_AHEAD_MS / 20 + 99); /* the 1998 ms that passed */
+  uint64_t excess = r->up.n_excess;
+  for (int i = 0; i < 3000; i++) gw_uplink_push(&r->up, encode(r, 20), WR_S(200) + WR_MS(20 * i));
+  CHECK_EQ(r->up.n_excess, excess);
   rig_close(r);
 }
 

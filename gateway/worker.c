@@ -395,8 +395,7 @@ static void on_snapshot(gw_worker *w, uint32_t number, wr_time now) {
     gw_session *s = gw_worker_session(w, i);
     if (!s) continue;
     shot->metrics.sessions[s->state]++;
-    shot->metrics.counter[GW_UPLINK_SILENCE] += s->up.n_silent;
-    shot->metrics.counter[GW_SPEECH_REFUSED] += s->down.n_refused + s->down.n_bad;
+    gw_session_count_speech(s, &shot->metrics);
     if (s->conn) {
       wr_conn_stats stats;
       wr_conn_get_stats(s->conn, &stats);
