@@ -1,11 +1,14 @@
 #define _GNU_SOURCE /* mmsghdr */
 #include "gateway/worker.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "gateway/log.h"
 #include "gateway/udp.h"
 #include "wr/crypto_openssl.h"
 
@@ -109,5 +112,24 @@ TEST(worker_keeps_its_routes_whatever_strangers_name) {
   run_one_turn(r);
   CHECK_EQ(counter(r, GW_FORWARDED), 31);
   CHECK_EQ(counter(r, GW_DROP_NO_SESSION), 0);
+  rig_close(r);
+}
+
+/* The HTTP thread does not keep up: a call goes on without its spans, and they are counted. */
+TEST(worker_counts_spans_that_find_no_room) {
+  rig *r = rig_open();
+  gw_log_setup("off", "text");
+  gw_config_default(&r->config);
+  snprintf(r->config.otlp_url, sizeof(r->config.otlp_url), "http://127.0.0.1:4318");
+  while (gw_mailbox_send(&r->http, &(gw_message){.kind = GW_DRAINED}, NULL, 0)) continue;
+  gw_request *request = calloc(1, sizeof(*request) + 1);
+  REQUIRE(request != NULL);
+  request->number = 1;
+  request->purpose = GW_FOR_SOCKET;
+  gw_message offer = {.kind = GW_OFFER, .owned = request, .ref = {.slot = GW_SLOT_NONE}};
+  CHECK(gw_mailbox_send(&r->worker[0].inbox, &offer, NULL, 0));
+  run_one_turn(r); /* its end ends the call */
+  CHECK_EQ(counter(r, GW_SESSIONS_OPENED), 1);
+  CHECK(counter(r, GW_TRACE_LOST) > 0);
   rig_close(r);
 }

@@ -63,7 +63,7 @@ class Gateway:
                                         env={**os.environ, **(env or {})})
         line = self.process.stdout.readline()
         self.port = int(re.search(r":(\d+)/$", line.strip()).group(1)) if "ready" in line else 0
-        self.log = []
+        self.log, self.figures = [], {}
         self.reader = threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True)
         self.reader.start()
 
@@ -96,6 +96,9 @@ class Gateway:
         lines = self.request("GET", "/metrics")[1].decode().splitlines()
         figures = {key: float(value) for key, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
         movement.note(figures)
+        fallen, self.figures = movement.fallen(self.figures, figures), figures
+        if fallen:
+            check(False, f"a counter never falls: {', '.join(fallen)} did", forgiven=False)
         return figures
 
     def metric(self, name):

@@ -110,6 +110,7 @@ def test_history_in_trouble():
             check(wait_for(lambda: any(row["kind"] == "history" and row["reason"] == "unusable" for row in json.loads(
                 g.request("GET", "/api/errors", headers=ADMIN)[1])["errors"])), "among the errors")
             check(any("state=failed" in line and "unusable" in line for line in g.log), "in the log")
+            check(wait_for(lambda: g.metric('history_rows_total{result="failed"}') >= 1), "and its row is counted as lost")
     with Gateway("--admin-token", "boss") as g:
         refused(g, "a history that is off", 404, "not_found", "GET", "/api/admin/history", None, ADMIN)
     with Gateway("--history", "off") as g:

@@ -131,6 +131,8 @@ def test_turn_twilio_outlived():
         check(0 < get(g, "/api/ice")["ttl"] <= 8, "with their life, a text")
         check(s.asked[0] == ("POST", "/2010-04-01/Accounts/key1/Tokens.json", "Basic a2V5MTpzM2NyZXQtdDBrZW4=", "Ttl=86400"),
               "asked as it wants to be")
+        age = g.metric("turn_credentials_age_seconds")
+        check(wait_for(lambda: g.metric("turn_credentials_age_seconds") > age), "which grow older")
         check(wait_for(lambda: len(s.asked) == 2), "renewed before the end")
         s.status = 500
         check(comes_to(g, "stale"), "then it fails: stale, but valid")
