@@ -218,6 +218,12 @@ class Talker:
     def stop(self):
         self.stops.set()
         self.thread.join()
+        self.peer.do("opus")
+
+    def heard(self):
+        """Packets that came to him."""
+        self.peer.heard(0)
+        return sum(line.startswith("audio") for line in self.peer.seen)
 
 
 def flood(g, body, address):
@@ -282,8 +288,8 @@ def test_attack_floods():
         check(all(p.until(lambda line: line == "state connected") for p in (victim, other)), "two talk")
         sid = victim.answer["sessionId"]
         row = lambda: json.loads(g.request("GET", f"/api/sessions/{sid}", headers=admin)[1])  # noqa: E731
-        talker = Talker(victim)
         before, resident = row(), g.metric("process_resident_bytes")
+        talker = Talker(victim)
         offer = json.dumps({"type": "offer", "sdp": other.offer})
         heard = row()["packetsIn"]
         rate, said = flood(g, offer, "192.0.2.66")
@@ -307,6 +313,8 @@ def test_attack_floods():
         after = row()
         heard, lost = after["packetsIn"] - before["packetsIn"], after["lost"] - before["lost"]
         check(heard > 100 and lost < 0.01 * heard, f"who talks loses nothing: {lost} of {heard} packets")
+        sent = lambda: row()["packetsOut"] - before["packetsOut"]  # noqa: E731
+        check(wait_for(lambda: talker.heard() > 0.99 * sent()), f"nor of what is said to him: {talker.heard()} of {sent()} came")
         victim.do("opus fc" + "00" * 20)
         check(victim.until(lambda line: line.startswith("audio")), "and is heard")
         for sock in slow:

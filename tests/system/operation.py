@@ -1,12 +1,15 @@
-"""What an operator sees and does: errors by kind, and a media thread that hangs."""
+"""What an operator sees and does: settings and where they come from, errors by kind, a media thread that hangs, and what calls
+notice of an end and of a reload: nothing."""
 import ctypes
 import json
 import os
+import signal
 import socket
+import subprocess
 import tempfile
 import threading
 
-from harness import JSON, Gateway, Peer, check, wait_for
+from harness import BINARY, JSON, PATIENCE, Gateway, Peer, check, wait_for
 from mock_assistant import MockAssistant
 
 ADMIN = {"Authorization": "Bearer boss"}
@@ -101,3 +104,69 @@ def test_a_worker_that_hangs():
                 check(g.metric('errors_total{kind="worker",reason="stalled"}') == 1, "it is among the errors")
                 check(not wait_for(lambda: manager.n > n, 3), "the service manager is told no more")
             check(manager.hears() and health()[0] == 200 and g.metric("workers_stalled") == 0, "it goes on: all is well")
+
+
+def test_config():
+    with tempfile.TemporaryDirectory() as folder:
+        path, secret = os.path.join(folder, "conf"), os.path.join(folder, "secret")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"workers = 3\nmax-sessions = 7\ndrain-seconds = 9\nadmin-token-file = {secret}\n")
+        with open(secret, "w", encoding="utf-8") as file:
+            file.write("s3cret-of-a-file\n")
+        env = {**os.environ, "XZ_MAX_SESSIONS": "8", "XZ_DRAIN_SECONDS": "10", "XZ_AUTH_TOKEN": "s3cret-of-all"}
+        done = subprocess.run([BINARY, "config", "--config", path, "--drain-seconds", "11"], capture_output=True, text=True,
+                              timeout=PATIENCE, check=False, env=env)
+    rows = {key: (layer, value) for key, layer, *value in (line.split(None, 2) for line in done.stdout.splitlines())}
+    for key, layer, value in (("workers", "file", "3"), ("max-sessions", "environment", "8"), ("drain-seconds", "flag", "11"),
+                              ("hsts", "default", "0"), ("auth-token", "environment", "(set, not shown)"),
+                              ("admin-token", "file", "(set, not shown)")):
+        check(rows.get(key) == (layer, [value]), f"config: {key} is {value}, by {layer}")
+    check(done.returncode == 0 and "s3cret" not in done.stdout + done.stderr, "config: no secret")
+
+
+def hears_all(peer, ident, n):
+    """All |n| frames of what the scripted assistant says as |ident|; a reorder buffer may hold the last ones for a while."""
+    return wait_for(lambda: peer.heard(ident) >= n, 2) and peer.heard(ident) == n
+
+
+def test_drain_loses_nothing():
+    with Gateway("--drain-seconds", "60", backend=MockAssistant().url) as g, Peer(g) as p:
+        p.message("ready")
+        p.text("speak 7 40")
+        p.until(lambda line: line.startswith("audio"))
+        g.process.send_signal(signal.SIGTERM)
+        check(p.message("server-draining") and p.message("tts", state="stop"), "an answer that is being spoken goes on to its end")
+        check(hears_all(p, 7, 120), "with every frame of it")
+        p.text("speak 8 5")
+        check(p.message("tts", state="stop") and hears_all(p, 8, 15), "the next question, too, is answered whole")
+        check(g.metric('session_total{result="ok",reason="drained"}') == 0, "no call was ended by us")
+        check(g.request("DELETE", p.answer["location"])[0] == 204 and g.process.wait(PATIENCE) == 0,
+              "it hangs up, and with the last call the gateway ends, long before the deadline")
+
+
+def test_reload_of_limits():
+    """What calls may be made, not those that are."""
+    def limits(text):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        before = g.metric('reloads_total{result="ok"}') if g else 0
+        if g:
+            g.process.send_signal(signal.SIGHUP)
+            wait_for(lambda: g.metric('reloads_total{result="ok"}') > before)
+
+    def codes(n):
+        return [g.request("POST", "/api/offer", '{"type":"offer","sdp":"x"}', JSON)[0] for _ in range(n)]
+
+    with tempfile.TemporaryDirectory() as folder:
+        path, g = os.path.join(folder, "conf"), None
+        limits("offer-rate = 0\n")
+        with Gateway("--config", path, backend=MockAssistant().url) as g, Peer(g) as p:
+            p.message("ready")
+            p.text("speak 7 40")
+            p.until(lambda line: line.startswith("audio"))
+            check(429 not in codes(9), "without a limit nobody is refused")
+            limits("offer-rate = 1\n")
+            check(429 in codes(9), "after SIGHUP the new limit holds")
+            limits("offer-rate = 0\n")
+            check(429 not in codes(9), "and after another one it is gone")
+            check(p.message("tts", state="stop") and hears_all(p, 7, 120), "the answer meanwhile lost no frame")
