@@ -31,7 +31,8 @@ def judge(held, text):
 
 def figure(name, value, unit, better="less", noise=25, least=0.0):
     """One row for the report. |better|: less, more, or none, for what tells of the machine. |noise|, percent, and |least|,
-    in the figure's unit: two runs of the same program differ by so much where nothing else runs."""
+    in the figure's unit: by so much two runs of the same program may differ where nothing else runs. Both are estimates, on the
+    high side: with --runs 3 and more what the runs really differ by counts as well (bench/report.py)."""
     path = os.environ.get("BENCH_FIGURES")
     if path:
         with open(path, "a") as f:
