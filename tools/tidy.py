@@ -19,7 +19,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(work|home|root|Users)/[\w.]")
 TASK = re.compile(r"\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b(?!.*#\d+)")
 RULES = ("file-length", "line-length", "function-length", "header-comment", "task-marks", "machine-paths",
          "trailing-blanks", "banned-calls", "dead-code", "has-test", "fuzz-corpus", "glossary", "limits",
-         "metrics", "settings", "pitfalls", "allow-list")
+         "metrics", "settings", "pitfalls", "inputs", "allow-list")
 UNIT_TESTED = ("lib/", "crypto/", "xiaozhi/", "manager/", "caller/", "sim/")
 
 
@@ -201,6 +201,23 @@ def check_pitfalls(rules, files):
         rules.report("pitfalls", "rows", f"docs/interop.md: {len(rows)} rows of known trouble, not 23")
 
 
+def check_inputs(rules, files):
+    """Each row of SECURITY.md's table of inputs names tests, and they are there: files, unit tests, or targets of the fuzzer."""
+    unit = "".join(read(path) for path in files if path.endswith("_test.c"))
+    rows = re.findall(r"^\| ([^|]+) \|.*\| ([^|]*) \|$", read("SECURITY.md").split("| held by |\n|---|---|---|---|---|\n")[-1]
+                      .split("\n\n")[0], re.M)
+    for what, cell in rows:
+        named = re.findall(r"`([\w./]+)`", cell)
+        for name in named:
+            there = name in files or f"fuzz/fuzz_{name}.c" in files or f"TEST({name}" in unit
+            if not there:
+                rules.report("inputs", name, f"SECURITY.md, {what}: there is no test {name}")
+        if not named:
+            rules.report("inputs", what, f"SECURITY.md, {what}: no test is named")
+    if len(rows) < 20:
+        rules.report("inputs", "rows", f"SECURITY.md: {len(rows)} inputs, not 20 or more")
+
+
 def main():
     rules = Rules()
     rules.declare(*RULES)
@@ -220,6 +237,7 @@ def main():
     check_limits(rules, files)
     check_tables(rules)
     check_pitfalls(rules, files)
+    check_inputs(rules, files)
     for rule, subject in sorted(set(rules.allowed) - rules.used):
         if rule == "has-test" and subject in files:
             print(f"note: tools/tidy.allow: `{rule} {subject}` is not needed any more")
