@@ -85,6 +85,15 @@ def test_attack_tokens():
         check(not any(t in log for t in (SECRET, old, once, other)), "neither secret nor token in the log")
 
 
+def test_attack_by_one_token():
+    offer = json.dumps({"type": "offer", "sdp": "x"})
+    with Gateway("--token-secret", SECRET, "--token-rate", "3") as g:
+        one, other = bearer(fresh(jti="1")), bearer(fresh(jti="2"))
+        said = [g.request("POST", "/api/offer", offer, one) for _ in range(6)]
+        check([s for s, _, _ in said] == [400] * 3 + [429] * 3 and "retry-after" in said[-1][2], "a token is refused after its share")
+        check(g.request("POST", "/api/offer", offer, other)[0] == 400, "another is not")
+
+
 def test_attack_from_elsewhere():
     page = {"Origin": "https://app.example"}
     with Gateway("--cors-origin", page["Origin"], "--trusted-proxy", "127.0.0.1", "--hsts", "600", "--address-rate", "20",
