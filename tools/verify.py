@@ -20,7 +20,7 @@ PRESS = r"press to listening p50 ([\d.]+), p95 ([\d.]+), max ([\d.]+) ms"
 CONNECT_MOST_MS = 2000
 COVERAGE_LEAST = 85
 OFFERS_LEAST = 10000  # a second, from one address
-N_RECOVERIES = 16  # of the short fault matrix, both browsers; fewer would be no evidence
+N_RECOVERIES = 18  # of the short fault matrix, both browsers; fewer would be no evidence
 BROWSER = ["tests/browser/run"]
 SYSTEM = """bad_http authentication call_and_law whip data_channel_rubbish conversation barge_in assistant_dies no_assistant resume
 limits admin drain drain_loses_nothing usage config check reload reload_of_limits ice_restart consent_expiry media_over_tcp
@@ -86,12 +86,14 @@ SECTIONS = [
       ["tests/browser/webkit"]], talked("chromium: typed", "firefox: connects", "WebKitGTK: a typed text")),
     ("recovery", "every fault is recovered from",
      [["tests/faults/run", "--lanes", "2", "gateway"], ["tests/faults/run", "--lanes", "2", "path change"],
+      ["tests/faults/run", "--lanes", "2", "no UDP at all, and no relay"],
       ["build/release/wr_sim", "faults", "--seeds", "10"]], recovers),
     ("gateway", "signalling, resumption, limits, drain, tools: what users and operators are promised of the gateway",
      [["tests/system/run", *SYSTEM]], None),
     ("quality", "quality is measured and shown, the rate follows the path, the manager's events reach subscribers",
      [BROWSER + ["chromium: quality|core: |chromium: every event|the connection is made before|full gateway|"
-                 "chromium: shell: both|i18n: every"], ["build/release/wr_sim", "bitrate", "--check"]], None),
+                 "chromium: shell: |i18n: every|chromium: relay: |chromium: person: denies"],
+      ["build/release/wr_sim", "bitrate", "--check"]], None),
     ("assistant", "hold to talk, avatar, camera, tools, volume: what was there before still works",
      [BROWSER + ["silent|avatar: |the assistant sets the volume|the assistant takes a photo|camera on, dragged|hands-free, twice|"
                  "the hand feels|music plays|chromium: start: the role chosen"]], None),

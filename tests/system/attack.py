@@ -90,7 +90,8 @@ def test_attack_by_one_token():
     with Gateway("--token-secret", SECRET, "--token-rate", "3") as g:
         one, other = bearer(fresh(jti="1")), bearer(fresh(jti="2"))
         said = [g.request("POST", "/api/offer", offer, one) for _ in range(6)]
-        check([s for s, _, _ in said] == [400] * 3 + [429] * 3 and "retry-after" in said[-1][2], "a token is refused after its share")
+        check([s for s, _, _ in said] == [400] * 3 + [429] * 3 and "retry-after" in said[-1][2],
+              "a token is refused after its share")
         check(g.request("POST", "/api/offer", offer, other)[0] == 400, "another is not")
 
 
