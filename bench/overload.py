@@ -24,7 +24,7 @@ from measure import ROOT, cpu_seconds, figure, finish, judge
 
 FIRST = 200
 RAMP = 100         # calls a second, of those that come at once
-LASTS_S = 90       # the calls that are watched
+LASTS_S = 100     # the calls that are watched
 REFUSED_S = 10     # watched so long
 LIMIT = 95         # percent of a core: `serve --help`
 BACKENDS = {"echo": ["--backend", "echo", "--address-rate", "0"],
@@ -82,7 +82,8 @@ class Others:
     """What other programs take of the two cores meanwhile: where that is much, the figures are the machine's."""
 
     def __init__(self, gateway, loads):
-        self.pids, self.begin, self.before = (gateway.pid, *(load.process.pid for load in loads)), time.monotonic(), self.used()
+        self.pids, self.begin = (gateway.pid, *(load.process.pid for load in loads)), time.monotonic()
+        self.before = self.used()
 
     def used(self):
         with open("/proc/stat", encoding="ascii") as file:
@@ -116,15 +117,15 @@ def drive(name, options, binary, limit):
         if most > 0:
             loads.append(Load(binary, gateway.url, most, RAMP, LASTS_S))
             time.sleep(most / RAMP + 2)
-        there = sessions(metrics(gateway.url))
-        print(f"  {name}: {there:.0f} calls, {busy_percent(gateway):.0f} % of the core; room for {room} by what the first cost",
-              flush=True)
-        ramp = max(5, room // 80)
+        there, busy = sessions(metrics(gateway.url)), busy_percent(gateway)
+        print(f"  {name}: {there:.0f} calls, {busy:.0f} % of the core; room for {room} by what the first cost", flush=True)
+        ramp = max(5, int(there * (limit / busy - 1)) // 20) # many calls cost less each than few: it takes longer than that
         knocking = Load(binary, gateway.url, 5000, ramp, LASTS_S)
         loads.append(knocking)
         last = until_refused(gateway, begin + LASTS_S - REFUSED_S)
         if not last:
-            judge(False, f"{name}: no refusal with {sessions(metrics(gateway.url)):.0f} calls")
+            now, busy = sessions(metrics(gateway.url)), busy_percent(gateway)
+            judge(False, f"{name}: no refusal with {now:.0f} calls, {busy:.0f} % of the core")
             return
         first, others = metrics(gateway.url), Others(gateway, loads)
         time.sleep(REFUSED_S)
