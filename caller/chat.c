@@ -112,6 +112,8 @@ static mgr_event meaning_of(const json_t *message, wr_time now) {
     event = (mgr_event){.kind = MGR_EVENT_STT, .value = text_of(message, "text")[0] != 0};
   } else if (!strcmp(type, "server-draining")) {
     event = (mgr_event){.kind = MGR_EVENT_DRAINING, .more = ms_of(message, "in")};
+  } else if (!strcmp(type, "queue")) {
+    event = (mgr_event){.kind = MGR_EVENT_QUEUE, .value = (int32_t)(ms_of(message, "ms") & INT32_MAX)};
   } else if (!strcmp(type, "ended")) {
     event.kind = MGR_EVENT_ENDED;
   }

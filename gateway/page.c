@@ -147,6 +147,14 @@ void gw_page_say_quality(gw_session *s, const wr_conn_stats *stats, wr_time now)
   gw_page_say(s, text, now);
 }
 
+void gw_page_say_queue(gw_session *s, wr_time now) {
+  char text[48];
+  snprintf(text, sizeof(text), "{\"type\":\"queue\",\"ms\":%u}",
+           (unsigned)(wr_conn_queue_in_us(s->conn, now) / 1000));
+  gw_page_say(s, text, now);
+  gw_session_note(s, "queue", "in", NULL, now);
+}
+
 void gw_page_tts(gw_session *s, const char *state, wr_time now) {
   gw_page_tell(s, "tts", now, "state", state, NULL);
   gw_session_note(s, "answer", state, NULL, now);

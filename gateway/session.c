@@ -667,6 +667,7 @@ void gw_session_recv(gw_session *s, const wr_path *path, wr_span datagram, wr_ti
   if (wr_conn_recv(s->conn, path, datagram, now)) {
     gw_worker_learn(s->worker, s, &path->remote);
     if (!is_stun) hear(s, path, now);
+    if (gw_brake_step(&s->brake, wr_conn_queue_in_us(s->conn, now), now)) gw_page_say_queue(s, now);
   }
   gw_session_settle(s, now);
 }

@@ -9,6 +9,7 @@
 #ifndef GATEWAY_SESSION_H
 #define GATEWAY_SESSION_H
 
+#include "gateway/brake.h"
 #include "gateway/capture.h"
 #include "gateway/downlink.h"
 #include "gateway/last_minute.h"
@@ -133,6 +134,7 @@ typedef struct gw_session {
   char photo_excuse[128];    /* the page's, if that does not come */
   gw_video video;
   gw_downlink down;
+  gw_brake brake;
   gw_quiet quiet;
   wr_path last_path; /* by which he was heard last */
   wr_time asked_at;  /* at an address that may be his now; 0: not */
@@ -227,6 +229,7 @@ void gw_page_say_error(gw_session *session, const char *code, const char *messag
 void gw_page_tell(gw_session *session, const char *type, wr_time now, ...) __attribute__((sentinel));
 void gw_page_say_ready(gw_session *session, wr_time now); /* once, when both sides are up */
 void gw_page_say_draining(gw_session *session, wr_time now);
+void gw_page_say_queue(gw_session *session, wr_time now); /* what it sends stands in queues */
 void gw_page_say_quality(gw_session *session, const wr_conn_stats *stats, wr_time now);
 void gw_page_tts(gw_session *session, const char *state, wr_time now);                     /* |state|: a literal */
 void gw_page_tool(gw_session *session, const xz_tool_call *call, bool waits, wr_time now); /* for its answer */

@@ -83,9 +83,10 @@ enum {
 #define TRIAL_STEPS 3 /* at less, after the first reports of it */
 
 /* Queues: RTT above its base. */
-#define QUEUE_NONE_MS 45 /* up to here nothing queues: Wi-Fi alone makes 40 */
-#define QUEUE_MS 60.0    /* three in a row are a queue */
-#define QUEUE_BAD_MS 130 /* one is enough: beyond, conversation suffers more than from poorer speech */
+#define QUEUE_NONE_MS 45   /* up to here nothing queues: Wi-Fi alone makes 40 */
+#define QUEUE_MS 60.0      /* three in a row are a queue */
+#define QUEUE_BAD_MS 130   /* one is enough: beyond, conversation suffers more than from poorer speech */
+#define QUEUE_BRAKE_MS 100 /* seen where packets arrive: surer than a round trip, so less is enough */
 #define QUEUE_LONG_MS 400
 #define QUEUE_FULL_MS \
   1000                    /* nobody talks through this: send the least that is still good speech until it is gone */
@@ -330,17 +331,22 @@ static void learn_trouble(mgr_bitrate *b, double room_bps, mgr_time now) {
   b->raised_at = MGR_NEVER;
 }
 
+/* Down to |p|; what is under way takes |way_ms|. */
+static void rest_after(mgr_bitrate *b, plan p, double way_ms, mgr_time now) {
+  take(b, p);
+  b->settle_until = mgr_time_add(now, SETTLE_US + (mgr_time)(way_ms * 1000));
+  b->hold_until = mgr_time_add(now, HOLD_US);
+  b->stood = true;
+  b->n_downs++;
+  b->n_good = b->n_queued = b->n_lossy = b->n_standing = b->n_at_failed = 0;
+}
+
 /* To |budget_bps| because |room_bps| passed, at least by one rung. */
 static void go_down(mgr_bitrate *b, const evidence *e, double room_bps, double budget_bps, mgr_time now) {
   double was = wire_bps(b, present(b)), rtt_ms = e->rtt_ms > 0 ? least_of(e->rtt_ms, SETTLE_MAX_MS) : 0;
   if (e->limited || budget_bps >= was) budget_bps = was - 1; /* little was sent: how much would pass is not known */
   learn_trouble(b, e->limited ? was : least_of(room_bps, was), now);
-  take(b, fit(b, present(b), budget_bps));
-  b->settle_until = mgr_time_add(now, SETTLE_US + (mgr_time)(rtt_ms * 1000));
-  b->hold_until = mgr_time_add(now, HOLD_US);
-  b->stood = true;
-  b->n_downs++;
-  b->n_good = b->n_queued = b->n_lossy = b->n_standing = b->n_at_failed = 0;
+  rest_after(b, fit(b, present(b), budget_bps), rtt_ms, now);
 }
 
 /* The browser's estimate falls at once. */
@@ -597,6 +603,26 @@ bool mgr_bitrate_step(mgr_bitrate *b, const mgr_bitrate_input *input, mgr_time n
   b->started = true;
   write_sender(b);
   return !same_sender(&before, &b->sender);
+}
+
+/* What speech needs stays; how much passes is not known yet, so that the way up is found as after any trouble. */
+bool mgr_bitrate_brake(mgr_bitrate *b, double queue_ms, mgr_time now) {
+  plan p = fit(b, present(b), DRAIN_BPS);
+  double was = wire_bps(b, present(b));
+  double most_ms =
+      mgr_room_is_asking(&b->room, now) ? QUEUE_LONG_MS : QUEUE_BRAKE_MS; /* a question takes its time */
+  if (!(queue_ms >= most_ms) || wire_bps(b, p) >= was) return false;
+  bool raise_failed = b->raised_at != MGR_NEVER;
+  if (raise_failed && b->by_answer) mgr_room_was_wrong(&b->room, now);
+  if (raise_failed) learn_failure(b, was, now);
+  if (b->queued_from_bps <= 0) b->queued_from_bps = was;
+  b->return_bps = raise_failed ? 0 : was > b->return_bps ? was : b->return_bps;
+  b->return_sure = b->by_answer = false;
+  b->raised_at = MGR_NEVER;
+  b->trial_loss = 0;
+  rest_after(b, p, least_of(queue_ms, SETTLE_MAX_MS), now);
+  write_sender(b);
+  return true;
 }
 
 bool mgr_bitrate_answered(mgr_bitrate *b, uint32_t bytes, double rtt_ms, mgr_time now) {

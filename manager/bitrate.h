@@ -83,6 +83,9 @@ void mgr_bitrate_settings_default(mgr_bitrate_settings *settings);
 void mgr_bitrate_init(mgr_bitrate *b, const mgr_bitrate_settings *settings);
 /* true: |b->sender| changed and is to be applied. */
 bool mgr_bitrate_step(mgr_bitrate *b, const mgr_bitrate_input *input, mgr_time now);
+/* Between steps: the gateway just now sees packets from here arrive after |queue_ms| in queues. What speech can do
+ * without goes at once, the picture first. true: |b->sender| changed. */
+bool mgr_bitrate_brake(mgr_bitrate *b, double queue_ms, mgr_time now);
 /* Ballast for the ping that leaves now, in bytes: is there room for a picture again? 0, mostly: none. */
 uint32_t mgr_bitrate_ask(mgr_bitrate *b, mgr_time now);
 mgr_time mgr_bitrate_ask_at(const mgr_bitrate *b); /* when it will be some, as far as is known; MGR_NEVER */

@@ -104,6 +104,40 @@ TEST(mgr_bitrate_collapse_takes_the_picture_off_at_once) {
   CHECK(s.b.sender.video_bps <= 60000);
 }
 
+/* What the gateway sees where packets arrive comes before the second is over. */
+TEST(mgr_bitrate_brakes_as_soon_as_it_is_told_of_a_queue) {
+  steps s;
+  begin(&s);
+  live(&s, 30);
+  CHECK(s.b.sender.video_bps >= 500000);
+  CHECK(!mgr_bitrate_brake(&s.b, 60, s.now));
+  CHECK(mgr_bitrate_brake(&s.b, 130, s.now));
+  CHECK_EQ(s.b.sender.video_bps, 0);
+  CHECK(voice_wire(&s.b.sender) <= 24000 && s.b.sender.audio_bps >= 16000);
+  CHECK(!mgr_bitrate_brake(&s.b, 400, s.now)); /* there is nothing else to give */
+  /* It was a moment's: the picture is back within seconds, and speech whole. */
+  live(&s, 6);
+  CHECK(s.b.sender.video_bps > 0);
+  live(&s, 10);
+  CHECK_EQ(s.b.sender.audio_bps, 40000);
+}
+
+TEST(mgr_bitrate_brakes_and_finds_what_passes) {
+  steps s;
+  begin(&s);
+  live(&s, 30);
+  change(&s, 100e3);
+  CHECK(mgr_bitrate_brake(&s.b, 150, s.now));
+  live(&s, 5);
+  s.worst_queue_ms = 0;
+  for (int i = 0; i < 60; i++) {
+    live(&s, 1);
+    if (s.worst_queue_ms >= 150) (void)mgr_bitrate_brake(&s.b, s.worst_queue_ms, s.now);
+    CHECK(i < 20 || voice_wire(&s.b.sender) >= 30e3);
+    s.worst_queue_ms = 0;
+  }
+}
+
 TEST(mgr_bitrate_forty_kbit_are_for_speech_alone) {
   steps s;
   reach_40(&s);

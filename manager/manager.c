@@ -330,6 +330,10 @@ static void on_page_show(mgr_manager *m) {
 
 /* ---- what comes over the channel ---- */
 
+static void apply_sender(mgr_manager *m) {
+  mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_SENDER, .link = m->link.number});
+}
+
 static void on_channel_message(mgr_manager *m, const mgr_event *event) {
   mgr_turn_out out = {0};
   m->alive.came_at = m->now;
@@ -360,11 +364,17 @@ static void on_channel_message(mgr_manager *m, const mgr_event *event) {
   mgr_core_follow_turn(m, &out);
 }
 
+static void on_queue(mgr_manager *m, int32_t queue_ms) {
+  m->alive.came_at = m->now;
+  if (m->step == MGR_STEP_UP && mgr_bitrate_brake(&m->bitrate, queue_ms, m->now)) apply_sender(m);
+}
+
 /* ---- dispatch ---- */
 
 static bool is_of_link(int32_t kind) {
   return (kind >= MGR_EVENT_DESCRIBED && kind <= MGR_EVENT_BROKEN) ||
-         (kind >= MGR_EVENT_ALIVE && kind <= MGR_EVENT_DRAINING) || kind == MGR_EVENT_ENDED;
+         (kind >= MGR_EVENT_ALIVE && kind <= MGR_EVENT_DRAINING) || kind == MGR_EVENT_ENDED ||
+         kind == MGR_EVENT_QUEUE;
 }
 
 static bool is_of_request(int32_t kind) {
@@ -457,6 +467,8 @@ static void dispatch(mgr_manager *m, const mgr_event *event) {
     on_channel_message(m, event);
   } else if (kind == MGR_EVENT_ENDED) {
     on_ended(m);
+  } else if (kind == MGR_EVENT_QUEUE) {
+    on_queue(m, event->value);
   } else {
     on_world(m, event);
   }
@@ -556,8 +568,7 @@ static void step_bitrate(mgr_manager *m, const mgr_sample *sample) {
   if (input.has_video && pong_ms >= 0) input.rtt_ms = pong_ms;
   if (input.has_video && f->video_bps > 0)
     input.out_bps = f->out_bps < 0 ? f->video_bps : f->out_bps + f->video_bps;
-  if (mgr_bitrate_step(&m->bitrate, &input, m->now))
-    mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_SENDER, .link = m->link.number});
+  if (mgr_bitrate_step(&m->bitrate, &input, m->now)) apply_sender(m);
 }
 
 void mgr_manager_sample(mgr_manager *m, uint32_t link, const mgr_sample *sample, mgr_time now) {

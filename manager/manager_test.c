@@ -292,3 +292,17 @@ TEST(manager_a_clock_that_runs_back_is_counted_and_stands_still) {
   CHECK_EQ(w.m.counts.n_backwards, 1);
   CHECK_EQ(mgr_manager_state(&w.m), MGR_STATE_CONNECTED);
 }
+
+TEST(manager_takes_the_picture_off_when_the_gateway_sees_a_queue) {
+  world_begin(&w, NULL);
+  world_connect(&w, MGR_MODE_AUTO);
+  mgr_sample sample = {.video_bytes = 1000};
+  world_wait(&w, 500);
+  world_sample(&w, w.link, &sample);
+  size_t before = world_count(&w, MGR_COMMAND_SENDER);
+  world_tell(&w, MGR_EVENT_QUEUE, 40, 0);
+  CHECK_EQ(world_count(&w, MGR_COMMAND_SENDER), before);
+  world_tell(&w, MGR_EVENT_QUEUE, 150, 0);
+  CHECK_EQ(world_count(&w, MGR_COMMAND_SENDER), before + 1);
+  CHECK_EQ(mgr_manager_sender(&w.m)->video_bps, 0);
+}

@@ -261,6 +261,10 @@ uint32_t wr_conn_target_bps(const wr_conn *conn);
 uint32_t wr_conn_queue_us(const wr_conn *conn);
 /* The same of the last packets alone, with the way's jitter in it. */
 uint32_t wr_conn_queue_now_us(const wr_conn *conn);
+/* How long the last packets of the peer stood in queues on their way here, above the least of late: the way in,
+ * where that is narrower than what the peer sends. 0: not known, it does not say when it sent them, or is silent;
+ * one that does (abs-send-time) is asked to where it may send a picture. */
+uint32_t wr_conn_queue_in_us(const wr_conn *conn, wr_time now);
 wr_conn_state wr_conn_get_state(const wr_conn *conn);
 bool wr_conn_selected_path(const wr_conn *conn, wr_path *path);
 const wr_agreement *wr_conn_agreement(const wr_conn *conn); /* NULL before the descriptions are agreed */

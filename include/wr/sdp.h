@@ -124,6 +124,7 @@ typedef struct wr_agreement {
   uint32_t remote_audio_ssrc; /* 0: unknown until the first packet */
   /* What wr_sdp_agree_video adds: */
   bool video, video_nack, video_pli, video_fir, video_rsize, video_transport_cc;
+  uint8_t sent_extension, video_sent_extension; /* abs-send-time of sound and picture, ids; 0: not agreed */
   uint8_t video_index, video_payload_type;
   uint8_t rtx_payload_type; /* of packets sent again (RFC 4588); 0: none offered */
   wr_video_codec video_codec;

@@ -100,6 +100,7 @@ static inline void wr_put_u32(uint8_t *at, uint32_t v) {
   wr_put_u16(at + 2, (uint16_t)v);
 }
 static inline uint16_t wr_get_u16(const uint8_t *at) { return (uint16_t)((unsigned)at[0] << 8 | at[1]); }
+static inline uint32_t wr_get_u24(const uint8_t *at) { return (uint32_t)at[0] << 16 | wr_get_u16(at + 1); }
 static inline uint32_t wr_get_u32(const uint8_t *at) { return (uint32_t)wr_get_u16(at) << 16 | wr_get_u16(at + 2); }
 static inline void wr_write_u16(wr_writer *w, uint16_t v) {
   if (!wr_write_need(w, 2)) return;

@@ -18,6 +18,7 @@
 #include "dtls/dtls.h"
 #include "ice/ice.h"
 #include "jitter/reorder.h"
+#include "rtp/lag.h"
 #include "rtp/nack.h"
 #include "rtp/red.h"
 #include "rtp/rtcp.h"
@@ -59,6 +60,7 @@ typedef struct media_pending {
 typedef struct feedback {
   wr_twcc_arrivals arrivals;
   wr_rate incoming;
+  wr_rtp_lag lag;
   uint32_t media_ssrc; /* of the last packet that arrived */
   wr_time due_at;      /* WR_NEVER: nothing to tell */
   wr_bwe bwe;

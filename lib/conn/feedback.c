@@ -42,6 +42,7 @@ void wr_feedback_init(wr_conn *conn) {
   feedback *f = &conn->media.feedback;
   wr_twcc_arrivals_init(&f->arrivals);
   f->incoming = (wr_rate){0};
+  wr_rtp_lag_init(&f->lag);
   f->due_at = WR_NEVER;
   f->bwe.next_seq = 0;
   begin_estimate(f);
@@ -52,6 +53,7 @@ void wr_feedback_alive(wr_conn *conn) { prove_alive(&conn->media.feedback); }
 
 void wr_feedback_path_changed(wr_conn *conn) {
   begin_estimate(&conn->media.feedback);
+  wr_rtp_lag_init(&conn->media.feedback.lag);
   close_breaker(&conn->media.feedback);
 }
 
@@ -69,9 +71,17 @@ static wr_time interval_us(feedback *f, wr_time now) {
   return within(out_us, us, INTERVAL_NARROW_US);
 }
 
+static void follow_lag(wr_conn *conn, const wr_rtp_packet *packet, wr_time now) {
+  const wr_agreement *a = &conn->agreement;
+  bool is_video = wr_conn_video_is(conn, packet->payload_type);
+  wr_bytes sent = wr_rtp_extension(packet, is_video ? a->video_sent_extension : a->sent_extension);
+  if (sent.len == 3) wr_rtp_lag_arrived(&conn->media.feedback.lag, wr_get_u24(sent.data), now);
+}
+
 void wr_feedback_arrived(wr_conn *conn, const wr_rtp_packet *packet, size_t bytes, wr_time now) {
   feedback *f = &conn->media.feedback;
   prove_alive(f);
+  follow_lag(conn, packet, now);
   wr_bytes number = wr_rtp_extension(packet, conn->agreement.twcc_extension);
   if (number.len < 2) return;
   f->media_ssrc = packet->ssrc;
@@ -130,6 +140,10 @@ uint32_t wr_conn_target_bps(const wr_conn *conn) {
 
 uint32_t wr_conn_queue_us(const wr_conn *conn) {
   return (uint32_t)(wr_delay_queue_ms(&conn->media.feedback.bwe.delay) * 1000);
+}
+
+uint32_t wr_conn_queue_in_us(const wr_conn *conn, wr_time now) {
+  return wr_rtp_lag_us(&conn->media.feedback.lag, now);
 }
 
 uint32_t wr_conn_queue_now_us(const wr_conn *conn) {

@@ -283,3 +283,37 @@ TEST(conn_video_follows_one_source) {
   CHECK(n_frames == 2 && last_byte == 77); /* the first one has gone */
   hang_up();
 }
+
+/* A packet that says when it was sent. */
+static void send_late(uint16_t seq, wr_time late_us) {
+  uint8_t bytes[WR_CONN_MTU], payload[] = {0x10, 0x50, (uint8_t)seq};
+  uint64_t sent = (uint64_t)(now - late_us) * (1 << 18) / 1000000;
+  wr_writer w = wr_writer_of(bytes, sizeof bytes);
+  wr_write_u8(&w, 0x90);
+  wr_write_u8(&w, 0x80 | VP8);
+  wr_write_u16(&w, seq);
+  wr_write_u32(&w, seq * 3000u);
+  wr_write_u32(&w, SSRC);
+  wr_write_u32(&w, 0xbede0001);
+  wr_write_u32(&w, 0x52000000 | (uint32_t)(sent & 0xffffff)); /* id 5, three bytes */
+  wr_write_bytes(&w, wr_bytes_of(payload, sizeof payload));
+  size_t whole = wr_srtp_protect_rtp(&a->srtp, bytes, wr_writer_len(&w), sizeof bytes);
+  wr_path path = {.local = at_b, .remote = at_a};
+  CHECK(wr_conn_recv(b, &path, (wr_span){bytes, whole}, now));
+  settle();
+}
+
+TEST(conn_video_tells_the_queue_on_the_way_in) {
+  call(SECTION ALL_FEEDBACK "a=extmap:5 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n");
+  uint16_t seq = 100;
+  for (int i = 0; i < 10; i++, now += WR_MS(20)) send_late(seq++, WR_MS(15));
+  CHECK_EQ(wr_conn_queue_in_us(b, now), 0);
+  for (unsigned i = 0; i < 10; i++, now += WR_MS(20)) send_late(seq++, WR_MS(15) + WR_MS(20) * i);
+  uint32_t queue_us = wr_conn_queue_in_us(b, now); /* the least of the last three */
+  CHECK(queue_us > 139000 && queue_us < 141000);
+  hang_up();
+  call(SECTION ALL_FEEDBACK);
+  for (unsigned i = 0; i < 10; i++, now += WR_MS(20)) send_late(seq++, WR_MS(20) * i);
+  CHECK_EQ(wr_conn_queue_in_us(b, now), 0); /* not agreed */
+  hang_up();
+}

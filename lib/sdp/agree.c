@@ -178,6 +178,9 @@ static uint8_t find_rtx(const wr_sdp_media *media, uint8_t payload_type) {
 
 void wr_sdp_agree_video(const wr_sdp *sdp, wr_agreement *agreement) {
   const wr_sdp_media *own = &sdp->media[agreement->audio ? agreement->audio_index : agreement->data_index];
+  /* Sound alone is too little to fill a queue, so it need not say when it was sent; but if a picture comes later,
+   * browsers do not offer again what the first answer left out. */
+  if (agreement->audio) agreement->sent_extension = find_extension(own, WR_URI_SENT);
   for (uint8_t i = 0; i < sdp->n_media; i++) {
     const wr_sdp_media *media = &sdp->media[i];
     wr_video_codec kind;
@@ -198,6 +201,7 @@ void wr_sdp_agree_video(const wr_sdp *sdp, wr_agreement *agreement) {
                                     agreement->twcc_extension && /* one number for the bundle (RFC 8843 9) */
                                     find_extension(media, WR_URI_TWCC) == agreement->twcc_extension;
     agreement->video_direction = (unsigned)media->direction & WR_SENDONLY ? WR_RECVONLY : WR_INACTIVE;
+    agreement->video_sent_extension = find_extension(media, WR_URI_SENT);
     return;
   }
 }

@@ -7,6 +7,7 @@
 /* Header extensions we understand (RFC 8843 15, RFC 6464, transport-wide sequence numbers). */
 #define WR_URI_MID "urn:ietf:params:rtp-hdrext:sdes:mid"
 #define WR_URI_LEVEL "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+#define WR_URI_SENT "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 #define WR_URI_TWCC "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 
 /* The next candidate of component 1 in |lines| from |*at|, which moves behind it. false: no more. */

@@ -20,6 +20,8 @@
 #define VP9 "a=rtpmap:98 VP9/90000\r\na=fmtp:98 profile-id=0\r\n"
 #define VP9_PROFILE_2 "a=rtpmap:99 VP9/90000\r\na=fmtp:99 profile-id=2\r\n"
 
+#define SENT(id) "a=extmap:" #id "/recvonly http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n"
+
 static wr_sdp offer, answer;
 static wr_agreement agreement;
 static char text[65536], written[32768];
@@ -57,6 +59,9 @@ TEST(sdp_video_of_chromium) {
   CHECK(says("a=recvonly\r\na=rtcp-mux\r\na=rtcp-rsize\r\na=rtpmap:96 VP8/90000\r\n"));
   CHECK(says("a=rtcp-fb:96 ccm fir\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n"));
   CHECK(says("a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"));
+  CHECK(agreement.sent_extension == 2 && agreement.video_sent_extension == 2);
+  const char *sound = strstr(written, SENT(2));
+  CHECK(sound && strstr(sound + 1, SENT(2)));
 }
 
 TEST(sdp_video_of_firefox) {
@@ -64,6 +69,13 @@ TEST(sdp_video_of_firefox) {
   CHECK_EQ(agreement.video_codec, WR_VIDEO_VP8);
   CHECK_EQ(agreement.video_payload_type, 120);
   CHECK_EQ(agreement.rtx_payload_type, 124);
+  CHECK(agreement.sent_extension == 0 && agreement.video_sent_extension == 4);
+  CHECK(says(SENT(4)));
+}
+
+TEST(sdp_when_packets_were_sent_is_asked_where_a_picture_may_come_later) {
+  CHECK(!agree_file("tests/fixtures/sdp/chromium-156-default.sdp"));
+  CHECK(agreement.sent_extension == 2 && says(SENT(2)));
 }
 
 TEST(sdp_video_prefers_vp8_then_h264_then_vp9) {

@@ -97,8 +97,8 @@ static void write_direction(wr_writer *w, wr_direction direction) {
 /* What an audio section says, whichever side began. */
 typedef struct audio_terms {
   wr_direction direction;
-  uint8_t payload_type, red_payload_type, mid_id, level_id, twcc_id; /* 0: none */
-  wr_direction mid_direction, level_direction;                       /* a=extmap without a direction: SENDRECV */
+  uint8_t payload_type, red_payload_type, mid_id, level_id, twcc_id, sent_id; /* 0: none */
+  wr_direction mid_direction, level_direction; /* a=extmap without a direction: SENDRECV */
   bool mixed, rsize, nack, transport_cc;
 } audio_terms;
 
@@ -142,6 +142,7 @@ static void write_audio(wr_writer *w, const wr_sdp_local *local, const audio_ter
   write_extension(w, terms->level_id, terms->level_direction, WR_URI_LEVEL);
   write_extension(w, terms->mid_id, terms->mid_direction, WR_URI_MID);
   write_extension(w, terms->twcc_id, WR_SENDRECV, WR_URI_TWCC);
+  write_extension(w, terms->sent_id, WR_RECVONLY, WR_URI_SENT);
   if (terms->mixed) wr_write_text(w, "a=extmap-allow-mixed\r\n");
   write_direction(w, terms->direction);
   if (sends) {
@@ -185,6 +186,7 @@ static void write_video_codec(wr_writer *w, const wr_agreement *agreement, const
 
 static void write_answered_video(wr_writer *w, const wr_sdp_media *offered, const wr_agreement *agreement) {
   if (agreement->video_transport_cc) write_extension(w, agreement->twcc_extension, WR_SENDRECV, WR_URI_TWCC);
+  write_extension(w, agreement->video_sent_extension, WR_RECVONLY, WR_URI_SENT);
   write_direction(w, agreement->video_direction);
   wr_write_text(w, "a=rtcp-mux\r\n");
   if (agreement->video_rsize) wr_write_text(w, "a=rtcp-rsize\r\n");
@@ -241,6 +243,7 @@ static void write_answered_audio(wr_writer *w, const wr_sdp_media *offered, cons
                        .mid_id = agreement->mid_extension,
                        .level_id = agreement->level_extension,
                        .twcc_id = agreement->twcc_extension,
+                       .sent_id = agreement->sent_extension,
                        .mid_direction = extension_direction(offered, agreement->mid_extension),
                        .level_direction = extension_direction(offered, agreement->level_extension),
                        .mixed = offered->extmap_mixed,

@@ -142,6 +142,7 @@ static void check_fixture(const fixture *f) {
   CHECK_EQ(agreement.mid_extension, f->mid_id);
   CHECK_EQ(agreement.level_extension, f->level_id);
   CHECK(agreement.twcc_extension && agreement.transport_cc);
+  CHECK(!agreement.sent_extension && strstr(written, "abs-send-time") == NULL); /* for pictures: video_test.c */
   CHECK_EQ(agreement.audio_index, 0);
   CHECK_EQ(agreement.data_index, f->data_index);
   CHECK_EQ(agreement.transport_index, 0);

@@ -165,6 +165,8 @@ test("hands: messages become the core's events, rubbish only a sign of life", ()
     const { kind } = eventOf({ type: "pong", t }, 142);
     check(kind === EVENT.ALIVE || t === null, `pong ${t}`);
   }
+  same(eventOf({ type: "queue", ms: 150 }, 0), { kind: EVENT.QUEUE, value: 150 }, "queue");
+  same(eventOf({ type: "queue", ms: "much" }, 0), { kind: EVENT.ALIVE }, "no queue");
   same(eventOf({ type: "ended", reason: "operator" }, 0), { kind: EVENT.ENDED }, "ended");
   const draining = (/** @type {object} */ more) => eventOf({ type: "server-draining", ...more }, 0);
   const wrong_clock = "1999-01-01T00:00:00Z";

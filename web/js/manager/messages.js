@@ -43,6 +43,10 @@ export function eventOf(message, now_ms) {
       const left_ms = Number(message["in"] ?? Date.parse(message["deadline"]) - Date.now());
       return { kind: EVENT.DRAINING, more: left_ms > 0 ? Math.round(left_ms) : 0 };
     }
+    case "queue": {
+      const queue_ms = Math.round(Number(message["ms"]));
+      return queue_ms > 0 && queue_ms < PONG_MOST_MS ? { kind: EVENT.QUEUE, value: queue_ms } : { kind: EVENT.ALIVE };
+    }
     case "ended":
       return { kind: EVENT.ENDED };
     default:
