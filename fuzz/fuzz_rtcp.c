@@ -43,6 +43,25 @@ static void check_nack(const wr_rtcp_packet *packet) {
   WR_ASSERT(wr_rtcp_read(&again, &r) && again.kind == WR_RTCP_NACK && again.body.len <= n * 4);
 }
 
+static void check_xr(const wr_rtcp_packet *packet) {
+  uint64_t ntp, ntp_again;
+  uint32_t told[2], again[2], ssrc = packet->body.len >= 8 ? wr_get_u32(packet->body.data + 4) : 0;
+  bool has_reference = wr_rtcp_xr_reference(packet, &ntp);
+  bool has_answer = wr_rtcp_xr_answer(packet, ssrc, &told[0], &told[1]);
+  uint8_t out[44];
+  wr_writer w = wr_writer_of(out, sizeof out);
+  wr_rtcp_packet read;
+  if (has_reference) wr_rtcp_write_xr_reference(&w, packet->ssrc, ntp);
+  if (has_answer) wr_rtcp_write_xr_answer(&w, packet->ssrc, ssrc, told[0], told[1]);
+  WR_ASSERT(wr_writer_ok(&w));
+  wr_reader r = wr_reader_of(wr_bytes_of(out, wr_writer_len(&w)));
+  if (has_reference)
+    WR_ASSERT(wr_rtcp_read(&read, &r) && wr_rtcp_xr_reference(&read, &ntp_again) && ntp_again == ntp);
+  if (has_answer)
+    WR_ASSERT(wr_rtcp_read(&read, &r) && wr_rtcp_xr_answer(&read, ssrc, &again[0], &again[1]) &&
+              again[0] == told[0] && again[1] == told[1]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   wr_reader r = wr_reader_of(wr_bytes_of(data, len));
   wr_rtcp_packet packet;
@@ -51,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   while (wr_rtcp_read(&packet, &r)) {
     if (packet.kind == WR_RTCP_SR || packet.kind == WR_RTCP_RR) check_reports(&packet);
     if (packet.kind == WR_RTCP_NACK) check_nack(&packet);
+    if (packet.kind == WR_RTCP_XR) check_xr(&packet);
     WR_ASSERT(packet.cname.len <= 255);
     wr_time now = (wr_time)(packet.ntp >> 8);
     wr_rtp_source_sr(&source, packet.ntp, now);

@@ -41,9 +41,15 @@ static void write_remote(gw_text *out, const wr_stats *stats) {
     if (in->round_trip_time_us) gw_text_add(out, ",\"roundTripTime\":%.6f", in->round_trip_time_us / 1e6);
     gw_text_add(out, "}");
   }
-  if (sent->present)
-    gw_text_add(out, ",\"remote-outbound-rtp\":{\"packetsSent\":%u,\"bytesSent\":%u,\"reportsSent\":%u}",
-                sent->packets_sent, sent->bytes_sent, sent->reports_sent);
+  if (sent->present) {
+    gw_text_add(out,
+                ",\"remote-outbound-rtp\":{\"packetsSent\":%u,\"bytesSent\":%u,\"reportsSent\":%u,"
+                "\"roundTripTimeMeasurements\":%u,\"totalRoundTripTime\":%.6f",
+                sent->packets_sent, sent->bytes_sent, sent->reports_sent, sent->round_trip_time_measurements,
+                (double)sent->total_round_trip_time_us / 1e6);
+    if (sent->round_trip_time_us) gw_text_add(out, ",\"roundTripTime\":%.6f", sent->round_trip_time_us / 1e6);
+    gw_text_add(out, "}");
+  }
 }
 
 static void write_transport(gw_text *out, const wr_stats *stats) {

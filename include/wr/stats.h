@@ -59,6 +59,10 @@ typedef struct wr_stats_remote_outbound_rtp {
   uint32_t packets_sent, bytes_sent; /* modulo 2^32, at the time of its last report */
   uint64_t remote_ntp;               /* by its clock, when it was sent */
   uint32_t reports_sent;
+  /* By RFC 3611: measured while we send nothing ourselves. */
+  uint32_t round_trip_time_us; /* the last; 0: none yet */
+  uint32_t round_trip_time_measurements;
+  uint64_t total_round_trip_time_us;
 } wr_stats_remote_outbound_rtp;
 
 /* candidate-pair: the selected one. */

@@ -1,7 +1,7 @@
-/* rtp/rtcp.c - reading and writing RTCP packets (RFC 3550 6, 4585 6, 5506, 5104 4.3.1).
+/* rtp/rtcp.c - reading and writing RTCP packets (RFC 3550 6, 3611 4.4 and 4.5, 4585 6, 5506, 5104 4.3.1).
  *
  * Each packet is read inside its own length: a bad one cannot touch the next. RFC 5506 is taken as agreed when
- * receiving: any packet may come first, alone. Left to others: the meaning of TWCC, XR and REMB bodies. */
+ * receiving: any packet may come first, alone. Left to others: the meaning of CCFB, TWCC and REMB bodies. */
 #include "rtp/rtcp.h"
 
 enum {
@@ -14,6 +14,8 @@ enum {
   TYPE_PSFB = 206,
   TYPE_XR = 207,
   SDES_CNAME = 1,
+  XR_REFERENCE = 4, /* RFC 3611: RRTR ... */
+  XR_ANSWER = 5,    /* ... and DLRR */
 };
 
 /* ---- reading ---- */
@@ -52,6 +54,10 @@ static void read_sdes(wr_rtcp_packet *packet, wr_reader *r, uint8_t count) {
 
 static void read_feedback(wr_rtcp_packet *packet, wr_reader *r, uint8_t type, uint8_t format) {
   packet->ssrc = wr_read_u32(r);
+  if (type == TYPE_RTPFB && format == 11) { /* RFC 8888 3.1: blocks of several sources follow at once */
+    packet->kind = WR_RTCP_CCFB;
+    return;
+  }
   packet->media_ssrc = wr_read_u32(r);
   if (type == TYPE_RTPFB && format == 1) packet->kind = WR_RTCP_NACK;
   if (type == TYPE_RTPFB && format == 15) packet->kind = WR_RTCP_TWCC;
@@ -140,6 +146,47 @@ bool wr_rtcp_next_nack(const wr_rtcp_packet *packet, size_t *at, uint16_t *seq) 
     *seq = (uint16_t)(wr_get_u16(item) + bit);
     ++*at;
     return true;
+  }
+  return false;
+}
+
+/* The next block of an extended report: its type, and what stands in it. false: no more, or cut off. */
+static bool next_block(wr_reader *r, uint8_t *type, wr_bytes *block) {
+  if (wr_reader_left(r) < 4) return false;
+  *type = wr_read_u8(r);
+  wr_read_skip(r, 1);
+  size_t n_words = wr_read_u16(r);
+  *block = wr_read_bytes(r, n_words * 4);
+  return wr_reader_ok(r);
+}
+
+bool wr_rtcp_xr_reference(const wr_rtcp_packet *packet, uint64_t *ntp) {
+  if (packet->kind != WR_RTCP_XR) return false;
+  wr_reader r = wr_reader_of(packet->body);
+  uint8_t type;
+  wr_bytes block;
+  while (next_block(&r, &type, &block)) {
+    if (type != XR_REFERENCE || block.len != 8) continue;
+    wr_reader time = wr_reader_of(block);
+    *ntp = wr_read_u64(&time);
+    return true;
+  }
+  return false;
+}
+
+bool wr_rtcp_xr_answer(const wr_rtcp_packet *packet, uint32_t ssrc, uint32_t *last_rr, uint32_t *delay) {
+  if (packet->kind != WR_RTCP_XR) return false;
+  wr_reader r = wr_reader_of(packet->body);
+  uint8_t type;
+  wr_bytes block;
+  while (next_block(&r, &type, &block)) {
+    if (type != XR_ANSWER) continue;
+    for (size_t at = 0; at + 12 <= block.len; at += 12) {
+      if (wr_get_u32(block.data + at) != ssrc) continue;
+      *last_rr = wr_get_u32(block.data + at + 4);
+      *delay = wr_get_u32(block.data + at + 8);
+      return true;
+    }
   }
   return false;
 }
@@ -245,5 +292,29 @@ void wr_rtcp_write_fir(wr_writer *w, uint32_t ssrc, uint32_t media_ssrc, uint8_t
   wr_write_u32(w, media_ssrc);
   wr_write_u8(w, number);
   wr_write_u24(w, 0);
+  end(w, start);
+}
+
+/* One block of |n_words|, of an extended report of its own. */
+static uint8_t *begin_xr(wr_writer *w, uint32_t ssrc, uint8_t type, uint16_t n_words) {
+  uint8_t *start = begin(w, 0, TYPE_XR);
+  wr_write_u32(w, ssrc);
+  wr_write_u8(w, type);
+  wr_write_u8(w, 0);
+  wr_write_u16(w, n_words);
+  return start;
+}
+
+void wr_rtcp_write_xr_reference(wr_writer *w, uint32_t ssrc, uint64_t ntp) {
+  uint8_t *start = begin_xr(w, ssrc, XR_REFERENCE, 2);
+  wr_write_u64(w, ntp);
+  end(w, start);
+}
+
+void wr_rtcp_write_xr_answer(wr_writer *w, uint32_t ssrc, uint32_t asker, uint32_t last_rr, uint32_t delay) {
+  uint8_t *start = begin_xr(w, ssrc, XR_ANSWER, 3);
+  wr_write_u32(w, asker);
+  wr_write_u32(w, last_rr);
+  wr_write_u32(w, delay);
   end(w, start);
 }

@@ -58,6 +58,8 @@ TEST(rtcp_knows_each_kind_alone) {
   CHECK_EQ(kind_of("8fcd0003 00000001 00000002 00050003"), WR_RTCP_TWCC);
   CHECK_EQ(packet.body.len, 4);
   CHECK_EQ(kind_of("83cd0002 00000001 00000002"), WR_RTCP_OTHER);
+  CHECK_EQ(kind_of("8bcd0002 00000001 00000002"), WR_RTCP_CCFB); /* about nobody: just the time of the report */
+  CHECK_EQ(packet.body.len, 4);
   CHECK_EQ(kind_of("81ce0002 00000001 00000002"), WR_RTCP_PLI);
   CHECK_EQ(kind_of("84ce0004 00000001 00000002 00000003 01000000"), WR_RTCP_FIR);
   CHECK_EQ(kind_of("8fce0005 00000001 00000000 52454d42 01000000 00000007"), WR_RTCP_REMB);
@@ -255,4 +257,50 @@ TEST(rtcp_writes_fir_with_the_source_in_its_entry) {
   wr_writer w = wr_writer_of(bytes, 32);
   wr_rtcp_write_fir(&w, 1, 2, 7);
   CHECK_BYTES(bytes, wr_writer_len(&w), "\x84\xce\0\4\0\0\0\1\0\0\0\0\0\0\0\2\7\0\0\0", 20);
+}
+
+/* RFC 3611 4.4, 4.5, with a block of another kind between. */
+TEST(rtcp_extended_reports_tell_times_and_answer_them) {
+  uint64_t ntp = 0;
+  uint32_t last_rr = 0, delay = 0;
+  CHECK_EQ(kind_of("80cf000e 00000001  01000002 0000000a 00000000  04000002 0000000a 80000000"
+                   "  05000006 00000007 11111111 00000001 00000008 22222222 00010000"),
+           WR_RTCP_XR);
+  CHECK(wr_rtcp_xr_reference(&packet, &ntp));
+  CHECK_EQ(ntp, (int64_t)0x0a80000000);
+  CHECK(wr_rtcp_xr_answer(&packet, 8, &last_rr, &delay));
+  CHECK_EQ(last_rr, 0x22222222);
+  CHECK_EQ(delay, 0x10000);
+  CHECK(!wr_rtcp_xr_answer(&packet, 9, &last_rr, &delay));
+  static const char *const bad[] = {
+      "80cf0001 00000001",                            /* nothing in it */
+      "80cf0003 00000001 04000001 0000000a",          /* half a time */
+      "80cf0003 00000001 04000002 0000000a",          /* cut off */
+      "80cf0004 00000001 05000002 00000008 22222222", /* two words of three */
+      "80c90001 00000001",                            /* no extended report */
+  };
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    (void)kind_of(bad[i]);
+    CHECK(!wr_rtcp_xr_reference(&packet, &ntp) && !wr_rtcp_xr_answer(&packet, 8, &last_rr, &delay));
+  }
+}
+
+TEST(rtcp_extended_reports_are_read_as_written) {
+  uint8_t out[64];
+  wr_writer w = wr_writer_of(out, sizeof out);
+  wr_rtcp_write_xr_reference(&w, 1, 0x1122334455667788u);
+  wr_rtcp_write_xr_answer(&w, 1, 2, 0x33445566, 77);
+  REQUIRE(wr_writer_ok(&w) && wr_writer_len(&w) == 20 + 24);
+  wr_reader r = wr_reader_of(wr_bytes_of(out, wr_writer_len(&w)));
+  uint64_t ntp = 0;
+  uint32_t last_rr = 0, delay = 0;
+  REQUIRE(wr_rtcp_read(&packet, &r) && wr_rtcp_xr_reference(&packet, &ntp));
+  CHECK_EQ(ntp, 0x1122334455667788);
+  CHECK(!wr_rtcp_xr_answer(&packet, 2, &last_rr, &delay));
+  REQUIRE(wr_rtcp_read(&packet, &r) && wr_rtcp_xr_answer(&packet, 2, &last_rr, &delay));
+  CHECK_EQ(packet.ssrc, 1);
+  CHECK_EQ(last_rr, 0x33445566);
+  CHECK_EQ(delay, 77);
+  CHECK_EQ(wr_rtcp_delay(WR_S(1), WR_S(1) + WR_MS(1500)), 0x18000);
+  CHECK_EQ(wr_rtcp_delay(WR_S(2), WR_S(1)), 0);
 }

@@ -69,10 +69,9 @@ void wr_rtp_source_sr(wr_rtp_source_stats *source, uint64_t ntp, wr_time now) {
   source->last_sr_at = now;
 }
 
-/* Units of 1/65536 s; RFC 3550 6.4.1: 0 without an SR. */
-static uint32_t delay_since_sr(const wr_rtp_source_stats *source, wr_time now) {
-  if (source->last_sr == 0 || now <= source->last_sr_at) return 0;
-  uint64_t us = (uint64_t)now - (uint64_t)source->last_sr_at;
+uint32_t wr_rtcp_delay(wr_time since, wr_time now) {
+  if (now <= since) return 0;
+  uint64_t us = (uint64_t)now - (uint64_t)since;
   uint64_t seconds = us / 1000000u;
   if (seconds > UINT16_MAX) return UINT32_MAX;
   return (uint32_t)(seconds << 16 | (us % 1000000u << 16) / 1000000u);
@@ -82,7 +81,7 @@ static uint32_t delay_since_sr(const wr_rtp_source_stats *source, wr_time now) {
 void wr_rtp_source_report(wr_rtp_source_stats *source, wr_rtcp_report *report, wr_time now) {
   *report = (wr_rtcp_report){.ssrc = source->ssrc};
   report->last_sr = source->last_sr;
-  report->delay_since_last_sr = delay_since_sr(source, now);
+  report->delay_since_last_sr = source->last_sr ? wr_rtcp_delay(source->last_sr_at, now) : 0; /* RFC 3550 6.4.1 */
   if (!source->started) return;
   report->highest_seq = source->cycles + source->highest_seq;
   report->jitter = source->jitter_q4 >> 4;
