@@ -1,14 +1,15 @@
-/* bwe/bwe.c - notes, feedback, target; see bwe/bwe.h. Left out: congestion windows, ECN, feedback of RFC 8888. */
+/* bwe/bwe.c - notes, feedback, target; see bwe/bwe.h. Left out: congestion windows, ECN. */
 #include "bwe/bwe.h"
 
 #include "base/seq.h"
+#include "bwe/ccfb.h"
 #include "bwe/twcc.h"
 
-#define PEER_CLOCK_US ((wr_time)64000 << 24) /* the reference time has 24 bits of 64 ms */
+#define TWCC_CLOCK_US ((wr_time)64000 << 24) /* the reference time has 24 bits of 64 ms */
 
 void wr_bwe_init(wr_bwe *bwe, const wr_bwe_settings *s) {
   WR_ASSERT(s->n_notes && (s->n_notes & (s->n_notes - 1)) == 0);
-  *bwe = (wr_bwe){.settings = *s, .peer_at = PEER_CLOCK_US}; /* so that earlier arrivals are not negative */
+  *bwe = (wr_bwe){.settings = *s};
   for (unsigned i = 0; i < s->n_notes; i++) s->notes[i] = (wr_bwe_note){0};
   wr_delay_init(&bwe->delay);
   wr_aimd_init(&bwe->aimd, s->start_bps, s->least_bps, s->most_bps);
@@ -65,16 +66,22 @@ typedef struct batch {
   bool over; /* at any of its packets */
 } batch;
 
-static wr_time unwrapped(wr_bwe *bwe, wr_time at) {
-  wr_time ahead = (at - bwe->peer_at) % PEER_CLOCK_US;
-  if (ahead < 0) ahead += PEER_CLOCK_US;
-  if (ahead > PEER_CLOCK_US / 2) ahead -= PEER_CLOCK_US;
+static wr_time unwrapped(wr_bwe *bwe, wr_time at, wr_time clock_us) {
+  if (bwe->peer_clock_us != clock_us) { /* the first: wherever in its round the clock stands */
+    bwe->peer_clock_us = clock_us;
+    bwe->peer_at = at + clock_us; /* so that earlier arrivals are not negative */
+    return bwe->peer_at;
+  }
+  wr_time ahead = (at - bwe->peer_at) % bwe->peer_clock_us;
+  if (ahead < 0) ahead += bwe->peer_clock_us;
+  if (ahead > bwe->peer_clock_us / 2) ahead -= bwe->peer_clock_us;
   at = bwe->peer_at + ahead;
   if (ahead > 0) bwe->peer_at = at;
   return at;
 }
 
-static void take_status(wr_bwe *bwe, batch *b, const wr_twcc_status *status, wr_time now) {
+/* |clock_us|: after how long the peer's clock begins anew. */
+static void take_status(wr_bwe *bwe, batch *b, const wr_twcc_status *status, wr_time clock_us, wr_time now) {
   wr_bwe_note *note = &bwe->settings.notes[status->seq & (bwe->settings.n_notes - 1)];
   if (note->fate == WR_BWE_UNUSED || note->seq != status->seq || note->fate == WR_BWE_ARRIVED) return;
   if (note->fate == WR_BWE_RESENT) {
@@ -89,7 +96,8 @@ static void take_status(wr_bwe *bwe, batch *b, const wr_twcc_status *status, wr_
   }
   b->n_arrived++;
   note->fate = WR_BWE_ARRIVED;
-  wr_time at = unwrapped(bwe, status->at);
+  if (status->at == WR_NEVER) return; /* but not when */
+  wr_time at = unwrapped(bwe, status->at, clock_us);
   wr_rate_add(&bwe->arrived, note->bytes, at);
   bwe->usage = wr_delay_packet(&bwe->delay, note->sent_at, at);
   b->over = b->over || bwe->usage == WR_USAGE_OVER;
@@ -99,7 +107,10 @@ static void take_status(wr_bwe *bwe, batch *b, const wr_twcc_status *status, wr_
 }
 
 static void draw_conclusions(wr_bwe *bwe, const batch *b, wr_time now) {
-  if (b->n_arrived) bwe->rtt_us = bwe->rtt_us ? (7 * bwe->rtt_us + b->shortest_us) / 8 : b->shortest_us;
+  if (b->n_arrived + b->n_missing == 0) return;
+  bwe->n_feedback++;
+  if (b->shortest_us != WR_NEVER)
+    bwe->rtt_us = bwe->rtt_us ? (7 * bwe->rtt_us + b->shortest_us) / 8 : b->shortest_us;
   double arrived_bps = wr_rate_bps(&bwe->arrived, bwe->peer_at);
   notice_limited(bwe, now);
   if (b->over) wr_probe_cancel(&bwe->probe);
@@ -116,9 +127,20 @@ void wr_bwe_feedback(wr_bwe *bwe, wr_bytes body, wr_time now) {
   wr_twcc_status status;
   batch b = {.shortest_us = WR_NEVER};
   if (wr_twcc_open(&reader, body))
-    while (wr_twcc_next(&reader, &status)) take_status(bwe, &b, &status, now);
+    while (wr_twcc_next(&reader, &status)) take_status(bwe, &b, &status, TWCC_CLOCK_US, now);
   if (reader.failed) bwe->n_malformed++;
-  if (b.n_arrived + b.n_missing == 0) return;
-  bwe->n_feedback++;
+  draw_conclusions(bwe, &b, now);
+}
+
+void wr_bwe_feedback_ccfb(wr_bwe *bwe, wr_bytes body, uint32_t ssrc, uint16_t offset, wr_time now) {
+  wr_ccfb_reader reader;
+  wr_ccfb_status status;
+  batch b = {.shortest_us = WR_NEVER};
+  if (wr_ccfb_open(&reader, body))
+    while (wr_ccfb_next(&reader, &status)) {
+      wr_twcc_status same = {.seq = (uint16_t)(status.seq + offset), .received = status.received, .at = status.at};
+      if (status.ssrc == ssrc) take_status(bwe, &b, &same, WR_CCFB_CLOCK_US, now);
+    }
+  if (reader.failed) bwe->n_malformed++;
   draw_conclusions(bwe, &b, now);
 }

@@ -1,6 +1,6 @@
 /* bwe/bwe.h - how much may be sent: the sender's side of Google congestion control.
  *
- * Packets are noted as they are sent and get their transport-wide number; the peer's feedback (bwe/twcc.h) feeds
+ * Packets are noted as they are sent and get a number; the peer's feedback (bwe/twcc.h or bwe/ccfb.h) feeds
  *   delay.h  does a queue grow?       -> aimd.h  what the delay allows
  *   loss.h   what the loss allows
  *   probe.h  what a short run of faster packets has shown
@@ -53,9 +53,10 @@ typedef struct wr_bwe {
   wr_loss loss;
   wr_probe probe;
   wr_rate sent, arrived;
-  double told_bps; /* by REMB; 0: none */
-  wr_time rtt_us;  /* smoothed; 0: no feedback yet */
-  wr_time peer_at; /* newest arrival, by the peer's clock without its wrap-around */
+  double told_bps;       /* by REMB; 0: none */
+  wr_time rtt_us;        /* smoothed; 0: no feedback yet */
+  wr_time peer_at;       /* newest arrival, by the peer's clock without its wrap-around ... */
+  wr_time peer_clock_us; /* ... which is after so long; 0: nothing has arrived yet */
   wr_usage usage;
   uint32_t n_feedback, n_malformed;
 } wr_bwe;
@@ -69,6 +70,9 @@ uint16_t wr_bwe_sent(wr_bwe *bwe, size_t bytes, uint8_t cluster, wr_time now);
 void wr_bwe_resent(wr_bwe *bwe, uint16_t seq);
 /* A feedback packet's body. What is malformed is counted; what stood before the fault has been used. */
 void wr_bwe_feedback(wr_bwe *bwe, wr_bytes body, wr_time now);
+/* The same of RFC 8888, of which only |ssrc| counts. |offset|: of our numbers beyond its RTP numbers, that is, each
+ * of its packets was noted as it was sent, and no other. */
+void wr_bwe_feedback_ccfb(wr_bwe *bwe, wr_bytes body, uint32_t ssrc, uint16_t offset, wr_time now);
 /* REMB (draft-alvestrand-rmcat-remb-03): the peer's own estimate; an upper bound of the target. */
 void wr_bwe_remb(wr_bwe *bwe, double bps);
 /* What media and their headers may use together. */
