@@ -60,7 +60,7 @@ typedef struct wr_sdp_codec {
   wr_bytes fmtp; /* after the payload type; empty if none */
   uint32_t clock_hz;
   uint8_t payload_type, channels;
-  bool nack, nack_pli, ccm_fir, transport_cc; /* a=rtcp-fb */
+  bool nack, nack_pli, ccm_fir, transport_cc, ccfb, rrtr; /* a=rtcp-fb; |ccfb|: RFC 8888, "ack ccfb" */
 } wr_sdp_codec;
 
 typedef struct wr_sdp_extension {
@@ -78,6 +78,7 @@ typedef struct wr_sdp_media {
   wr_bytes ufrag, pwd;
   wr_fingerprint fingerprint; /* the strongest understood; hash NONE if there is none */
   bool rtcp_mux, rtcp_rsize, bundled, bundle_only, end_of_candidates;
+  bool xr_rcvr_rtt;  /* a=rtcp-xr:rcvr-rtt=all (RFC 3611 5.1) */
   bool extmap_mixed; /* one- and two-byte header extensions in one stream (RFC 8285 6) */
   uint16_t n_codecs, n_extensions;
   wr_sdp_codec codec[WR_SDP_MAX_CODECS];
@@ -121,9 +122,11 @@ typedef struct wr_agreement {
   uint8_t mid_extension, level_extension, twcc_extension; /* ids; 0: not agreed */
   char audio_mid[17], data_mid[17]; /* NUL-terminated; longer mids are refused with WR_ERR_LIMIT */
   bool opus_fec, opus_stereo_allowed, rtcp_rsize, opus_nack, transport_cc;
+  bool ccfb;                  /* feedback of RFC 8888; then there is no transport_cc */
+  bool opus_rrtr, xr_rtt;     /* reference times of receivers (RFC 3611): by a=rtcp-fb, by a=rtcp-xr */
   uint32_t remote_audio_ssrc; /* 0: unknown until the first packet */
   /* What wr_sdp_agree_video adds: */
-  bool video, video_nack, video_pli, video_fir, video_rsize, video_transport_cc;
+  bool video, video_nack, video_pli, video_fir, video_rsize, video_transport_cc, video_ccfb;
   uint8_t sent_extension, video_sent_extension; /* abs-send-time of sound and picture, ids; 0: not agreed */
   uint8_t video_index, video_payload_type;
   uint8_t rtx_payload_type; /* of packets sent again (RFC 4588); 0: none offered */

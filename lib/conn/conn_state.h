@@ -13,6 +13,7 @@
 
 #include "bwe/breaker.h"
 #include "bwe/bwe.h"
+#include "bwe/ccfb.h"
 #include "bwe/twcc.h"
 #include "conn/roam.h"
 #include "dtls/dtls.h"
@@ -56,9 +57,13 @@ typedef struct media_pending {
 
 #define FEEDBACK_NOTES 256 /* packets sent and not yet told of: 5 s of voice, 2.5 of silence */
 
-/* Transport-wide feedback both ways. */
+/* Feedback for congestion control, both ways: as agreed, transport-wide or by RFC 8888. */
 typedef struct feedback {
-  wr_twcc_arrivals arrivals;
+  union {
+    wr_twcc_arrivals twcc;
+    wr_ccfb_arrivals ccfb;
+  } arrivals;
+  bool by_ccfb; /* which of the two */
   wr_rate incoming;
   wr_rtp_lag lag;
   uint32_t media_ssrc; /* of the last packet that arrived */
@@ -70,8 +75,15 @@ typedef struct feedback {
   wr_time broken_until; /* 0: current flows */
 } feedback;
 
+/* The reference time a peer told that sends nothing, to be answered (RFC 3611 4.4). */
+typedef struct media_asker {
+  uint32_t ssrc, last_rr; /* |last_rr| 0: none */
+  wr_time at;
+} media_asker;
+
 typedef struct media {
   media_sender sender;
+  media_asker asked_time;
   wr_rtp_source_stats source;
   wr_reorder reorder;
   wr_nack_asker asker; /* of what is missing in |reorder| */
@@ -182,7 +194,8 @@ void wr_feedback_heard(wr_conn *conn, const wr_rtcp_packet *packet, wr_time now)
 void wr_feedback_report(wr_conn *conn, const wr_rtcp_report *report, wr_time now); /* about our audio */
 bool wr_feedback_may_send(wr_conn *conn, wr_time now); /* false: a circuit breaker is open */
 uint8_t wr_feedback_copies(const wr_conn *conn, uint8_t wanted, wr_time now);
-void wr_feedback_sent(wr_conn *conn, size_t bytes, wr_time now); /* it had the number bwe.next_seq */
+void wr_feedback_sent(wr_conn *conn, size_t bytes, wr_time now);     /* it had the number bwe.next_seq */
+void wr_feedback_resent(wr_conn *conn, const wr_rtp_packet *packet); /* as it was sent first */
 void wr_feedback_path_changed(wr_conn *conn);
 void wr_feedback_alive(wr_conn *conn); /* the path answers again */
 /* Feedback that is due; the length of the RTCP, not yet encrypted. */

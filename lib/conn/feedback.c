@@ -1,9 +1,10 @@
 /* conn/feedback.c - congestion control of a connection: what arrived is told to the peer, what it tells is heard
- * (transport-wide feedback, REMB), and what follows from it for what is sent.
+ * (transport-wide feedback, or RFC 8888's where the peer offers it; REMB), and what follows from it for what is
+ * sent.
  *
  * All media of a connection share one path and so one estimate. Voice is sent at its own pace and is little: what
  * it can do without is the copies of earlier frames, so they go first, as soon as the peer's arrivals tell of a
- * queue. If nothing helps, the circuit breakers of RFC 8083 stop the stream for a while. Left out: RFC 8888. */
+ * queue. If nothing helps, the circuit breakers of RFC 8083 stop the stream for a while. */
 #include "conn/conn_state.h"
 
 #define INTERVAL_LEAST_US WR_MS(50) /* libwebrtc RemoteEstimatorProxy: bounds of the feedback's interval ... */
@@ -38,9 +39,17 @@ static void prove_alive(feedback *f) {
   if (f->breaker.verdict == WR_BREAKER_RTCP_TIMEOUT) close_breaker(f);
 }
 
+static void begin_arrivals(feedback *f, bool by_ccfb) {
+  f->by_ccfb = by_ccfb;
+  if (by_ccfb)
+    wr_ccfb_arrivals_init(&f->arrivals.ccfb);
+  else
+    wr_twcc_arrivals_init(&f->arrivals.twcc);
+}
+
 void wr_feedback_init(wr_conn *conn) {
   feedback *f = &conn->media.feedback;
-  wr_twcc_arrivals_init(&f->arrivals);
+  begin_arrivals(f, false);
   f->incoming = (wr_rate){0};
   wr_rtp_lag_init(&f->lag);
   f->due_at = WR_NEVER;
@@ -78,16 +87,33 @@ static void follow_lag(wr_conn *conn, const wr_rtp_packet *packet, wr_time now) 
   if (sent.len == 3) wr_rtp_lag_arrived(&conn->media.feedback.lag, wr_get_u24(sent.data), now);
 }
 
+/* false: not one that is told of. |full|: nothing more can be noted. */
+static bool note_arrival(wr_conn *conn, const wr_rtp_packet *packet, bool *full, wr_time now) {
+  feedback *f = &conn->media.feedback;
+  const wr_agreement *agreement = &conn->agreement;
+  *full = false;
+  if (f->by_ccfb != agreement->ccfb) begin_arrivals(f, agreement->ccfb);
+  if (agreement->ccfb) {
+    if (wr_conn_video_is(conn, packet->payload_type) && !agreement->video_ccfb) return false;
+    *full = !wr_ccfb_arrived(&f->arrivals.ccfb, packet->ssrc, packet->seq, now);
+    return true;
+  }
+  wr_bytes number = wr_rtp_extension(packet, agreement->twcc_extension);
+  if (number.len < 2) return false;
+  wr_twcc_arrived(&f->arrivals.twcc, wr_get_u16(number.data), now);
+  return true;
+}
+
 void wr_feedback_arrived(wr_conn *conn, const wr_rtp_packet *packet, size_t bytes, wr_time now) {
   feedback *f = &conn->media.feedback;
+  bool full;
   prove_alive(f);
   follow_lag(conn, packet, now);
-  wr_bytes number = wr_rtp_extension(packet, conn->agreement.twcc_extension);
-  if (number.len < 2) return;
+  if (!note_arrival(conn, packet, &full, now)) return;
   f->media_ssrc = packet->ssrc;
   wr_rate_add(&f->incoming, bytes + WR_BWE_OVERHEAD_BYTES, now);
-  wr_twcc_arrived(&f->arrivals, wr_get_u16(number.data), now);
   if (f->due_at == WR_NEVER) f->due_at = now + interval_us(f, now);
+  if (full) f->due_at = now;
 }
 
 size_t wr_feedback_write(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
@@ -96,9 +122,12 @@ size_t wr_feedback_write(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
   f->due_at = WR_NEVER;
   wr_writer w = wr_writer_of(out, cap);
   if (!conn->agreement.rtcp_rsize) wr_rtcp_write_rr(&w, conn->media.sender.ssrc, NULL, 0);
-  wr_twcc_write(&f->arrivals, &w, conn->media.sender.ssrc, f->media_ssrc);
+  if (f->by_ccfb)
+    wr_ccfb_write(&f->arrivals.ccfb, &w, conn->media.sender.ssrc, now);
+  else
+    wr_twcc_write(&f->arrivals.twcc, &w, conn->media.sender.ssrc, f->media_ssrc);
   if (!wr_writer_ok(&w)) return 0;
-  if (f->arrivals.waiting) f->due_at = now;
+  if (!f->by_ccfb && f->arrivals.twcc.waiting) f->due_at = now;
   conn->stats.feedback_out++;
   return wr_writer_len(&w);
 }
@@ -116,13 +145,23 @@ static void hear_remb(feedback *f, wr_bytes body) {
   wr_bwe_remb(&f->bwe, bps);
 }
 
+/* Each packet of our one stream gets one number of each kind. */
+static uint16_t number_offset(const wr_conn *conn) {
+  return (uint16_t)(conn->media.feedback.bwe.next_seq - conn->media.sender.seq);
+}
+
 void wr_feedback_heard(wr_conn *conn, const wr_rtcp_packet *packet, wr_time now) {
   feedback *f = &conn->media.feedback;
   prove_alive(f);
   if (packet->kind == WR_RTCP_REMB) hear_remb(f, packet->body);
-  if (packet->kind != WR_RTCP_TWCC || !conn->agreement.twcc_extension) return;
+  bool twcc = packet->kind == WR_RTCP_TWCC && conn->agreement.twcc_extension;
+  bool ccfb = packet->kind == WR_RTCP_CCFB && conn->agreement.ccfb;
+  if (!twcc && !ccfb) return;
   conn->stats.feedback_in++;
-  wr_bwe_feedback(&f->bwe, packet->body, now);
+  if (twcc)
+    wr_bwe_feedback(&f->bwe, packet->body, now);
+  else
+    wr_bwe_feedback_ccfb(&f->bwe, packet->body, conn->media.sender.ssrc, number_offset(conn), now);
   if (f->bwe.usage == WR_USAGE_OVER && wr_delay_queue_ms(&f->bwe.delay) > QUEUE_MS) f->full_at = now;
 }
 
@@ -171,5 +210,14 @@ bool wr_feedback_may_send(wr_conn *conn, wr_time now) {
 void wr_feedback_sent(wr_conn *conn, size_t bytes, wr_time now) {
   feedback *f = &conn->media.feedback;
   wr_breaker_sent(&f->breaker, bytes, now);
-  if (conn->agreement.twcc_extension) (void)wr_bwe_sent(&f->bwe, bytes, 0, now);
+  if (conn->agreement.twcc_extension || conn->agreement.ccfb) (void)wr_bwe_sent(&f->bwe, bytes, 0, now);
+}
+
+void wr_feedback_resent(wr_conn *conn, const wr_rtp_packet *packet) {
+  wr_bwe *bwe = &conn->media.feedback.bwe;
+  wr_bytes number = wr_rtp_extension(packet, conn->agreement.twcc_extension);
+  if (conn->agreement.ccfb)
+    wr_bwe_resent(bwe, (uint16_t)(packet->seq + number_offset(conn)));
+  else if (number.len >= 2)
+    wr_bwe_resent(bwe, wr_get_u16(number.data));
 }

@@ -68,6 +68,36 @@ TEST(conn_feedback_goes_both_ways_and_costs_little) {
   end();
 }
 
+static void agree_to_ccfb(void) {
+  wr_conn *conns[2] = {caller.conn, callee.conn};
+  for (unsigned i = 0; i < 2; i++) {
+    conns[i]->agreement.ccfb = true;
+    conns[i]->agreement.transport_cc = false;
+    conns[i]->agreement.twcc_extension = 0;
+    wr_feedback_path_changed(conns[i]); /* two clocks in one call: that never is */
+  }
+}
+
+/* The same by RFC 8888, and a narrow way is seen as well. */
+TEST(conn_feedback_of_rfc_8888_goes_both_ways) {
+  REQUIRE(begin(0));
+  agree_to_ccfb();
+  wr_conn_stats a = stats_of(&caller), b = stats_of(&callee);
+  run_for(WR_S(10));
+  wr_conn_stats later_a = stats_of(&caller), later_b = stats_of(&callee);
+  uint32_t told_a = later_a.feedback_in - a.feedback_in, told_b = later_b.feedback_in - b.feedback_in;
+  CHECK(told_a >= 37 && told_a <= 47 && told_b >= 37 && told_b <= 47);
+  CHECK_EQ(later_a.target_bps, 300000);
+  CHECK(later_a.queue_us < 5000);
+  CHECK_EQ(later_a.drop[WR_DROP_RTCP_MALFORMED] + later_b.drop[WR_DROP_RTCP_MALFORMED], 0);
+  end();
+  REQUIRE(begin(45000));
+  agree_to_ccfb();
+  run_for(WR_S(10));
+  CHECK(stats_of(&caller).target_bps < 50000);
+  end();
+}
+
 /* Voice fills a way of 45 kbit/s; what is told of the other direction then takes less of it. */
 TEST(conn_feedback_is_rarer_where_the_way_out_is_narrow) {
   REQUIRE(begin(45000));
@@ -128,5 +158,21 @@ TEST(conn_a_stream_into_silence_is_stopped_and_goes_on) {
   unsigned n_came = callee.n_audio_came;
   run_for(WR_S(4));
   CHECK(callee.n_audio_came - n_came >= 45);
+  end();
+}
+
+/* Reports come each five seconds. One that a busy browser delayed tells of half a second, over which nothing is
+ * asked for; the checks know better, and speech is mended until the next one comes. */
+TEST(conn_one_late_report_does_not_end_asking) {
+  REQUIRE(begin(0));
+  sim_link_profile up = {.delay_us = WR_MS(30), .loss_ppm = 100000}, down = {.delay_us = WR_MS(1)};
+  sim_net_set_link(net, caller.host, &up, &down);
+  for (int i = 0; i < 500; i++) {
+    callee.conn->stats.rtt_us = 500000; /* also where one came in time meanwhile */
+    run_for(WR_MS(10));
+  }
+  wr_conn_stats stats = stats_of(&callee);
+  CHECK(stats.rtp_asked >= 10 && stats.rtp_recovered >= 10);
+  CHECK(stats.rtp_lost <= 1);
   end();
 }

@@ -200,6 +200,23 @@ static void take_sender_report(wr_conn *conn, const wr_rtcp_packet *packet, wr_t
   told->reports_sent++;
 }
 
+/* RFC 3611 4.4, 4.5: the peer's reference time, and the answer to ours. */
+static void take_extended_report(wr_conn *conn, const wr_rtcp_packet *packet, wr_time now) {
+  media *m = &conn->media;
+  uint64_t ntp;
+  uint32_t last_rr, delay;
+  if (wr_rtcp_xr_reference(packet, &ntp))
+    m->asked_time = (media_asker){.ssrc = packet->ssrc, .last_rr = (uint32_t)(ntp >> 16), .at = now};
+  if (!wr_rtcp_xr_answer(packet, m->sender.ssrc, &last_rr, &delay)) return;
+  wr_rtcp_report report = {.last_sr = last_rr, .delay_since_last_sr = delay};
+  uint32_t rtt_us = wr_rtcp_rtt_us(&report, wr_ntp_of(now));
+  if (!rtt_us) return;
+  wr_stats_remote_outbound_rtp *told = &m->remote_outbound;
+  conn->stats.rtt_us = told->round_trip_time_us = rtt_us;
+  told->round_trip_time_measurements++;
+  told->total_round_trip_time_us += rtt_us;
+}
+
 static bool recv_rtcp(wr_conn *conn, wr_span datagram, wr_time now) {
   media *m = &conn->media;
   size_t len = datagram.len;
@@ -211,6 +228,7 @@ static bool recv_rtcp(wr_conn *conn, wr_span datagram, wr_time now) {
   while (wr_rtcp_read(&packet, &r)) {
     if (packet.kind == WR_RTCP_NACK) take_nack(conn, &packet, now);
     if (packet.kind == WR_RTCP_SR || packet.kind == WR_RTCP_RR) take_reports(conn, &packet, now);
+    if (packet.kind == WR_RTCP_XR) take_extended_report(conn, &packet, now);
     wr_feedback_heard(conn, &packet, now);
     if (packet.kind == WR_RTCP_SR && m->source.started && packet.ssrc == m->source.ssrc)
       take_sender_report(conn, &packet, now);
@@ -316,6 +334,18 @@ wr_err wr_conn_send_audio(wr_conn *conn, wr_bytes opus, uint32_t timestamp, bool
   return WR_OK;
 }
 
+/* Who sends nothing gets no reports about it and so no round trip: he tells his time instead. One who did so is
+ * answered once. */
+static void write_extended_reports(wr_conn *conn, wr_writer *w, wr_time now) {
+  media *m = &conn->media;
+  media_asker *asked = &m->asked_time;
+  if (!m->sender.packets && (conn->agreement.xr_rtt || conn->agreement.opus_rrtr))
+    wr_rtcp_write_xr_reference(w, m->sender.ssrc, wr_ntp_of(now));
+  if (asked->last_rr)
+    wr_rtcp_write_xr_answer(w, m->sender.ssrc, asked->ssrc, asked->last_rr, wr_rtcp_delay(asked->at, now));
+  *asked = (media_asker){0};
+}
+
 static size_t write_report(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
   media *m = &conn->media;
   wr_writer w = wr_writer_of(out, cap - WR_SRTP_MAX_EXPANSION);
@@ -335,6 +365,7 @@ static size_t write_report(wr_conn *conn, uint8_t *out, size_t cap, wr_time now)
     wr_rtcp_write_rr(&w, m->sender.ssrc, report, n);
   }
   wr_rtcp_write_sdes_cname(&w, m->sender.ssrc, wr_bytes_of(conn->cname, strlen(conn->cname)));
+  write_extended_reports(conn, &w, now);
   if (!wr_writer_ok(&w)) return 0;
   conn_tap(conn, WR_TAP_RTCP, true, out, wr_writer_len(&w), now);
   return wr_srtp_protect_rtcp(&conn->srtp, out, wr_writer_len(&w), cap);
@@ -357,8 +388,7 @@ static size_t resend(wr_conn *conn, uint8_t *out, wr_time now) {
   size_t payload_len = header.payload.len - wr_srtp_rtp_expansion(&conn->srtp);
   sender->resent_bytes += payload_len;
   sender->resent_headers += again.len - header.payload.len;
-  wr_bytes number = wr_rtp_extension(&header, conn->agreement.twcc_extension);
-  if (number.len >= 2) wr_bwe_resent(&conn->media.feedback.bwe, wr_get_u16(number.data));
+  wr_feedback_resent(conn, &header);
   return again.len;
 }
 

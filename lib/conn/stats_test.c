@@ -186,6 +186,28 @@ TEST(stats_of_both_ends_agree) {
   finish(p);
 }
 
+/* RFC 3611: who only listens learns the round trip all the same. */
+TEST(stats_of_who_sends_nothing_know_the_round_trip) {
+  pair *p = begin();
+  wr_stats b;
+  speak(p, 0, 250);
+  wr_conn_read_stats(p->conn[1], &b, p->now);
+  CHECK(!b.outbound_rtp.present && !b.remote_inbound_rtp.present && b.remote_outbound_rtp.present);
+  CHECK(b.remote_outbound_rtp.round_trip_time_measurements >= 2);
+  CHECK(b.remote_outbound_rtp.round_trip_time_us >= 2 * DELAY_US - 1000 &&
+        b.remote_outbound_rtp.round_trip_time_us <= 2 * DELAY_US + 3000);
+  uint64_t mean_us =
+      b.remote_outbound_rtp.total_round_trip_time_us / b.remote_outbound_rtp.round_trip_time_measurements;
+  CHECK(mean_us >= 2 * DELAY_US - 1000 && mean_us <= 2 * DELAY_US + 3000);
+  uint32_t n = b.remote_outbound_rtp.round_trip_time_measurements;
+  speak(p, 1, 1);
+  speak(p, 0, 150);
+  wr_conn_read_stats(p->conn[1], &b, p->now);
+  CHECK(b.remote_outbound_rtp.round_trip_time_measurements <= n + 1); /* reports tell it now */
+  CHECK(b.remote_inbound_rtp.round_trip_time_us >= 2 * DELAY_US - 1000);
+  finish(p);
+}
+
 TEST(stats_count_what_is_sent_again_where_w3c_does) {
   pair *p = begin();
   wr_tap tap = {seen, p};

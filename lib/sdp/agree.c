@@ -105,8 +105,11 @@ static bool choose_audio(const wr_sdp *sdp, wr_agreement *agreement, const char 
     agreement->red_payload_type = find_red(media, opus->payload_type);
     agreement->mid_extension = find_extension(media, WR_URI_MID);
     agreement->level_extension = find_extension(media, WR_URI_LEVEL);
-    agreement->twcc_extension = opus->transport_cc ? find_extension(media, WR_URI_TWCC) : 0;
+    agreement->ccfb = opus->ccfb; /* instead of what is no standard (RFC 8888 6) */
+    agreement->twcc_extension = opus->transport_cc && !opus->ccfb ? find_extension(media, WR_URI_TWCC) : 0;
     agreement->transport_cc = agreement->twcc_extension != 0; /* the one is of no use without the other */
+    agreement->opus_rrtr = opus->rrtr;
+    agreement->xr_rtt = media->xr_rcvr_rtt;
     agreement->opus_fec = wr_text_is(wr_sdp_parameter(opus->fmtp, "useinbandfec"), "1");
     agreement->opus_stereo_allowed = wr_text_is(wr_sdp_parameter(opus->fmtp, "stereo"), "1");
     agreement->opus_nack = opus->nack;
@@ -200,6 +203,7 @@ void wr_sdp_agree_video(const wr_sdp *sdp, wr_agreement *agreement) {
     agreement->video_transport_cc = codec->transport_cc &&
                                     agreement->twcc_extension && /* one number for the bundle (RFC 8843 9) */
                                     find_extension(media, WR_URI_TWCC) == agreement->twcc_extension;
+    agreement->video_ccfb = codec->ccfb && agreement->ccfb; /* one estimate for the bundle */
     agreement->video_direction = (unsigned)media->direction & WR_SENDONLY ? WR_RECVONLY : WR_INACTIVE;
     agreement->video_sent_extension = find_extension(media, WR_URI_SENT);
     return;

@@ -67,6 +67,7 @@ static const char *read_rtcp_fb(parse_state *s, wr_bytes value) {
   value = wr_text_trim(value);
   bool nack = wr_text_is(value, "nack"), pli = wr_text_is(value, "nack pli");
   bool fir = wr_text_is(value, "ccm fir"), transport_cc = wr_text_is(value, "transport-cc");
+  bool ccfb = wr_text_is(value, "ack ccfb"), rrtr = wr_text_is(value, "rrtr");
   for (size_t i = 0; i < s->media->n_codecs; i++) {
     wr_sdp_codec *codec = &s->media->codec[i];
     if (!all && codec->payload_type != payload_type) continue;
@@ -74,6 +75,17 @@ static const char *read_rtcp_fb(parse_state *s, wr_bytes value) {
     codec->nack_pli = codec->nack_pli || pli;
     codec->ccm_fir = codec->ccm_fir || fir;
     codec->transport_cc = codec->transport_cc || transport_cc;
+    codec->ccfb = codec->ccfb || ccfb;
+    codec->rrtr = codec->rrtr || rrtr;
+  }
+  return NULL;
+}
+
+/* RFC 3611 5.1: of the blocks there are, reference times that everybody may tell and be answered. */
+static const char *read_rtcp_xr(parse_state *s, wr_bytes value) {
+  for (wr_bytes word = wr_text_word(&value); word.len; word = wr_text_word(&value)) {
+    wr_bytes mode = wr_text_until(&word, ':'); /* a bound of DLRR blocks may follow: we send one */
+    if (wr_text_is(mode, "rcvr-rtt=all")) s->media->xr_rcvr_rtt = true;
   }
   return NULL;
 }
@@ -277,6 +289,7 @@ static const struct {
     {"candidate", note_candidate, SECTION},
     {"rtpmap", read_rtpmap, SECTION},
     {"rtcp-fb", read_rtcp_fb, SECTION},
+    {"rtcp-xr", read_rtcp_xr, BOTH},
     {"fmtp", read_fmtp, SECTION},
     {"extmap", read_extmap, BOTH},
     {"ssrc", read_ssrc, SECTION},

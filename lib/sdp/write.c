@@ -99,7 +99,7 @@ typedef struct audio_terms {
   wr_direction direction;
   uint8_t payload_type, red_payload_type, mid_id, level_id, twcc_id, sent_id; /* 0: none */
   wr_direction mid_direction, level_direction; /* a=extmap without a direction: SENDRECV */
-  bool mixed, rsize, nack, transport_cc;
+  bool mixed, rsize, nack, transport_cc, ccfb, rrtr, xr_rtt;
 } audio_terms;
 
 static void write_extension(wr_writer *w, uint8_t id, wr_direction direction, const char *uri) {
@@ -137,6 +137,9 @@ static void write_red(wr_writer *w, const audio_terms *terms) {
   write_about(w, "/", terms->payload_type, "\r\n");
 }
 
+/* RFC 8888 6: of all payload types or none. */
+static void write_ccfb(wr_writer *w) { wr_write_text(w, "a=rtcp-fb:* ack ccfb\r\n"); }
+
 static void write_audio(wr_writer *w, const wr_sdp_local *local, const audio_terms *terms) {
   bool sends = terms->direction & WR_SENDONLY;
   write_extension(w, terms->level_id, terms->level_direction, WR_URI_LEVEL);
@@ -151,9 +154,12 @@ static void write_audio(wr_writer *w, const wr_sdp_local *local, const audio_ter
   }
   wr_write_text(w, "a=rtcp-mux\r\n");
   if (terms->rsize) wr_write_text(w, "a=rtcp-rsize\r\n");
+  if (terms->xr_rtt) wr_write_text(w, "a=rtcp-xr:rcvr-rtt=all\r\n");
   write_about(w, "a=rtpmap:", terms->payload_type, " opus/48000/2\r\n");
   if (terms->nack) write_about(w, "a=rtcp-fb:", terms->payload_type, " nack\r\n");
   if (terms->transport_cc) write_about(w, "a=rtcp-fb:", terms->payload_type, " transport-cc\r\n");
+  if (terms->ccfb) write_ccfb(w);
+  if (terms->rrtr) write_about(w, "a=rtcp-fb:", terms->payload_type, " rrtr\r\n");
   write_about(w, "a=fmtp:", terms->payload_type, " minptime=10;useinbandfec=1\r\n");
   if (terms->red_payload_type) write_red(w, terms);
   if (sends) write_source(w, local);
@@ -172,6 +178,7 @@ static void write_video_codec(wr_writer *w, const wr_agreement *agreement, const
   if (agreement->video_nack) write_about(w, "a=rtcp-fb:", payload_type, " nack\r\n");
   if (agreement->video_pli) write_about(w, "a=rtcp-fb:", payload_type, " nack pli\r\n");
   if (agreement->video_transport_cc) write_about(w, "a=rtcp-fb:", payload_type, " transport-cc\r\n");
+  if (agreement->video_ccfb) write_ccfb(w);
   if (agreement->video_codec == WR_VIDEO_VP9) write_about(w, "a=fmtp:", payload_type, " profile-id=0\r\n");
   if (agreement->video_codec == WR_VIDEO_H264) {
     write_about(w, "a=fmtp:", payload_type, " level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=");
@@ -249,7 +256,10 @@ static void write_answered_audio(wr_writer *w, const wr_sdp_media *offered, cons
                        .mixed = offered->extmap_mixed,
                        .rsize = agreement->rtcp_rsize,
                        .nack = agreement->opus_nack,
-                       .transport_cc = agreement->transport_cc};
+                       .transport_cc = agreement->transport_cc,
+                       .ccfb = agreement->ccfb,
+                       .rrtr = agreement->opus_rrtr,
+                       .xr_rtt = agreement->xr_rtt};
   write_audio(w, local, &terms);
 }
 
@@ -377,6 +387,7 @@ size_t wr_sdp_write_offer(const wr_sdp_local *local, char *out, size_t cap) {
                          .level_id = OFFERED_LEVEL_ID,
                          .twcc_id = OFFERED_TWCC_ID,
                          .transport_cc = true,
+                         .xr_rtt = true,
                          .mid_direction = WR_SENDRECV,
                          .level_direction = WR_SENDRECV,
                          .mixed = true,

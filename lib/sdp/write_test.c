@@ -159,7 +159,8 @@ static void check_fixture(const fixture *f) {
   CHECK(strstr(written, "sctp-init") == NULL);
   CHECK(strstr(written, "sped") == NULL);
   CHECK(strstr(written, " transport-cc\r\n") != NULL);
-  CHECK(strstr(written, "rtcp-xr") == NULL);
+  CHECK(!agreement.ccfb && strstr(written, "ccfb") == NULL);
+  CHECK_EQ(agreement.xr_rtt, strstr(written, "a=rtcp-xr:rcvr-rtt=all\r\n") != NULL);
   CHECK_EQ(count_candidates(&answer.media[0]), 1);
   CHECK(answer.media[0].end_of_candidates);
 }
@@ -361,6 +362,22 @@ TEST(sdp_answer_mirrors_extensions_and_feedback) {
   CHECK(says(0, "a=extmap:3 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"));
   CHECK(says(0, "a=rtcp-fb:111 nack\r\n") && says(0, "a=rtcp-fb:111 transport-cc\r\n"));
   CHECK(says(0, "a=extmap:4 " TWCC "\r\n") && !says(0, "allow-mixed"));
+}
+
+/* RFC 8888 instead of transport-wide feedback, and the reference times of RFC 3611, where they are offered. */
+TEST(sdp_answer_agrees_to_ccfb_and_reference_times) {
+  REQUIRE(negotiate(bytes_of(HEAD AUDIO TRANSPORT OPUS
+                             "a=rtcp-fb:111 transport-cc\r\na=rtcp-fb:* ack ccfb\r\na=rtcp-fb:111 rrtr\r\n"
+                             "a=rtcp-xr:pkt-loss-rle rcvr-rtt=all:1 stat-summary\r\n"
+                             "a=extmap:4 " TWCC "\r\n")));
+  CHECK(agreement.ccfb && agreement.opus_rrtr && agreement.xr_rtt);
+  CHECK(!agreement.transport_cc && !agreement.twcc_extension);
+  CHECK(says(0, "a=rtcp-fb:* ack ccfb\r\n") && says(0, "a=rtcp-fb:111 rrtr\r\n"));
+  CHECK(says(0, "a=rtcp-xr:rcvr-rtt=all\r\n"));
+  CHECK(!says(0, "transport-cc") && !says(0, TWCC) && !says(0, "pkt-loss-rle"));
+  REQUIRE(negotiate(bytes_of(HEAD AUDIO TRANSPORT OPUS "a=rtcp-xr:rcvr-rtt=sender\r\na=rtcp-fb:111 ack\r\n")));
+  CHECK(!agreement.ccfb && !agreement.opus_rrtr && !agreement.xr_rtt);
+  CHECK(!says(0, "rtcp-xr") && !says(0, "ccfb") && !says(0, "rrtr"));
 }
 
 /* Transport-wide feedback needs both, the numbers in the packets and the word that they are told of. */
