@@ -232,9 +232,26 @@ void gw_link_say(gw_session *s, const char *text, wr_time now) {
 
 void gw_link_audio(gw_session *s, const wr_audio *audio, wr_time now) {
   uint64_t concealed = s->up.n_concealed;
+  if (s->clean) {
+    gw_clean_hear(s->clean, audio->payload, audio->n_lost, now);
+    return;
+  }
   gw_uplink_lost(&s->up, audio->n_lost, now);
   s->worker->metrics.counter[GW_UPLINK_CONCEALED] += s->up.n_concealed - concealed;
   gw_uplink_push(&s->up, audio->payload, now);
+}
+
+static void on_cleaned(void *ctx, wr_bytes opus, wr_time now) {
+  gw_session *s = ctx;
+  gw_uplink_push(&s->up, opus, now);
+}
+
+bool gw_link_clean(gw_session *s, gw_clean_wish wish) {
+  gw_clean_close(s->clean);
+  s->clean = NULL;
+  if (!s->worker->may_clean || s->echo || !(wish.echo || wish.noise || wish.gain)) return false;
+  s->clean = gw_clean_open(wish, on_cleaned, s);
+  return s->clean != NULL;
 }
 
 void gw_link_tool_result(gw_session *s, uint32_t call, bool ok, const char *text, wr_time now) {
@@ -620,6 +637,7 @@ static void play_audio(gw_session *s, const gw_downlink_item *item, wr_time now)
   }
   wr_err err = gw_session_send_audio(s, item, now);
   if (err && !item->silent) count(s, GW_SPEECH_REFUSED);
+  if (!err && s->clean) gw_clean_play(s->clean, item->opus, now);
   gw_hold_played(s);
   s->dirty = true;
 }
@@ -661,6 +679,7 @@ void gw_link_close(gw_session *s, const char *reason) {
   if (link->socket_wanted) tell(s, GW_LINK_CLOSE, 1000, reason, strlen(reason));
   for (size_t i = 0; i < link->n_unsaid; i++) free(link->unsaid[i]);
   link->n_unsaid = 0;
+  (void)gw_link_clean(s, (gw_clean_wish){0});
   gw_fifo_clear(&link->early);
   if (link->client_ready) xz_client_wipe(link->client);
   link->client_ready = false;

@@ -114,10 +114,11 @@ void gw_page_say_ready(gw_session *s, wr_time now) {
   gw_session_timeline(s, &timeline);
   gw_timeline_write(points, &timeline);
   const char *can = s->echo ? "false" : "true", *sees = s->conn && gw_session_takes_video(s) ? "true" : "false";
+  const char *cleans = s->worker->may_clean && !s->echo ? "true" : "false";
   snprintf(text, sizeof(text),
            "{\"type\":\"ready\",\"sessionId\":\"%s\",\"resume\":\"%s\",\"features\":{\"tools\":%s,\"photo\":%s,"
-           "\"video\":%s,\"touch\":%s,\"backend\":\"%s\"},\"timeline\":%s}",
-           s->id_text, token, can, can, sees, can, s->echo ? "echo" : "assistant", points);
+           "\"video\":%s,\"clean\":%s,\"touch\":%s,\"backend\":\"%s\"},\"timeline\":%s}",
+           s->id_text, token, can, can, sees, cleans, can, s->echo ? "echo" : "assistant", points);
   gw_page_say(s, text, now);
 }
 
@@ -206,6 +207,13 @@ static void on_heard(gw_session *s, const gw_page_message *m, wr_time now) {
   say_waiting(s, now);
 }
 
+/* From a client that cannot clean its sound itself. */
+static void on_clean(gw_session *s, const gw_page_message *m, wr_time now) {
+  bool wishes = m->clean.echo || m->clean.noise || m->clean.gain;
+  if (!gw_link_clean(s, m->clean) && wishes)
+    gw_page_say_error(s, "bad_message", "clean: this gateway does not (--clean)", now);
+}
+
 static void on_stats(gw_session *s, const gw_page_message *m) {
   gw_told told = gw_quality_told(&s->quality, m->samples, m->concealed);
   s->worker->metrics.counter[GW_SAMPLES_PLAYED] += told.samples;
@@ -232,6 +240,7 @@ static void on_message(gw_session *s, const gw_page_message *m, wr_time now) {
     case GW_PAGE_CAMERA: on_camera(s, m, now); return;
     case GW_PAGE_STATS: on_stats(s, m); return;
     case GW_PAGE_HEARD: on_heard(s, m, now); return;
+    case GW_PAGE_CLEAN: on_clean(s, m, now); return;
     case GW_PAGE_PING:
       snprintf(pong, sizeof(pong), "{\"type\":\"pong\",\"t\":%s}", m->t);
       gw_page_say(s, pong, now);

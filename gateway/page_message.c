@@ -154,6 +154,13 @@ static void read_heard(gw_page_message *m, const json_t *root) {
   if (!json_is_integer(n) || m->id < 0) bad(m, "heard: n is no number of a message");
 }
 
+static void read_clean(gw_page_message *m, const json_t *root) {
+  m->type = GW_PAGE_CLEAN;
+  m->clean = (gw_clean_wish){.echo = json_is_true(json_object_get(root, "echo")),
+                             .noise = json_is_true(json_object_get(root, "noise")),
+                             .gain = json_is_true(json_object_get(root, "gain"))};
+}
+
 static const struct {
   const char *type;
   reader *read;
@@ -167,7 +174,8 @@ static const struct {
                {"stats", read_stats},
                {"photo", read_photo},
                {"camera", read_camera},
-               {"heard", read_heard}};
+               {"heard", read_heard},
+               {"clean", read_clean}};
 
 void gw_page_message_read(gw_page_message *message, wr_bytes text) {
   memset(message, 0, offsetof(gw_page_message, text) + 1);

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "gateway/clean.h"
 #include "wr/types.h"
 #include "xiaozhi/message.h"
 
@@ -29,6 +30,7 @@ typedef enum gw_page_type {
   GW_PAGE_PHOTO,       /* |id|, |size|, |mime| */
   GW_PAGE_CAMERA,      /* |ok|: it is on */
   GW_PAGE_HEARD,       /* |id|: number of the last message that came; 0: none */
+  GW_PAGE_CLEAN,       /* |clean| */
 } gw_page_type;
 
 typedef struct gw_page_message {
@@ -37,6 +39,7 @@ typedef struct gw_page_message {
   int64_t id;
   uint32_t size;
   bool ok;
+  gw_clean_wish clean;
   double samples, concealed; /* cumulative; -1: not told */
   const char *network;       /* as gw_tally_network: static */
   const char *mime;          /* "image/jpeg" or "image/png" or "image/webp": static */

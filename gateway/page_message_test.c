@@ -45,6 +45,8 @@ TEST(page_message_others) {
   CHECK_EQ(read("{\"type\":\"camera\",\"state\":\"off\"}"), GW_PAGE_CAMERA);
   CHECK(!m.ok);
   CHECK_EQ(read("{\"type\":\"camera\",\"state\":true}"), GW_PAGE_BAD);
+  CHECK_EQ(read("{\"type\":\"clean\",\"echo\":true,\"gain\":1}"), GW_PAGE_CLEAN);
+  CHECK(m.clean.echo && !m.clean.noise && !m.clean.gain);
   CHECK_EQ(read("{\"type\":\"heard\",\"n\":0}"), GW_PAGE_HEARD);
   CHECK_EQ(m.id, 0);
   CHECK_EQ(read("{\"type\":\"heard\",\"n\":9007199254740993}"), GW_PAGE_HEARD);

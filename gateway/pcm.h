@@ -1,5 +1,6 @@
 /* gateway/pcm.h - samples for a caller whose browser has no WebRTC, and so neither Opus nor a jitter buffer: the
- * one place in the gateway where sound is decoded and encoded. Samples are signed 16 bit, little-endian, mono.
+ * place where sound is decoded and encoded for everybody of a kind (clean.h: for who asks). Samples are signed 16
+ * bit, little-endian, mono.
  *
  * A caller's pieces of 20 ms at 16 kHz become Opus packets of 20 ms; the assistant's packets become samples at 24
  * kHz. Some 40 KB per caller, allocated; about 0.2 ms of processor time per 20 ms. One thread. */

@@ -11,6 +11,7 @@
 
 #include "gateway/brake.h"
 #include "gateway/capture.h"
+#include "gateway/clean.h"
 #include "gateway/downlink.h"
 #include "gateway/last_minute.h"
 #include "gateway/narrow.h"
@@ -140,6 +141,7 @@ typedef struct gw_session {
   wr_time asked_at;  /* at an address that may be his now; 0: not */
   uint32_t rtt_us;   /* when it was sampled; 0: not known */
   gw_uplink up;
+  gw_clean *clean; /* NULL: what is heard passes as it is */
   gw_repair repair;
   gw_narrow narrow;
   bool quality_is_due; /* was told the last time */
@@ -256,6 +258,8 @@ void gw_photo_tick(gw_session *session, wr_time now); /* also when a frame came 
 void gw_link_init(gw_session *session);
 void gw_link_want(gw_session *session, wr_time now);       /* opens it unless it is open or about to be */
 void gw_link_tell_state(gw_session *session, wr_time now); /* to a page that has just come */
+/* What is heard from now on is cleaned as |wish| says; nothing of it: it passes as it is. false: not here. */
+bool gw_link_clean(gw_session *session, gw_clean_wish wish);
 void gw_link_close(gw_session *session, const char *reason);
 void gw_link_listen(gw_session *session, xz_mode mode, wr_time now);
 void gw_link_listen_stop(gw_session *session, wr_time now);

@@ -578,6 +578,7 @@ bool gw_worker_open(gw_worker *w, const gw_worker_settings *settings, const char
   void *pool = zeroed_pages(pool_bytes(n));
   w->message_buffer = zeroed_pages(MESSAGE_BUFFER_BYTES);
   bool takes_video = strcmp(settings->config->video, "on") == 0;
+  w->may_clean = strcmp(settings->config->clean, "on") == 0;
   w->video_buffer = takes_video ? zeroed_pages(GW_VIDEO_FRAME_MAX) : NULL;
   w->scratch = zeroed_pages(sizeof(*w->scratch));
   w->repacketizer = opus_repacketizer_create();

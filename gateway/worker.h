@@ -66,6 +66,7 @@ typedef struct gw_worker {
   wr_pool *pool;
   uint8_t *message_buffer;
   uint8_t *video_buffer; /* NULL: --video off */
+  bool may_clean;        /* --clean on */
   wr_sdp *scratch;
   _Atomic uint32_t n_sessions; /* read by the HTTP thread to choose the emptiest */
   _Atomic wr_time turned_at;   /* likewise: the end of its last turn */
