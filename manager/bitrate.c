@@ -382,6 +382,13 @@ static void begin_trial(mgr_bitrate *b, const evidence *e, mgr_time now) {
   b->return_bps = was; /* taken back if it helps */
 }
 
+/* What the radio loses is mended at once: neither CLEAR nor a return to what was sent is waited for. */
+static void mend(mgr_bitrate *b, mgr_time now) {
+  if (b->copies >= wanted_copies(b) || now < b->hold_until) return;
+  b->copies++;
+  b->hold_until = mgr_time_add(now, HOLD_QUICK_US);
+}
+
 /* Some seconds at less: did it help? */
 static void follow_trial(mgr_bitrate *b, const evidence *e, mgr_time now) {
   if (b->trial_loss <= 0 || now < b->settle_until || e->loss < 0) return;
@@ -392,6 +399,7 @@ static void follow_trial(mgr_bitrate *b, const evidence *e, mgr_time now) {
     learn_floor(b, after, now);
     b->return_sure = true;
     b->ceiling_bps = 0;
+    mend(b, now);
   } else {
     b->return_bps = 0;
   }

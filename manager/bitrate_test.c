@@ -184,7 +184,9 @@ TEST(mgr_bitrate_random_loss_gets_copies_where_they_are_taken) {
   mgr_time now = live(&b, fine(&b, false), 10, 0);
   mgr_bitrate_input in = fine(&b, false);
   in.loss_up = 0.2;
-  now = live(&b, in, 60, now);
+  now = live(&b, in, 7, now);
+  CHECK_EQ(b.sender.audio_red, 1); /* as soon as sending less is known not to help */
+  now = live(&b, in, 53, now);
   CHECK_EQ(b.sender.audio_red, 2);
   CHECK_EQ(b.sender.audio_fec, 0);
   in.loss_up = 0;
