@@ -82,6 +82,14 @@ async function targets() {
   return out;
 }
 
+/** In the page: what its manager knows, and what was said on the channel. */
+async function told() {
+  const main = /** @type {HTMLScriptElement} */ (document.querySelector('script[type="module"]')).src;
+  const { manager } = await import(new URL("early.js", main).href);
+  const { sent, received } = /** @type {any} */ (window).probe;
+  return { begun_ms: Date.now() - performance.now(), diagnostics: manager.diagnostics(), sent, received };
+}
+
 /** @param {Lab} lab @param {Page} page @param {number} seconds of each step @param {boolean} trace @returns {Promise<Record>} */
 async function record(lab, page, seconds, trace) {
   const now_s = () => Date.now() / 1000;
@@ -151,7 +159,10 @@ async function inside(name, seconds, trace) {
     await until("the mark that it is sent", () => page.$eval("#preview-sent", (mark) => !(/** @type {any} */ (mark).hidden)));
     await sleep(WARM_S * 1000); // the first estimates
     const all = await record(lab, page, seconds, trace);
-    if (trace) console.error(await lastMinute(gateway));
+    if (trace) {
+      console.error(await lastMinute(gateway));
+      if (process.env["STEPS_TOLD"]) fs.writeFileSync(process.env["STEPS_TOLD"], JSON.stringify(await page.evaluate(told)));
+    }
     console.log(JSON.stringify(all));
   } catch (error) {
     console.error(error);
