@@ -114,6 +114,19 @@ as_language as_language_of(const char *text) {
   return has(text, vietnamese) ? AS_VIETNAMESE : AS_ENGLISH;
 }
 
+const char *as_awake_text(as_language language) {
+  static const char *const texts[] = {
+      [AS_ENGLISH] = "Yes? I am listening.", [AS_CHINESE] = "我在，请说。", [AS_VIETNAMESE] = "Tôi đang nghe."};
+  return texts[language];
+}
+
+const char *as_farewell_text(as_language language) {
+  static const char *const texts[] = {[AS_ENGLISH] = "I have not heard you for a while. Goodbye for now.",
+                                      [AS_CHINESE] = "好一会儿没有听到你了。再见！",
+                                      [AS_VIETNAMESE] = "Đã lâu tôi không nghe thấy bạn. Tạm biệt nhé."};
+  return texts[language];
+}
+
 as_intent as_intent_of(const char *raw) {
   static const struct {
     as_want want;

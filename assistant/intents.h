@@ -46,6 +46,9 @@ typedef struct as_reply {
 /* |text| is recognised or typed; any case and punctuation. */
 as_intent as_intent_of(const char *text);
 as_language as_language_of(const char *text);
+/* What is said without a question: to the wake word alone, and after minutes of silence. */
+const char *as_awake_text(as_language language);
+const char *as_farewell_text(as_language language);
 /* The words end in a number that another word may complete: "twenty", of "twenty five". */
 bool as_may_go_on(const char *text);
 /* What is to be played, in lower-case words: of "play the song Yesterday please" "yesterday". "": whatever there

@@ -291,6 +291,7 @@ static void answer(as_turn *t, const char *text, wr_time now) {
     return;
   }
   as_want want = as_intent_of(text).want;
+  t->language = as_language_of(text);
   bool thinks = t->world.plugged[AS_JOB_THINK] && want != AS_WANT_FORGET && *text;
   bool needs_tools = thinks ? t->link.mcp.started : wants_tool(want);
   if (needs_tools && !t->link.mcp.listed && now < t->waits_until) {
@@ -857,10 +858,12 @@ static void on_listen_stop(as_turn *t) {
 }
 
 static void say_awake(as_turn *t, const char *words) {
-  static const char *const texts[] = {
-      [AS_ENGLISH] = "Yes? I am listening.", [AS_CHINESE] = "我在，请说。", [AS_VIETNAMESE] = "Tôi đang nghe."};
   as_language language = as_language_of(words);
-  as_reply_say(&t->reply, "happy", language, texts[language]);
+  if (t->refusal[0]) {
+    say(t, "neutral", t->refusal);
+    return;
+  }
+  as_reply_say(&t->reply, "happy", language, as_awake_text(language));
   speak(t);
 }
 
@@ -898,7 +901,11 @@ static void on_typed(as_turn *t, const char *text, wr_time now) {
   t->awake_until = now + AS_AWAKE;
   if (!*text) return;
   if (xz_server_stt(&t->link, text)) t->stats.n_failed_jobs++;
-  answer(t, text, now);
+  const char *rest = as_wake_rest(text, t->world.wake_word);
+  if (rest && !*rest) /* a device that was woken says so, and what is meant comes next */
+    say_awake(t, text);
+  else
+    answer(t, rest ? rest : text, now);
 }
 
 static void on_speech_done(as_turn *t, wr_time now) {
@@ -946,6 +953,12 @@ static bool idle_too_long(const as_turn *t, wr_time now) {
          now >= t->last_voice_at + AS_IDLE_LIMIT;
 }
 
+static void say_goodbye(as_turn *t) {
+  t->last_words = true;
+  as_reply_say(&t->reply, "sleepy", t->language, as_farewell_text(t->language));
+  speak(t);
+}
+
 void as_turn_tick(as_turn *t, wr_time now) {
   xz_server_tick(&t->link, now);
   take_events(t, now);
@@ -953,8 +966,7 @@ void as_turn_tick(as_turn *t, wr_time now) {
   answer_what_waits(t, now);
   if (!idle_too_long(t, now)) return;
   new_turn(t);
-  t->last_words = true;
-  say(t, "sleepy", "I have not heard you for a while. Goodbye for now.");
+  say_goodbye(t);
 }
 
 void as_turn_done(as_turn *t, as_job *job, wr_time now) {

@@ -112,6 +112,7 @@ typedef struct as_turn {
   bool rests;
   /* answer */
   as_intent intent;
+  as_language language; /* of what was said last */
   as_reply reply;
   const char *unsaid;      /* rest of reply.text */
   const char *unspoken;    /* rest of reply.spoken */

@@ -295,6 +295,32 @@ static const char *hear_and_answer(const char *words, wr_time now) {
   return sent();
 }
 
+/* The firmware's way: the word that woke the device, and in the same breath that it listens. It is greeted, and
+ * what follows the word is what is meant. */
+TEST(as_turn_greets_a_device_that_was_woken) {
+  world.wake_word = "computer";
+  begin(plain);
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"Computer\"}", 1);
+  say(listen_auto, 1);
+  REQUIRE(asked && asked->kind == AS_JOB_SPEAK);
+  CHECK_TEXT(asked->text, "Yes?");
+  speech_is_made(1, 2);
+  REQUIRE(asked);
+  CHECK_TEXT(asked->text, "I am listening.");
+  speech_is_made(1, 2);
+  CHECK(turn.link.speaking);
+  say("{\"type\":\"abort\"}", 3);
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"hey computer, what time is it\"}", 4);
+  REQUIRE(asked);
+  CHECK_TEXT(asked->spoken, "It is 9:30 A M.");
+  snprintf(turn.refusal, sizeof turn.refusal, "Not you.");
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"computer\"}", 5);
+  REQUIRE(asked);
+  CHECK_TEXT(asked->text, "Not you.");
+  end();
+  world.wake_word = NULL;
+}
+
 /* With a wake word nobody is answered who does not say it, until an answer has made us awake. */
 TEST(as_turn_sleeps_until_it_is_woken) {
   world.wake_word = "computer";
@@ -506,9 +532,16 @@ TEST(as_turn_ends_a_session_nobody_uses) {
   CHECK(asked == NULL);
   as_turn_tick(&turn, WR_S(120));
   speech_is_made(1, WR_S(121));
+  CHECK(asked && strstr(asked->text, "Goodbye"));
   speech_is_made(1, WR_S(121));
   for (int i = 0; i < 50 && turn.link.state == XZ_SERVER_OPEN; i++) as_turn_tick(&turn, WR_S(121) + WR_MS(60 * i));
   CHECK(strstr(sent(), "CLOSE 1000") != NULL);
+  end();
+  begin(plain);
+  say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"你好\"}", 0);
+  say("{\"type\":\"abort\"}", 0);
+  as_turn_tick(&turn, WR_S(120));
+  CHECK(asked && asked->language == AS_CHINESE && strstr(asked->text, "好一会儿"));
   end();
 }
 

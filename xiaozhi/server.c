@@ -201,15 +201,16 @@ static void on_hello(xz_server *s, wr_time now) {
 }
 
 static void interrupt(xz_server *s) {
+  s->woken_until = 0;
   xz_server_speech_cancel(s);
   tell(s, XZ_SERVER_EVENT_ABORT);
 }
 
-static void on_listen(xz_server *s) {
+static void on_listen(xz_server *s, wr_time now) {
   const xz_message *m = &s->message;
   switch (m->state) {
     case XZ_STATE_START:
-      interrupt(s);
+      if (m->mode == XZ_MODE_MANUAL || now >= s->woken_until) interrupt(s);
       s->mode = m->mode;
       s->listening = true;
       tell(s, XZ_SERVER_EVENT_LISTEN_START);
@@ -220,6 +221,7 @@ static void on_listen(xz_server *s) {
       return;
     case XZ_STATE_DETECT:
       interrupt(s);
+      s->woken_until = now + XZ_SERVER_WOKEN;
       tell(s, XZ_SERVER_EVENT_DETECT)->text = m->text;
       return;
     case XZ_STATE_NONE:
@@ -266,7 +268,7 @@ static void on_message(xz_server *s, wr_time now) {
   }
   switch (s->message.type) {
     case XZ_HELLO: on_hello(s, now); return;
-    case XZ_LISTEN: on_listen(s); return;
+    case XZ_LISTEN: on_listen(s, now); return;
     case XZ_ABORT: interrupt(s); return;
     case XZ_MCP: on_mcp(s, now); return;
     case XZ_PING: on_ping(s); return;

@@ -7,7 +7,8 @@
  * Speech. xz_server_speech_begin sends "tts start"; sentences and packets are queued in order and leave on the
  * clock of what they play: two packets ahead, then one per frame. After xz_server_speech_end, "tts stop" follows
  * when the last packet has been played (its end + 100 ms), because some clients empty their buffer on it. An abort,
- * a new "listen start" or typed text while speaking flushes at once. Every start gets exactly one stop. */
+ * a new "listen start" or typed text while speaking flushes at once. Every start gets exactly one stop. A device
+ * that is woken says so and listens in the same breath: such a start within XZ_SERVER_WOKEN is no barge-in. */
 #ifndef XIAOZHI_SERVER_H
 #define XIAOZHI_SERVER_H
 
@@ -58,6 +59,7 @@ typedef struct xz_server_event {
 #define XZ_SERVER_SOUND_AHEAD WR_S(300)
 #define XZ_SERVER_OBEY WR_MS(100)
 #define XZ_SERVER_OBEY_AHEAD WR_S(20)
+#define XZ_SERVER_WOKEN WR_S(1)
 
 typedef enum xz_server_drop {
   XZ_SERVER_DROP_NOT_JSON,
@@ -95,6 +97,7 @@ typedef struct xz_server {
   bool stalled;          /* speech is due and the outbox has no room for it */
   bool starved;          /* no speech was there to be sent */
   wr_time hears_until;   /* the sound that came, end to end */
+  wr_time woken_until;   /* before it a "listen start" that is not the button's belongs to the detect before it */
   wr_time obeys_until;   /* the messages that came, XZ_SERVER_OBEY each */
   wr_time plays_until;   /* when the device will have played all packets sent */
   wr_time plays_since;   /* and since when without a gap */

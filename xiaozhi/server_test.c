@@ -267,6 +267,40 @@ TEST(xz_server_typed_text_interrupts_speech) {
   CHECK(!server.speaking);
 }
 
+/* The firmware says the word that woke it, then at once that it listens: the greeting is heard all the same. The
+ * button means something else, and so does whoever listens anew later on. */
+TEST(xz_server_greets_a_device_that_listens_at_once) {
+  static const char detect[] = "{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"hi\"}";
+  static const char listen[] = "{\"type\":\"listen\",\"state\":\"start\",\"mode\":\"auto\"}";
+  static const struct {
+    const char *then;
+    wr_time after;
+    bool interrupts;
+  } rows[] = {{listen, 0, false},
+              {listen, XZ_SERVER_WOKEN - 1, false},
+              {listen, XZ_SERVER_WOKEN, true},
+              {"{\"type\":\"listen\",\"state\":\"start\",\"mode\":\"manual\"}", 0, true},
+              {"{\"type\":\"abort\"}", 0, true}};
+  start_open(plain_hello);
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    wr_time now = WR_S(10 * (int64_t)i);
+    say(detect, now);
+    ignore_events();
+    CHECK_EQ(xz_server_speech_begin(&server), WR_OK);
+    say(rows[i].then, now + rows[i].after);
+    CHECK_EQ(next_is(XZ_SERVER_EVENT_ABORT), rows[i].interrupts);
+    CHECK_EQ(server.speaking, !rows[i].interrupts);
+    CHECK(server.listening);
+    ignore_events();
+    forget_sent();
+    say(listen, now + rows[i].after);
+    CHECK_EQ(server.speaking, !rows[i].interrupts);
+    ignore_events();
+    xz_server_speech_cancel(&server);
+    forget_sent();
+  }
+}
+
 TEST(xz_server_stalled_socket_stops_the_clock_of_speech) {
   char text[512];
   uint8_t opus[180] = {0x58};
