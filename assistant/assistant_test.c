@@ -216,6 +216,27 @@ TEST(assistant_lets_in_who_may_and_keeps_one_connection_per_device) {
   as_assistant_stop(a);
 }
 
+/* Web pages can set no headers of a WebSocket, and ask beforehand whether they may ask OTA. */
+TEST(assistant_lets_in_pages_that_have_no_headers) {
+  static test_device page;
+  xz_client_event e;
+  char reply[600];
+  as_assistant *a = start("secret", 2);
+  REQUIRE(a);
+  uint16_t port = as_assistant_port(a);
+  CHECK_EQ(test_page_open(&page, port, "02:00:00:00:00:01", "wrong"), 401);
+  test_device_close(&page);
+  CHECK_EQ(test_device_open(&device, port, "02:00:00:00:00:01", "secret"), 101);
+  CHECK_EQ(test_page_open(&page, port, "02%3A00%3a00:00:00:01", "secret"), 101);
+  CHECK(test_device_await(&page, XZ_CLIENT_EVENT_READY, &e, LIMIT_MS));
+  CHECK(!test_device_await(&device, XZ_CLIENT_EVENT_ERROR, &e, LIMIT_MS)); /* it is the same device */
+  CHECK_EQ(device.close_code, 1000);
+  test_device_close(&device);
+  test_device_close(&page);
+  CHECK_EQ(test_http(port, "OPTIONS /xiaozhi/ota/ HTTP/1.1\r\nHost: h\r\n\r\n", NULL, 0, reply, sizeof reply), 200);
+  as_assistant_stop(a);
+}
+
 /* The text of |key| in a flat piece of JSON. */
 static void value_of(const char *json, const char *key, char *out, size_t cap) {
   char quoted[40];

@@ -94,16 +94,14 @@ static size_t head_length(const test_device *d) {
   return end ? (size_t)(end - d->buffer) + 4 : 0;
 }
 
-int test_device_open(test_device *d, uint16_t port, const char *device_id, const char *token) {
-  char request[600];
+static int open_with(test_device *d, uint16_t port, const char *query, const char *headers) {
+  char request[900];
   memset(d, 0, sizeof *d);
   d->socket = connect_to(port);
-  int n =
-      snprintf(request, sizeof request,
-               "GET /xiaozhi/v1/ HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-               "Protocol-Version: 1\r\nDevice-Id: %s\r\nClient-Id: c\r\nAuthorization: Bearer %s\r\n\r\n",
-               port, device_id, token);
+  int n = snprintf(request, sizeof request,
+                   "GET /xiaozhi/v1/%s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\n"
+                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
+                   query, port, headers);
   send_all(d->socket, request, (size_t)n);
   int64_t deadline = now_ms() + 5000;
   while (!head_length(d) && receive_more(d, deadline)) continue;
@@ -116,6 +114,21 @@ int test_device_open(test_device *d, uint16_t port, const char *device_id, const
   xz_client_opened(&d->client, 0);
   test_device_flush(d);
   return status;
+}
+
+int test_device_open(test_device *d, uint16_t port, const char *device_id, const char *token) {
+  char headers[400];
+  snprintf(headers, sizeof headers,
+           "Connection: Upgrade\r\nProtocol-Version: 1\r\nDevice-Id: %s\r\nClient-Id: c\r\n"
+           "Authorization: Bearer %s\r\n",
+           device_id, token);
+  return open_with(d, port, "", headers);
+}
+
+int test_page_open(test_device *d, uint16_t port, const char *device_id, const char *token) {
+  char query[400];
+  snprintf(query, sizeof query, "?device-id=%s&client-id=c&authorization=Bearer%%20%s", device_id, token);
+  return open_with(d, port, query, "Connection: keep-alive, Upgrade\r\nOrigin: http://page.example\r\n");
 }
 
 void test_device_close(test_device *d) {

@@ -15,6 +15,8 @@ typedef struct test_device {
 
 /* Connects, upgrades and says hello; returns the HTTP status (101), 0 if there was none. */
 int test_device_open(test_device *device, uint16_t port, const char *device_id, const char *token);
+/* The same, as a browser does it: it can set no headers, so all of it is in the address. */
+int test_page_open(test_device *device, uint16_t port, const char *device_id, const char *token);
 void test_device_close(test_device *device);
 void test_device_flush(test_device *device); /* sends what the client has queued */
 /* The next event; waits for at most |limit_ms|. false: none came, or the connection is closed. */
