@@ -6,6 +6,8 @@
 
 /* Prints one; what is not |ok| is counted as broken. |what|: a word. */
 typedef void check_finding(bool ok, const char *what, const char *detail);
+/* cli/check_backend.c: the assistant's server. */
+void check_backend(const gw_config *config, check_finding *finding);
 /* cli/check_ice.c: STUN and TURN servers. */
 void check_ice(const gw_config *config, check_finding *finding);
 /* cli/check_stages.c: servers of stages that are plugged into the embedded assistant. */

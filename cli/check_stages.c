@@ -150,31 +150,14 @@ static void say_missing(char *out, size_t cap, const doctor *d, as_job_kind kind
     snprintf(out, cap, "it has nothing at %.120s (404): see --%s-url", path, as_stage_name(kind));
 }
 
-/* Asked once more by hand, for the reason that libwebsockets does not tell. */
+/* libwebsockets does not tell the reason. */
 static void say_unreachable(char *out, size_t cap, const doctor *d, as_job_kind kind) {
   const as_endpoint *to = as_remote_endpoint(d->remote, kind);
-  gw_ice_url url = {.tcp = true, .literal = as_endpoint_is_address(to), .port = to->port};
-  way w;
-  url.secured = to->tls && !d->config->backend_ca[0]; /* a way knows the system's certificates only */
+  char otherwise[200];
+  gw_ice_url url = {.tcp = true, .secured = to->tls, .literal = as_endpoint_is_address(to), .port = to->port};
   snprintf(url.host, sizeof(url.host), "%s", to->host);
-  switch (way_open(&w, &url, PATIENCE)) {
-    case WAY_NO_NAME: snprintf(out, cap, "the name %s has no address", url.host); break;
-    case WAY_NO_ROUTE: snprintf(out, cap, "it cannot be reached from here: %s", w.why); break;
-    case WAY_NOBODY: snprintf(out, cap, "nobody listens on port %u there", url.port); break;
-    case WAY_SILENT:
-      snprintf(out, cap, "no answer on port %u: a firewall drops it, or the server is down", url.port);
-      break;
-    case WAY_CERTIFICATE: snprintf(out, cap, "its TLS certificate is not to be trusted: %s", w.why); break;
-    case WAY_NO_TLS: snprintf(out, cap, "what listens on port %u does not speak TLS", url.port); break;
-    case WAY_ENDED:
-    case WAY_FINE:
-      if (to->tls && !url.secured)
-        snprintf(out, cap, "its TLS certificate is not one that --backend-ca vouches for, or it speaks no TLS");
-      else
-        snprintf(out, cap, "it cannot be reached: %s", d->of[kind].said);
-      break;
-  }
-  way_close(&w);
+  snprintf(otherwise, sizeof(otherwise), "it cannot be reached: %.160s", d->of[kind].said);
+  way_explain(out, cap, &url, d->config->backend_ca[0] != 0, otherwise, PATIENCE);
 }
 
 static void say_failure(char *out, size_t cap, const doctor *d, as_job_kind kind) {

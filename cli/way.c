@@ -111,6 +111,31 @@ void way_close(way *w) {
   if (w->fd >= 0) close(w->fd);
 }
 
+void way_explain(char *out, size_t cap, const gw_ice_url *url, bool own_ca, const char *otherwise,
+                 wr_time patience) {
+  way w;
+  gw_ice_url tried = *url;
+  if (own_ca) tried.secured = false;
+  switch (way_open(&w, &tried, patience)) {
+    case WAY_NO_NAME: snprintf(out, cap, "the name %s has no address", url->host); break;
+    case WAY_NO_ROUTE: snprintf(out, cap, "it cannot be reached from here: %s", w.why); break;
+    case WAY_NOBODY: snprintf(out, cap, "nobody listens on port %u there", url->port); break;
+    case WAY_SILENT:
+      snprintf(out, cap, "no answer on port %u: a firewall drops it, or the server is down", url->port);
+      break;
+    case WAY_CERTIFICATE: snprintf(out, cap, "its TLS certificate is not to be trusted: %s", w.why); break;
+    case WAY_NO_TLS: snprintf(out, cap, "what listens on port %u does not speak TLS", url->port); break;
+    case WAY_ENDED:
+    case WAY_FINE:
+      if (url->secured && own_ca)
+        snprintf(out, cap, "its TLS certificate is not one that --backend-ca vouches for, or it speaks no TLS");
+      else
+        snprintf(out, cap, "%s", otherwise);
+      break;
+  }
+  way_close(&w);
+}
+
 way_end way_send(way *w, wr_bytes bytes) {
   for (;;) {
     int error;

@@ -35,6 +35,10 @@ wr_time way_now(void);
 /* Resolves, connects, shakes hands. Always to be closed. */
 way_end way_open(way *w, const gw_ice_url *url, wr_time patience);
 void way_close(way *w);
+/* Why nothing comes of |url|, over TCP, found out by trying once more: one sentence. |own_ca|: its certificate is
+ * judged by a file of the operator's, which ways do not know. |otherwise|: where a way finds nothing wrong. */
+void way_explain(char *out, size_t cap, const gw_ice_url *url, bool own_ca, const char *otherwise,
+                 wr_time patience);
 way_end way_send(way *w, wr_bytes bytes);
 /* The next datagram or frame, borrowed until the next call; empty with FINE: none until |at|. */
 way_end way_recv(way *w, wr_bytes *frame, uint8_t *datagram, size_t cap, wr_time at);
