@@ -10,7 +10,9 @@
 #define LATE_US WR_MS(100) /* we were not called for so long: start a new spurt instead of a burst */
 /* A mono full-band CELT frame of 10 ms (RFC 6716 section 3.1: configuration 30, code 0) that decodes to zeros. */
 static const uint8_t silent_frame[] = {0xF0, 0xFF, 0xFE};
-/* Three, and six, of 20 ms in one packet (configuration 31; RFC 6716 section 3.2.5: code 3, all of one size). */
+/* One of 20 ms (configuration 31). */
+static const uint8_t one_silent[] = {0xF8, 0xFF, 0xFE};
+/* Three, and six, of those in one packet (RFC 6716 section 3.2.5: code 3, all of one size). */
 static const uint8_t three_silent[] = {0xFB, 0x03, 0xFF, 0xFE, 0xFF, 0xFE, 0xFF, 0xFE};
 static const uint8_t six_silent[] = {0xFB, 0x06, 0xFF, 0xFE, 0xFF, 0xFE, 0xFF,
                                      0xFE, 0xFF, 0xFE, 0xFF, 0xFE, 0xFF, 0xFE};
@@ -119,6 +121,7 @@ void gw_downlink_expect(gw_downlink *down, wr_time until, wr_time now) {
 
 static bool is_silence(wr_bytes opus) {
   return wr_bytes_equal(opus, wr_bytes_of(silent_frame, sizeof(silent_frame))) ||
+         wr_bytes_equal(opus, wr_bytes_of(one_silent, sizeof(one_silent))) ||
          wr_bytes_equal(opus, wr_bytes_of(three_silent, sizeof(three_silent))) ||
          wr_bytes_equal(opus, wr_bytes_of(six_silent, sizeof(six_silent)));
 }
@@ -176,6 +179,8 @@ void gw_downlink_pause(gw_downlink *down, bool paused, wr_time now) {
 }
 
 void gw_downlink_join(gw_downlink *down, uint32_t samples) { down->joined_samples = samples; }
+
+void gw_downlink_spare(gw_downlink *down, bool spares) { down->spares = spares; }
 
 void gw_downlink_rest(gw_downlink *down, wr_time us) {
   if (!down->streaming) return;
@@ -287,6 +292,8 @@ static void take_silence(gw_downlink *down, gw_downlink_item *item, wr_time now)
     take_frame(down, wr_bytes_of(six_silent, sizeof(six_silent)), SIX_SAMPLES, item, now);
   else if (down->joined_samples)
     take_frame(down, wr_bytes_of(three_silent, sizeof(three_silent)), 3 * SPLIT_SAMPLES, item, now);
+  else if (down->spares)
+    take_frame(down, wr_bytes_of(one_silent, sizeof(one_silent)), SPLIT_SAMPLES, item, now);
   else
     take_frame(down, wr_bytes_of(silent_frame, sizeof(silent_frame)), QUIET_SAMPLES, item, now);
   item->silent = true;

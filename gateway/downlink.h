@@ -10,7 +10,8 @@
  * Around speech the stream does not pause: from the moment an answer is expected until |GW_DOWNLINK_TAIL_US| after
  * its last frame, a slot without speech carries a frame of silence. A stream that just stops looks lost to a
  * browser, which then invents the syllable's end for 300 ms; one that runs lets it keep its buffer at a frame or
- * two. Slots of silence are 10 ms long, so that speech waits no longer than that for its own.
+ * two. Slots of silence are 10 ms long, so that speech waits no longer than that for its own; longer ones where the
+ * way does not carry so many packets.
  *
  * What was handed out is kept until it is known to have arrived, |GW_DOWNLINK_KEEP_MS| at most: where a path
  * breaks, what went into it is taken back and comes out again when there is another. Captions and ends do not: they
@@ -58,6 +59,7 @@ typedef struct gw_downlink {
   bool playing;                   /* the last frame handed out was speech */
   bool paused;
   uint32_t joined_samples; /* of a long packet, of several frames; 0: short ones */
+  bool spares;             /* silence has no more packets than speech */
   wr_time first_at;        /* oldest speech of a spurt that has not begun */
   wr_time next_at;         /* streaming: when the last frame handed out is over, the next slot */
   wr_time fill_until;      /* slots before it that have no speech get silence */
@@ -87,6 +89,8 @@ void gw_downlink_pause(gw_downlink *down, bool paused, wr_time now);
 /* From now on in packets of |samples|, GW_DOWNLINK_LONG_SAMPLES at most: spares headers for each frame but one. 0:
  * no longer. Silence comes in packets of 60 and 120 ms. */
 void gw_downlink_join(gw_downlink *down, uint32_t samples);
+/* From now on silence beside short packets of speech comes in packets of 20 ms, not 10: half of them. */
+void gw_downlink_spare(gw_downlink *down, bool spares);
 /* Nothing more for |us|: what stands in queues on the way is heard in that time. */
 void gw_downlink_rest(gw_downlink *down, wr_time us);
 bool gw_downlink_is_empty(const gw_downlink *down);

@@ -86,6 +86,34 @@ TEST(downlink_joins_frames_where_the_way_is_narrow) {
   rig_close(r);
 }
 
+/* Where more may not pass, silence has no more packets than speech, and is as silent. */
+TEST(downlink_spares_packets_of_silence) {
+  rig *r = rig_open();
+  gw_downlink_item item;
+  int error;
+  int16_t samples[5760];
+  OpusDecoder *decoder = opus_decoder_create(48000, 1, &error);
+  gw_downlink_expect(&r->down, WR_MS(200), 0);
+  gw_downlink_spare(&r->down, true);
+  uint32_t last = 0;
+  for (int i = 0; i < 5; i++) {
+    CHECK_EQ(gw_downlink_deadline(&r->down), WR_MS(20 * i));
+    REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(20 * i)));
+    CHECK(item.silent);
+    if (i) CHECK_EQ(item.timestamp - last, 960);
+    last = item.timestamp;
+    CHECK_EQ(opus_decode(decoder, item.opus.data, (opus_int32)item.opus.len, samples, 5760, 0), 960);
+    for (int k = 0; k < 960; k++) CHECK(samples[k] == 0);
+  }
+  CHECK_EQ(r->down.sent.n_records, 0); /* silence alone is not kept */
+  gw_downlink_spare(&r->down, false);
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(100)));
+  REQUIRE(gw_downlink_poll(&r->down, &item, WR_MS(110)));
+  CHECK_BYTES(item.opus.data, item.opus.len, silence, sizeof(silence));
+  opus_decoder_destroy(decoder);
+  rig_close(r);
+}
+
 /* Where it is very narrow, six frames go together, and six of silence. */
 TEST(downlink_joins_twice_as_many_where_the_way_is_very_narrow) {
   rig *r = rig_open();

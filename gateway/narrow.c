@@ -28,6 +28,11 @@ unsigned gw_narrow_step(gw_narrow *n, uint32_t target_bps, uint32_t queue_us, wr
   return n->very ? 120 : 60;
 }
 
+unsigned gw_narrow_quiet_ms(const gw_narrow *n, uint32_t target_bps) {
+  bool limited = target_bps && target_bps < GW_NARROW_AMPLE_BPS;
+  return limited || n->state != GW_NARROW_NO ? 20 : 10;
+}
+
 wr_time gw_narrow_rest_us(gw_narrow *n, uint32_t queue_us, uint32_t rtt_us, wr_time now) {
   if (n->state != GW_NARROW_YES || queue_us <= GW_NARROW_REST_US || now < n->rested_until) return 0;
   wr_time rest = wr_time_min(queue_us - GW_NARROW_LEFT_US, GW_NARROW_REST_MAX_US);

@@ -9,6 +9,10 @@
  * So speech waits here once, until it is gone: the caller hears what is under way meanwhile, but what he interrupts
  * can be taken back, and answers to his pings do not wait behind it.
  *
+ * Silence around speech goes in packets of 10 ms, so that speech waits no longer for its slot. That is more packets
+ * than speech has: where the way is known to be limited, or short packets are on trial, silence has no more than
+ * speech, and where it is narrow as few.
+ *
  * What is sent little proves little, so the estimate does not say by itself when there is room again: after a while
  * short packets are tried, and each trial that failed makes the next one come later. */
 #ifndef GATEWAY_NARROW_H
@@ -19,9 +23,10 @@
 #define GW_NARROW_BPS                                                                        \
   60000 /* speech of 24 kbit/s, headers at 20 ms, and what travels beside: reports, messages \
          */
-#define GW_NARROW_WIDE_BPS 66000  /* no longer narrow; beside speech in short packets an estimate grows so far */
-#define GW_NARROW_LEAST_BPS 45000 /* below it packets of 60 ms do not pass, beside the same: 120 */
-#define GW_NARROW_QUEUE_US 80000  /* so much stands in queues: the trial failed */
+#define GW_NARROW_WIDE_BPS 66000   /* no longer narrow; beside speech in short packets an estimate grows so far */
+#define GW_NARROW_LEAST_BPS 45000  /* below it packets of 60 ms do not pass, beside the same: 120 */
+#define GW_NARROW_AMPLE_BPS 100000 /* twice what silence in packets of 10 ms takes with its headers, 49 kbit/s */
+#define GW_NARROW_QUEUE_US 80000   /* so much stands in queues: the trial failed */
 #define GW_NARROW_HOLD_US WR_S(10)
 #define GW_NARROW_HOLD_MAX_US WR_S(60)
 #define GW_NARROW_REST_US WR_MS(150)     /* more than that in queues: speech waits ... */
@@ -42,6 +47,8 @@ typedef struct gw_narrow {
 /* As often as one likes. |target_bps|: 0 not known, as after a change of path; then nothing is narrow. |queue_us|:
  * what stands in queues on the way. Returns how long packets of speech are to be, in ms; 0: as they come. */
 unsigned gw_narrow_step(gw_narrow *narrow, uint32_t target_bps, uint32_t queue_us, wr_time now);
+/* How long packets of silence are to be where those of speech go as they come, in ms. */
+unsigned gw_narrow_quiet_ms(const gw_narrow *narrow, uint32_t target_bps);
 /* As often. How long speech is to wait from now on for the queue to drain; 0: not. */
 wr_time gw_narrow_rest_us(gw_narrow *narrow, uint32_t queue_us, uint32_t rtt_us, wr_time now);
 

@@ -68,3 +68,17 @@ TEST(gw_narrow_lets_the_queue_drain) {
   CHECK_EQ(gw_narrow_step(&n, MANY, 0, news + 1), 0);
   CHECK_EQ(gw_narrow_rest_us(&n, WR_S(5), 0, WR_S(30)), 0);
 }
+
+/* Silence never costs more than speech where more may not pass: while short packets are tried, and later on. */
+TEST(gw_narrow_spares_packets_of_silence) {
+  gw_narrow n = {0};
+  CHECK_EQ(gw_narrow_quiet_ms(&n, 0), 10); /* nobody tells what arrives */
+  CHECK_EQ(gw_narrow_quiet_ms(&n, MANY), 10);
+  CHECK_EQ(gw_narrow_quiet_ms(&n, GW_NARROW_AMPLE_BPS), 10);
+  CHECK_EQ(gw_narrow_quiet_ms(&n, GW_NARROW_AMPLE_BPS - 1), 20);
+  CHECK(gw_narrow_step(&n, FEW, 0, 0));
+  CHECK(!gw_narrow_step(&n, FEW, 0, GW_NARROW_HOLD_US));
+  CHECK_EQ(n.state, GW_NARROW_TRIAL);
+  CHECK_EQ(gw_narrow_quiet_ms(&n, FEW), 20);
+  CHECK_EQ(gw_narrow_quiet_ms(&n, 0), 20);
+}

@@ -632,13 +632,15 @@ static wr_time deadline_of(const gw_session *s) {
 static void follow_way(gw_session *s, wr_time now) {
   if (!s->conn) {
     gw_downlink_join(&s->down, 0);
+    gw_downlink_spare(&s->down, false);
     return;
   }
-  uint32_t queue_us = wr_conn_queue_us(s->conn);
-  unsigned packet_ms = gw_narrow_step(&s->narrow, wr_conn_target_bps(s->conn), queue_us, now);
+  uint32_t queue_us = wr_conn_queue_us(s->conn), target_bps = wr_conn_target_bps(s->conn);
+  unsigned packet_ms = gw_narrow_step(&s->narrow, target_bps, queue_us, now);
   if (packet_ms * 48 != s->down.joined_samples)
     gw_session_note(s, "way", packet_ms > 60 ? "very narrow" : packet_ms ? "narrow" : "wide", NULL, now);
   gw_downlink_join(&s->down, packet_ms * 48);
+  gw_downlink_spare(&s->down, gw_narrow_quiet_ms(&s->narrow, target_bps) > 10);
   wr_time rest_us = gw_narrow_rest_us(&s->narrow, wr_conn_queue_now_us(s->conn), s->rtt_us, now);
   if (rest_us) gw_downlink_rest(&s->down, rest_us);
 }
