@@ -108,6 +108,8 @@ static mgr_event meaning_of(const json_t *message, wr_time now) {
     event = (mgr_event){.kind = MGR_EVENT_BACKEND, .value = index_of(state, backend, 4)};
   } else if (!strcmp(type, "tts") && index_of(state, tts, 3) >= 0) {
     event = (mgr_event){.kind = MGR_EVENT_TTS, .value = index_of(state, tts, 3)};
+  } else if (!strcmp(type, "tts") && !strcmp(state, "sound")) {
+    event = (mgr_event){.kind = MGR_EVENT_TTS, .value = 1};
   } else if (!strcmp(type, "stt")) {
     event = (mgr_event){.kind = MGR_EVENT_STT, .value = text_of(message, "text")[0] != 0};
   } else if (!strcmp(type, "server-draining")) {

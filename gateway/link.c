@@ -306,6 +306,7 @@ static void queue_tts(gw_session *s, const char *state, const char *text, wr_tim
 static void on_tts_start(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
   link->in_answer = true;
+  link->captioned = false;
   gw_downlink_expect(&s->down, now + ANSWER_US, now);
   if (link->mode != XZ_MODE_REALTIME) {
     link->listening = false;
@@ -369,7 +370,10 @@ static void on_client_event(gw_session *s, const xz_client_event *e, wr_time now
     case XZ_CLIENT_EVENT_HEARING: gw_page_tell(s, "hearing", now, "text", e->text, NULL); return;
     case XZ_CLIENT_EVENT_LLM: gw_page_tell(s, "llm", now, "emotion", e->emotion, "text", e->text, NULL); return;
     case XZ_CLIENT_EVENT_TTS_START: on_tts_start(s, now); return;
-    case XZ_CLIENT_EVENT_SENTENCE_START: queue_tts(s, "sentence_start", e->text, now); return;
+    case XZ_CLIENT_EVENT_SENTENCE_START:
+      s->link.captioned = true;
+      queue_tts(s, "sentence_start", e->text, now);
+      return;
     case XZ_CLIENT_EVENT_SENTENCE_END: queue_tts(s, "sentence_end", e->text, now); return;
     case XZ_CLIENT_EVENT_TTS_STOP:
       s->link.in_answer = false;
@@ -634,6 +638,10 @@ static void play_audio(gw_session *s, const gw_downlink_item *item, wr_time now)
     gw_histogram_add(&s->worker->metrics.turn_latency, now - link->asked_at);
     gw_trace_sound(&s->trace, now);
     link->awaits_sound = false;
+  }
+  if (!item->silent && !link->captioned) {
+    link->captioned = true;
+    gw_page_tts(s, "sound", now);
   }
   wr_err err = gw_session_send_audio(s, item, now);
   if (err && !item->silent) count(s, GW_SPEECH_REFUSED);

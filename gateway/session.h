@@ -68,6 +68,7 @@ typedef struct gw_link {
   bool in_answer;  /* between TTS_START and TTS_STOP of the assistant */
   bool page_hears; /* the page was told tts start and not yet stop */
   bool awaits_sound; /* turn latency runs */
+  bool captioned;    /* the page is told what is said, or that something is, in this answer */
   xz_mode mode;
   wr_time voice_at; /* last time the caller's audio was loud enough for speech */
   wr_time asked_at; /* end of the caller's speech */

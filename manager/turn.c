@@ -10,6 +10,7 @@ static bool is_busy(const mgr_turn *t) { return t->state == MGR_TURN_SPEAKING ||
 
 static void think(mgr_turn *t, uint32_t limit_ms, mgr_time now) {
   t->state = MGR_TURN_THINKING;
+  t->announced = false;
   t->until = mgr_time_add(now, MGR_MS(limit_ms));
 }
 
@@ -179,7 +180,7 @@ void mgr_turn_heard(mgr_turn *t, bool has_text, const mgr_settings *s, mgr_time 
 void mgr_turn_speech(mgr_turn *t, int32_t step, mgr_turn_out *out) {
   if (t->held) return; /* the end of what was just interrupted */
   if (step == 2) {
-    if (t->state == MGR_TURN_SPEAKING) settle(t, out);
+    if (t->state == MGR_TURN_SPEAKING || (t->state == MGR_TURN_THINKING && t->announced)) settle(t, out);
     return;
   }
   if (step == 0 && t->hushed) {
@@ -188,7 +189,9 @@ void mgr_turn_speech(mgr_turn *t, int32_t step, mgr_turn_out *out) {
   }
   if (t->hushed) return; /* a straggler of the interrupted answer */
   t->until = MGR_NEVER;
-  t->state = MGR_TURN_SPEAKING;
+  t->announced = true;
+  if (step == 1) t->state = MGR_TURN_SPEAKING;
+  if (t->state != MGR_TURN_SPEAKING) t->state = MGR_TURN_THINKING; /* until something can be heard */
 }
 
 void mgr_turn_tick(mgr_turn *t, mgr_time now, mgr_turn_out *out) {

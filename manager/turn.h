@@ -20,6 +20,7 @@ typedef struct mgr_turn {
   bool mic_live;  /* as it was commanded last */
   bool goes_on;   /* the session was resumed: it still listens as it did, and an answer is not to be cut */
   bool owes_stop; /* the key went up while nobody could be told */
+  bool announced; /* thinking: speech was announced, which some servers do before they have a word */
   mgr_time held_at;
   mgr_time until; /* thinking takes too long; MGR_NEVER */
 } mgr_turn;
@@ -45,7 +46,7 @@ void mgr_turn_cancel(mgr_turn *t, mgr_turn_out *out);
 void mgr_turn_interrupt(mgr_turn *t, mgr_turn_out *out);
 void mgr_turn_text(mgr_turn *t, const mgr_settings *s, mgr_time now, mgr_turn_out *out);
 void mgr_turn_heard(mgr_turn *t, bool has_text, const mgr_settings *s, mgr_time now, mgr_turn_out *out);
-void mgr_turn_speech(mgr_turn *t, int32_t step, mgr_turn_out *out); /* 0 start, 1 sentence, 2 stop */
+void mgr_turn_speech(mgr_turn *t, int32_t step, mgr_turn_out *out); /* 0 start, 1 sound, 2 stop */
 void mgr_turn_tick(mgr_turn *t, mgr_time now, mgr_turn_out *out);
 /* The person starts; or hangs up, and then everything but mode and microphone is forgotten. */
 void mgr_turn_want(mgr_turn *t, bool wanted, mgr_turn_out *out);

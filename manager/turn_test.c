@@ -27,10 +27,40 @@ TEST(turn_hands_free_asks_to_listen_once) {
   DO(mgr_turn_heard(&turn, true, &settings, 0, &out));
   CHECK_EQ(turn.state, MGR_TURN_THINKING);
   DO(mgr_turn_speech(&turn, 0, &out));
+  DO(mgr_turn_speech(&turn, 1, &out));
   CHECK_EQ(turn.state, MGR_TURN_SPEAKING);
   DO(mgr_turn_speech(&turn, 2, &out));
   CHECK_EQ(turn.state, MGR_TURN_LISTENING);
   CHECK(!out.say_listen); /* the gateway goes on by itself */
+}
+
+/* Pitfall 20: servers say that they speak long before they do. Nobody speaks until something is heard, however long
+ * that takes, and what was announced and came to nothing ends. */
+TEST(turn_pitfall_20_thinks_until_something_is_heard) {
+  begin(MGR_MODE_MANUAL);
+  DO(mgr_turn_text(&turn, &settings, 0, &out));
+  DO(mgr_turn_heard(&turn, true, &settings, 0, &out));
+  DO(mgr_turn_speech(&turn, 2, &out)); /* of an answer before: not this one's */
+  CHECK_EQ(turn.state, MGR_TURN_THINKING);
+  DO(mgr_turn_speech(&turn, 0, &out));
+  CHECK_EQ(turn.state, MGR_TURN_THINKING);
+  DO(mgr_turn_tick(&turn, MGR_S(3600), &out));
+  CHECK_EQ(out.notice, 0);
+  CHECK_EQ(turn.state, MGR_TURN_THINKING);
+  DO(mgr_turn_speech(&turn, 1, &out));
+  CHECK_EQ(turn.state, MGR_TURN_SPEAKING);
+  DO(mgr_turn_speech(&turn, 0, &out)); /* some say it twice */
+  CHECK_EQ(turn.state, MGR_TURN_SPEAKING);
+  DO(mgr_turn_speech(&turn, 2, &out));
+  CHECK_EQ(turn.state, MGR_TURN_NONE);
+  DO(mgr_turn_text(&turn, &settings, MGR_S(9), &out));
+  DO(mgr_turn_speech(&turn, 0, &out));
+  DO(mgr_turn_speech(&turn, 2, &out)); /* without a word */
+  CHECK_EQ(turn.state, MGR_TURN_NONE);
+  DO(mgr_turn_text(&turn, &settings, MGR_S(9), &out));
+  DO(mgr_turn_speech(&turn, 0, &out));
+  DO(mgr_turn_interrupt(&turn, &out));
+  CHECK(out.say_abort && out.hush);
 }
 
 TEST(turn_hold_to_talk_interrupts_an_answer) {
@@ -100,7 +130,7 @@ TEST(turn_a_change_of_mode_stops_the_old_way_and_asks_for_the_new) {
   CHECK(out.say_listen && out.listen_mode == MGR_MODE_REALTIME);
   DO(mgr_turn_set_mode(&turn, MGR_MODE_AUTO, &out));
   CHECK(out.say_listen && out.listen_mode == MGR_MODE_AUTO);
-  DO(mgr_turn_speech(&turn, 0, &out));
+  DO(mgr_turn_speech(&turn, 1, &out));
   DO(mgr_turn_set_mode(&turn, MGR_MODE_MANUAL, &out)); /* an answer is not cut by it */
   CHECK_EQ(turn.state, MGR_TURN_SPEAKING);
 }

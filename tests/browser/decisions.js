@@ -96,7 +96,9 @@ test("core: a call becomes ready, and hands-free asks to listen once", () => {
   world.on({ kind: EVENT.STT, value: 1 });
   same(world.turn, "THINKING", "after stt");
   world.on({ kind: EVENT.TTS, value: 0 });
-  same(world.turn, "SPEAKING", "after tts start");
+  same(world.turn, "THINKING", "after tts start");
+  world.on({ kind: EVENT.TTS, value: 1 });
+  same(world.turn, "SPEAKING", "with the first sound");
   same(brief(world.on({ kind: EVENT.TTS, value: 2 }), ...SAID), [], "the gateway goes on by itself");
   same(world.turn, "LISTENING", "after the answer");
 });

@@ -152,7 +152,7 @@ test("hands: only the selected pair counts, however the browser marks it", () =>
 
 test("hands: messages become the core's events, rubbish only a sign of life", () => {
   same(eventOf({ type: "ready" }, 0), { kind: EVENT.READY }, "ready");
-  same(eventOf({ type: "tts", state: "sentence_start" }, 0), { kind: EVENT.TTS, value: 1 }, "tts");
+  for (const state of ["sentence_start", "sound"]) same(eventOf({ type: "tts", state }, 0), { kind: EVENT.TTS, value: 1 }, state);
   same(eventOf({ type: "backend", state: "retrying" }, 0), { kind: EVENT.BACKEND, value: 3 }, "backend");
   same(eventOf({ type: "stt", text: "" }, 0), { kind: EVENT.STT, value: 0 }, "stt");
   same(eventOf({ type: "pong", t: 100 }, 142), { kind: EVENT.PONG, value: 42 }, "pong");

@@ -31,7 +31,7 @@ export function eventOf(message, now_ms) {
     case "stt":
       return { kind: EVENT.STT, value: Number(Boolean(message["text"])) };
     case "tts":
-      return oneOf(EVENT.TTS, SPEECH, message["state"]);
+      return oneOf(EVENT.TTS, SPEECH, message["state"] === "sound" ? "sentence_start" : message["state"]);
     case "pong": {
       const sent_ms = Number(message["t"]);
       const rtt_ms = Math.round(now_ms - sent_ms);
