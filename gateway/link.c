@@ -11,8 +11,10 @@
  * again if the server refused us: once at once, then with the back-off.
  *
  * Turns: the caller's wish to listen survives reconnects; while an answer is heard the microphone rests (auto),
- * goes on (realtime) or is off (manual); in auto mode listening begins again once the answer has been played. What
- * the caller says while the assistant is out of reach is kept within bounds and said as soon as it is back. */
+ * goes on (realtime) or is off (manual); in auto mode listening begins again once the answer has been played, and
+ * its last word has died away in the caller's room. A conversation that the assistant ended in order begins again
+ * with the next word, typed or spoken. What the caller says while the assistant is out of reach is
+ * kept within bounds and said as soon as it is back. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +27,9 @@
 #define BACKOFF_MAX_S 30
 #define ANSWER_US WR_S(4) /* an answer is expected within; later its first words may stutter, no more */
 #define ASK_AFTER_ATTEMPTS 3
-#define RUBBISH_MAX 20 /* unusable messages before the assistant is hung up on */
+#define TAIL_US WR_MS(200) /* from the last packet of speech until it is heard, and until its echo is gone */
+#define PAUSE_US WR_S(3)   /* without voice: nobody is in the middle of a sentence */
+#define RUBBISH_MAX 20     /* unusable messages before the assistant is hung up on */
 
 static void count(gw_session *s, gw_counter counter) { s->worker->metrics.counter[counter]++; }
 
@@ -125,6 +129,7 @@ static void push_outbox(gw_session *s) {
 
 static void start_listening(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
+  link->listen_at = 0;
   if (xz_client_listen_start(link->client, link->mode) != WR_OK) return;
   link->listening = true;
   gw_uplink_start(&s->up, link->mode != XZ_MODE_MANUAL, now);
@@ -307,6 +312,7 @@ static void on_tts_start(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
   link->in_answer = true;
   link->captioned = false;
+  link->listen_at = 0;
   gw_downlink_expect(&s->down, now + ANSWER_US, now);
   if (link->mode != XZ_MODE_REALTIME) {
     link->listening = false;
@@ -467,35 +473,52 @@ static const char *failure_of(const gw_session *s, bool was_ready, uint32_t code
   return s->link.client->state == XZ_CLIENT_CLOSED ? "unreachable" : "no_hello";
 }
 
+/* Again when something is said: the page may talk as before, so it is told of no loss. */
+static void rest(gw_session *s, wr_time now) {
+  s->link.state = GW_LINK_OFF;
+  gw_log(GW_INFO, "backend", "session", s->id_text, "state", "resting", "reason", s->cold->loss, NULL);
+  gw_page_tell(s, "websocket", now, "state", "close", "reason", s->cold->loss, NULL);
+  gw_session_note(s, "assistant", "resting", NULL, now);
+}
+
 /* The conversation is over: the page is told, and whether it comes back by itself or with the next word. */
 static void end_conversation(gw_session *s, bool in_order, bool refused, wr_time now) {
   gw_link *link = &s->link;
   const char *reason = s->cold->loss;
   if (link->wants_to_listen) gw_uplink_start(&s->up, false, now);
+  link->hung_up = false; /* our own close is no end of the conversation */
+  if (in_order) {
+    rest(s, now);
+    return;
+  }
   gw_log(GW_WARN, "backend", "session", s->id_text, "state", "lost", "reason", reason, NULL);
   gw_page_tell(s, "backend", now, "state", "lost", "reason", reason, NULL);
   gw_session_note(s, "assistant", "lost", refused ? "refused" : NULL, now);
-  link->hung_up = false; /* our own close is no end of the conversation */
-  if (in_order) {
-    link->state = GW_LINK_OFF; /* again when something is said */
-    gw_page_tell(s, "websocket", now, "state", "close", NULL);
-    return;
-  }
   wr_time wait = must_ask_anew(s, refused) ? 0 : backoff(s);
   link->state = GW_LINK_WAITING;
   link->retry_at = now + wait;
   gw_link_say_retrying(s, wait, now);
 }
 
-/* Nobody waits for an answer. */
-static bool is_idle(const gw_session *s) { return !s->link.wants_to_listen && !s->link.in_answer; }
+/* Nobody waits for an answer, and nobody speaks: who talks hands-free is silent, and his voice would be noticed. */
+static bool is_idle(const gw_session *s, wr_time now) {
+  const gw_link *link = &s->link;
+  bool is_silent = link->mode != XZ_MODE_MANUAL && link->tells_level && now - link->voice_at > PAUSE_US;
+  return !link->in_answer && (!link->wants_to_listen || is_silent);
+}
+
+void gw_link_voice(gw_session *s, wr_time now) {
+  s->link.voice_at = now;
+  if (s->link.wants_to_listen && !s->closing) gw_link_want(s, now);
+}
 
 /* The assistant's goodbye, over a connection that stays. */
 static void on_rest(gw_session *s, wr_time now) {
-  bool in_order = is_idle(s);
+  bool in_order = is_idle(s, now);
   snprintf(s->cold->loss, sizeof(s->cold->loss), "the assistant ended the conversation");
   if (!in_order) gw_session_trouble(s, "assistant", "lost");
   s->link.listening = false;
+  s->link.listen_at = 0;
   count(s, GW_BACKEND_LOST);
   end_conversation(s, in_order, false, now);
 }
@@ -504,6 +527,7 @@ static void forget_socket(gw_session *s, wr_time now) {
   gw_link *link = &s->link;
   xz_client_closed(link->client);
   link->listening = false;
+  link->listen_at = 0;
   link->socket_wanted = false;
   link->in_flight = 0;
   drain_events(s, now); /* an answer that was cut off ends */
@@ -526,7 +550,7 @@ static void on_closed(gw_session *s, uint32_t code, const char *reason, wr_time 
     on_kept_closed(s, code, reason, now);
     return;
   }
-  bool was_ready = link->state == GW_LINK_READY, was_idle = is_idle(s);
+  bool was_ready = link->state == GW_LINK_READY, was_idle = is_idle(s, now);
   bool was_open = link->client->state != XZ_CLIENT_CLOSED, refused = !was_ready && (code != 0 || was_open);
   if (refused && was_open && link->client->plain[0]) reason = link->client->plain; /* its own words say more */
   snprintf(s->cold->loss, sizeof(s->cold->loss), "%s", reason);
@@ -609,6 +633,14 @@ static wr_time keep_deadline(const gw_session *s) {
   return link->state == GW_LINK_OFF && link->keep_at ? link->keep_at : WR_NEVER;
 }
 
+static wr_time listen_deadline(const gw_session *s) { return s->link.listen_at ? s->link.listen_at : WR_NEVER; }
+
+/* What the caller wants may have changed meanwhile. */
+static void listen_again(gw_session *s, wr_time now) {
+  s->link.listen_at = 0;
+  if (s->link.wants_to_listen && s->link.mode == XZ_MODE_AUTO) start_listening(s, now);
+}
+
 static void keep_connected(gw_session *s) {
   s->link.keep_at = 0;
   connect_socket(s);
@@ -620,6 +652,7 @@ void gw_link_tick(gw_session *s, wr_time now) {
   if (link->state == GW_LINK_WAITING && now >= link->retry_at) open_socket(s, now);
   if (link->state == GW_LINK_ASKING) gw_ota_tick(s, now);
   if (now >= keep_deadline(s)) keep_connected(s);
+  if (now >= listen_deadline(s)) listen_again(s, now);
   if (!link->client_ready || now < xz_client_deadline(link->client)) return;
   xz_client_tick(link->client, now);
   drain_events(s, now);
@@ -628,7 +661,7 @@ void gw_link_tick(gw_session *s, wr_time now) {
 wr_time gw_link_deadline(const gw_session *s) {
   wr_time at = s->link.state == GW_LINK_WAITING ? s->link.retry_at : WR_NEVER;
   if (s->link.state == GW_LINK_ASKING) at = xz_ota_deadline(&s->cold->ota);
-  at = wr_time_min(at, keep_deadline(s));
+  at = wr_time_min(at, wr_time_min(keep_deadline(s), listen_deadline(s)));
   return s->link.client_ready ? wr_time_min(at, xz_client_deadline(s->link.client)) : at;
 }
 
@@ -643,6 +676,7 @@ static void play_audio(gw_session *s, const gw_downlink_item *item, wr_time now)
     link->captioned = true;
     gw_page_tts(s, "sound", now);
   }
+  if (!item->silent) link->sound_at = now;
   wr_err err = gw_session_send_audio(s, item, now);
   if (err && !item->silent) count(s, GW_SPEECH_REFUSED);
   if (!err && s->clean) gw_clean_play(s->clean, item->opus, now);
@@ -659,7 +693,7 @@ static void on_answer_heard(gw_session *s, wr_time now) {
   }
   link->page_hears = link->in_answer;
   if (link->in_answer || link->listening || link->state != GW_LINK_READY) return;
-  if (link->wants_to_listen && link->mode == XZ_MODE_AUTO) start_listening(s, now);
+  if (link->wants_to_listen && link->mode == XZ_MODE_AUTO) link->listen_at = link->sound_at + TAIL_US;
 }
 
 void gw_link_play(gw_session *s, wr_time now) {

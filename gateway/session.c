@@ -17,6 +17,7 @@
 #define ANSWER_MAX 8192
 #define QUALITY_US WR_S(1)
 #define SENT_AWAY_US WR_S(2) /* for a page to hear it, and one retransmission */
+#define RESTING_PACKETS 20   /* of 60 ms: what was heard just before the voice that ends a rest */
 #define SPEECH_DBOV 55       /* louder than -55 dBov counts as the caller speaking, for turn latency */
 
 const char *gw_session_state_text(gw_session_state state) {
@@ -495,7 +496,8 @@ void gw_session_heard(gw_session *s, const wr_audio *audio, wr_time now) {
     record_since_answer(s, GW_PHASE_FIRST_MEDIA, now);
   }
   if (!s->echo) {
-    if (audio->level_dbov < SPEECH_DBOV) s->link.voice_at = now;
+    if (audio->level_dbov < SPEECH_DBOV) gw_link_voice(s, now);
+    if (audio->level_dbov < 127) s->link.tells_level = true; /* which is silence, or not told */
     gw_link_audio(s, audio, now);
     return;
   }
@@ -794,6 +796,7 @@ static void emit_uplink(void *ctx, wr_bytes opus) {
     if (xz_client_send_audio(link->client, opus, 0) == WR_OK) count(s, GW_UPLINK_PACKETS);
     return;
   }
+  while (link->state == GW_LINK_OFF && link->early.n_records >= RESTING_PACKETS) gw_fifo_pop(&link->early);
   /* Kept for when the assistant is back; at the bound the oldest words go. */
   gw_record record = {.len = (uint16_t)opus.len};
   while (opus.len <= GW_RECORD_MAX && !gw_fifo_push(&link->early, &record, opus.data)) {

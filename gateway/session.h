@@ -68,10 +68,13 @@ typedef struct gw_link {
   bool in_answer;  /* between TTS_START and TTS_STOP of the assistant */
   bool page_hears; /* the page was told tts start and not yet stop */
   bool awaits_sound; /* turn latency runs */
+  bool tells_level;  /* how loud the caller's packets are is known */
   bool captioned;    /* the page is told what is said, or that something is, in this answer */
   xz_mode mode;
-  wr_time voice_at; /* last time the caller's audio was loud enough for speech */
-  wr_time asked_at; /* end of the caller's speech */
+  wr_time listen_at; /* hands-free, an answer has been played: when listening begins again; 0: not by itself */
+  wr_time sound_at;  /* when speech was handed out last */
+  wr_time voice_at;  /* last time the caller's audio was loud enough for speech */
+  wr_time asked_at;  /* end of the caller's speech */
   char *unsaid[GW_N_UNSAID];
   size_t n_unsaid;
   gw_fifo early;        /* speech the assistant has not heard yet */
@@ -266,6 +269,8 @@ void gw_link_listen(gw_session *session, xz_mode mode, wr_time now);
 void gw_link_listen_stop(gw_session *session, wr_time now);
 void gw_link_say(gw_session *session, const char *text, wr_time now);
 void gw_link_abort(gw_session *session, wr_time now);
+/* The caller's packets are loud enough for speech. */
+void gw_link_voice(gw_session *session, wr_time now);
 void gw_link_audio(gw_session *session, const wr_audio *audio, wr_time now);
 void gw_link_tool_result(gw_session *session, uint32_t call, bool ok, const char *text, wr_time now);
 /* From the HTTP thread. */

@@ -190,7 +190,7 @@ COVERS = {
     "link.client_ready": [asking, idle], "link.socket_wanted": [upgrading, over], "link.wants_to_listen": [listening],
     "link.listening": [listening], "link.refreshed": [upgrading], "link.in_answer": [speaking],
     "link.hung_up": [idle, greeting],  # garbled
-    "link.captioned": [speaking],
+    "link.captioned": [speaking], "link.tells_level": [listening],
     "link.page_hears": [speaking, spoken], "link.awaits_sound": [thinking],
     "client.listening": [listening], "client.speaking": [speaking], "client.muted": [idle, silenced],
     "client.aborted": [silenced],
