@@ -12,6 +12,7 @@ import { call, captions, dial, reach, type } from "./talk.js";
 export function testCameraOff(bench) {
   refuses(bench);
   refusesOtherwise(bench);
+  sendsLittle(bench);
   inFirefoxToo(bench);
 }
 
@@ -36,6 +37,39 @@ async function asksInVain(page, why, act) {
   const left = await page.evaluate(() => [document.querySelector("#camera[open]"), document.querySelector(".card canvas"),
     /** @type {any} */ (window).probe.binaryBytes]);
   same([...left, await cameras(page)], [null, null, 0, 0], "a sheet, a picture, bytes of one, open cameras");
+}
+
+/** @param {Bench} bench */
+function sendsLittle({ inChromium, gateway }) {
+  test("chromium: camera: pitfall 19: what it shows is sent in less than 1 MB, noise too", () =>
+    inChromium(async (page) => {
+      await page.evaluateOnNewDocument(() => {
+        const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (wish) => {
+          if (!wish?.video) return ask(wish);
+          const canvas = document.createElement("canvas");
+          canvas.width = canvas.height = 1024;
+          const noise = new ImageData(1024, 1024);
+          for (let at = 0; at < noise.data.length; at += 65536) crypto.getRandomValues(noise.data.subarray(at, at + 65536));
+          for (let at = 3; at < noise.data.length; at += 4) noise.data[at] = 255;
+          setInterval(() => canvas.getContext("2d")?.putImageData(noise, 0, 0), 100);
+          return canvas.captureStream(10);
+        };
+      });
+      await call(page, gateway.url);
+      await type(page, "take a photo");
+      await page.waitForSelector(".card canvas");
+      const sent = await until("the tool's result", () => page.evaluate(() => {
+        const { sent, binaryBytes } = /** @type {any} */ (window).probe;
+        const done = sent.some((/** @type {any} */ entry) => entry.message.type === "tool_result" && entry.message.ok);
+        return done && binaryBytes;
+      }));
+      const full = await page.$eval(".card canvas", (picture) => new Promise((resolve) => {
+        const canvas = /** @type {HTMLCanvasElement} */ (picture);
+        canvas.toBlob((blob) => resolve(canvas.width === 1024 ? blob?.size : 0), "image/jpeg", 0.85);
+      }));
+      check(Number(full) > 1_000_000 && sent > 100_000 && sent < 1_000_000, `${sent} bytes were sent, not ${full}`);
+    }));
 }
 
 /** @param {Page} page */

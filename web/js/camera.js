@@ -3,6 +3,9 @@
  * Where there is no picture the error says why, in words that the assistant can pass on. */
 
 const LONGEST_SIDE = 1024;
+/** Servers refuse more, or are slow with it: what does not fit is sent coarser. */
+const PHOTO_MOST = 1_000_000;
+const QUALITIES = [0.85, 0.7, 0.5, 0.3];
 const COUNT = 3;
 const COUNT_MS = 700;
 const FIRST_FRAME_MS = 2000;
@@ -123,6 +126,16 @@ async function firstFrame(video) {
   });
 }
 
+/** @param {HTMLCanvasElement} canvas @returns {Promise<Blob>} */
+async function jpegOf(canvas) {
+  for (const quality of QUALITIES) {
+    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
+    if (!(blob instanceof Blob)) throw noPicture("it could not be made");
+    if (blob.size < PHOTO_MOST) return blob;
+  }
+  throw noPicture("it is too large");
+}
+
 /** @param {HTMLVideoElement} video */
 async function still(video) {
   await firstFrame(video);
@@ -133,7 +146,6 @@ async function still(video) {
   canvas.width = Math.round(videoWidth * scale);
   canvas.height = Math.round(videoHeight * scale);
   canvas.getContext("2d")?.drawImage(video, 0, 0, canvas.width, canvas.height);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.85));
-  if (!(blob instanceof Blob)) throw noPicture("it could not be made");
+  const blob = await jpegOf(canvas);
   return { blob, width: canvas.width, height: canvas.height, canvas };
 }
