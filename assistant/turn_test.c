@@ -560,8 +560,8 @@ TEST(as_turn_survives_rubbish) {
   end();
 }
 
-/* Pitfall 17: the user speaks before the device has told its tools. */
-TEST(as_turn_waits_a_moment_for_the_tools) {
+/* The user speaks before the device has told its tools. */
+TEST(as_turn_pitfall_17_waits_a_moment_for_the_tools) {
   begin("{\"type\":\"hello\",\"features\":{\"mcp\":true}}");
   say("{\"type\":\"listen\",\"state\":\"detect\",\"text\":\"volume 30\"}", 1);
   CHECK(asked == NULL);

@@ -188,15 +188,21 @@ def check_tables(rules):
 
 
 def check_pitfalls(rules, files):
-    """The tests that docs/interop.md names for its rows: |-t NAME| takes a beginning, tests/system/run the whole name."""
-    unit = "".join(read(path) for path in files if path.endswith("_test.c"))
-    system = "".join(read(path) for path in files if path.startswith("tests/system/"))
+    """The tests that docs/interop.md names for its rows: |-t NAME| takes a beginning, tests/system/run the whole name,
+    tests/browser/run a part. Each row has one that bears its number."""
+    def texts(begin, end):
+        return "".join(read(path) for path in files if path.startswith(begin) and path.endswith(end))
+    there = {"unit": texts("", "_test.c"), "system": texts("tests/system/", ""), "browser": texts("tests/browser/", ".js")}
+    forms = {"unit": r"TEST\({}", "system": r"def test_{}\(", "browser": r'test\([`"][^`"]*{}\b'}
     rows = re.findall(r"^\| (\d+) \|.*\| ([^|]*) \|$", read("docs/interop.md").split("## Known trouble")[-1], re.M)
     for row, cell in rows:
-        for part, kind in re.findall(r"((unit|system) (?:`\w+`(?:, )?)+)", cell):
-            for name in re.findall(r"`(\w+)`", part):
-                if not re.search(fr"TEST\({name}" if kind == "unit" else fr"def test_{name}\(", unit if kind == "unit" else system):
-                    rules.report("pitfalls", name, f"docs/interop.md, row {row}: there is no {kind} test {name}")
+        named = [(kind, name) for part, kind in re.findall(r"((unit|system|browser) (?:`[\w ]+`(?:, )?)+)", cell)
+                 for name in re.findall(r"`([\w ]+)`", part)]
+        for kind, name in named:
+            if not re.search(forms[kind].format(name), there[kind]):
+                rules.report("pitfalls", name, f"docs/interop.md, row {row}: there is no {kind} test {name}")
+        if not any(row in re.split("[_ ]", name.partition("pitfall")[2]) for _, name in named):
+            rules.report("pitfalls", row, f"docs/interop.md, row {row}: no test bears its number")
     if len(rows) != 23:
         rules.report("pitfalls", "rows", f"docs/interop.md: {len(rows)} rows of known trouble, not 23")
 

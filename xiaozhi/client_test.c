@@ -325,8 +325,8 @@ TEST(xz_client_hands_out_tool_calls_and_takes_results_in_any_order) {
   json_decref(reply);
 }
 
-/* Pitfall 18: an answer within 8 s, whatever the page does. */
-TEST(xz_client_answers_for_tools_that_do_not) {
+/* An answer within 8 s, whatever the page does. */
+TEST(xz_client_pitfall_18_answers_for_tools_that_do_not) {
   start_ready();
   xz_client_event e;
   call_tool(7, "stop_music", "{}", WR_S(1));

@@ -10,6 +10,7 @@ import tempfile
 import time
 import urllib.request
 
+from callers import Caller, spoken
 from harness import BINARY, Gateway, Peer, check, wait_for
 from mock_assistant import MockAssistant
 
@@ -41,7 +42,7 @@ def paths(mock):
     return [path for path, _, _ in mock.asked]
 
 
-def test_ota_pitfalls_4_5_9_request_and_handshake():
+def test_ota_pitfalls_4_5_7_9_10_16_22_request_and_handshake():
     with Device() as (mock, g, p):
         check(p.message("ready"), "found by OTA: ready")
         path, headers, body = mock.asked[0]
@@ -55,6 +56,7 @@ def test_ota_pitfalls_4_5_9_request_and_handshake():
               "4: the body names the same device as the header")
         check(re.fullmatch(r"[0-9.]+", body["application"]["version"]), "5: OTA first, with application.version")
         link = mock.links[0]
+        check(mock.ota[0][1]["websocket"]["url"].endswith(link.headers["host"] + "/xiaozhi/v1/"), "22: where OTA says")
         check(link.headers["authorization"] == "Bearer t0ken", "the token of OTA is the WebSocket's")
         check(link.headers["connection"] == "Upgrade", "7: Connection is exactly Upgrade")
         check("sec-websocket-extensions" not in link.headers, "7: no extensions are offered")
@@ -206,10 +208,134 @@ def test_session_end_pitfall_11():
         mock.links[0].send(struct.pack(">H", 1000), 8)
         check(p.message("websocket", state="close"), "11: a close with 1000 is the end of the conversation, no fault")
         time.sleep(1.5)
-        check(len(mock.links) == 1, "nothing reconnects by itself")
+        check(len(mock.links) == 1 and not any('"lost"' in line for line in p.seen), "nothing reconnects, nothing was lost")
         p.text("speak 6 2")
         check(p.message("tts", state="stop") and len(mock.links) == 2 and len(mock.asked) == 1,
               "the next word opens it again, without OTA")
+
+
+def test_session_end_hands_free_pitfall_11():
+    """Who talks hands-free says nothing for minutes: the conversation rests, and begins again with his voice."""
+    mock = MockAssistant()
+    with Gateway(backend=mock.url) as g, Caller(g) as c:
+        c.message("ready")
+        c.say(type="listen", state="start", mode="auto")
+        c.play(spoken("hello", lead=0.2, tail=0.2))
+        check(wait_for(lambda: len(mock.links[0].packets) > 5), "he is heard")
+        mock.links[0].send(struct.pack(">H", 1000), 8)
+        check(c.message("backend", state="lost"), "11: an end while he speaks is none: it comes back by itself")
+        check(c.message("backend", state="ready") and wait_for(lambda: len(mock.links) == 2), "as after a fault")
+        time.sleep(3.2)
+        mock.links[1].send(struct.pack(">H", 1000), 8)
+        check(c.message("websocket", state="close"), "11: after a silence it is an end")
+        c.play(bytes(2 * 16000))
+        check(len(mock.links) == 2, "silence does not begin another")
+        c.play(spoken("what time is it", lead=0.2, tail=0.5))
+        check(c.message("backend", state="ready") and wait_for(lambda: len(mock.links) == 3), "a voice does")
+        link = mock.links[2]
+        check(wait_for(lambda: len(link.packets) > 20) and [t["type"] for t in link.texts][:2] == ["hello", "listen"],
+              "what was said meanwhile is heard")
+        before = [m for _, m in c.seen if m["type"] == "backend" and m["state"] == "lost"]
+        check(len(before) == 1, "and the page was told of no loss")
+
+
+def test_microphone_rests_pitfall_12():
+    """Hands-free: nothing is sent while the assistant speaks, nor until its last word has died away in the room."""
+    with Device() as (mock, _, p):
+        p.message("ready")
+        link = mock.links[0]
+
+        def answer(mode):
+            """When the page was told that it was over, and the packets sent to the assistant meanwhile and after."""
+            p.say(type="listen", state="start", mode=mode)
+            p.do("opus f80102")
+            wait_for(lambda n=len(link.packets): len(link.packets) > n + 3)
+            link.say(type="tts", state="start")
+            for i in range(20):
+                link.send_frame(b"\xfb\x03" + bytes([12, i]) * 3)
+            time.sleep(0.3)
+            begin = time.monotonic()
+            link.say(type="tts", state="stop")
+            p.message("tts", state="stop")
+            end = time.monotonic()
+            wait_for(lambda: link.packets[-1][0] > end + 0.3)
+            p.do("opus ")
+            p.say(type="listen", state="stop")
+            return end, [at for at, _ in link.packets if at > begin]
+        end, packets = answer("auto")
+        check(not [at for at in packets if at < end], "12: the microphone rests while the assistant speaks")
+        check(packets and packets[0] > end + 0.1, f"12: and a little longer ({(packets[0] - end) * 1000:.0f} ms)")
+        p.say(type="abort")
+        end, packets = answer("realtime")
+        check(len([at for at in packets if at < end]) > 5, "12: unless the mode is realtime")
+
+
+def test_thinking_is_no_sound_pitfall_20():
+    """A server that says it speaks long before it does, and one that says no words at all."""
+    with Device() as (mock, _, p):
+        p.message("ready")
+        link = mock.links[0]
+        link.say(type="tts", state="start")
+        check(p.message("tts", state="start"), "20: that an answer comes is told at once")
+        time.sleep(0.5)
+        p.heard(0)
+        check(not any('"sound"' in line for line in p.seen), "20: that it can be heard is not")
+        for i in range(5):
+            link.send_frame(b"\xfb\x03" + bytes([20, i]) * 3)
+        check(p.message("tts", state="sound"), "20: but with the first sound, where there are no words")
+        link.say(type="tts", state="stop")
+        p.message("tts", state="stop")
+        p.text("speak 21 3")
+        p.message("tts", state="stop")
+        states = [json.loads(line[5:]).get("state") for line in p.seen if line.startswith('text {"type":"tts"')]
+        check(states == ["start", "sound", "stop", "start", "sentence_start", "stop"], f"20: words say it as well ({states})")
+
+
+def doctor(backend, *options):
+    """Exit code and sentence of `check` about the assistant's server."""
+    done = subprocess.run([BINARY, "check", "--listen", "127.0.0.1:0", "--udp", "127.0.0.1:0", "--backend", backend, *options],
+                          capture_output=True, text=True, timeout=120, check=False)
+    said = next(line for line in done.stdout.splitlines() if line.split()[1] == "backend")
+    return done.returncode, said
+
+
+def test_doctor_meets_the_server():
+    refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    other = b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\nConnection: close\r\n\r\nServer is running"
+    folder = tempfile.mkdtemp(prefix="xz-")
+    cert, tls = certificate(folder)
+    secret = os.path.join(folder, "identity")
+
+    def meets(mock, words, *options, backend=None):
+        code, said = doctor(backend or mock.url, *options)
+        check(words in said and (code == 0) == said.startswith("ok"), f"check: {said}")
+    mock = MockAssistant()
+    meets(mock, "answers hello after ", "--backend-token", "t0ken", "--identity", secret)
+    link = mock.links[0]
+    check(link.headers["authorization"] == "Bearer t0ken" and link.headers["protocol-version"] == "1" and
+          re.fullmatch("[0-9a-f]{2}(:[0-9a-f]{2}){5}", link.headers["device-id"]) and link.headers["client-id"],
+          "it comes as the gateway does: token, framing, device")
+    mock.deaf_to = 1
+    meets(mock, "answers hello after ", "--identity", secret)
+    check(mock.links[1].headers["device-id"] == link.headers["device-id"], "the same device each time")
+    mock.before_hello.append("认证失败")
+    meets(mock, "it has no hello for us and says '认证失败'")
+    mock.refusals += [refusal, refusal, other]
+    meets(mock, "it wants a token: give --backend-token (401)")
+    meets(mock, "it refuses --backend-token (401)", "--backend-token", "old")
+    meets(mock, "takes no WebSocket at this path")
+    meets(mock, "ok     backend  can be reached; it is not asked", backend=mock.ota_url)
+    check(not mock.asked, "OTA is not asked, for that would make a device known")
+    mock.stop()
+    meets(mock, f"nobody listens on port {mock.port} there")
+    meets(mock, f"nobody listens on port {mock.port} there", backend=mock.ota_url)
+    meets(mock, "the name no-such-name.invalid has no address", backend="ota:https://no-such-name.invalid/xiaozhi/ota/")
+    mock = MockAssistant(tls=tls)
+    safe = mock.url.replace("ws:ws:", "ws:wss:")
+    meets(mock, "answers hello after ", "--backend-ca", cert, backend=safe)
+    meets(mock, "its TLS certificate is not to be trusted", backend=safe)
+    meets(mock, "its TLS certificate is not to be trusted", backend=mock.ota_url)
+    mock.stop()
 
 
 def test_bursts_are_paced_pitfalls_13_14_23():
