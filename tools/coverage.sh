@@ -12,7 +12,7 @@ if [ "$1" = --all ]; then
     GATEWAY=$PWD/build/cov/cli/xiaozhi-rtc "$script" >build/cov/system.log || grep FAIL build/cov/system.log
     tail -n 1 build/cov/system.log
   done
-  name="all C" least=$2 filter='(lib|crypto|xiaozhi|manager|caller|gateway|assistant|client|cli|web)/'
+  name="all C" least=$2 filter='(include|lib|crypto|xiaozhi|manager|caller|gateway|assistant|client|cli|sim|web)/'
 else
   name=lib/ least=$1 filter=lib/
 fi

@@ -20,6 +20,7 @@ PATIENCE = 15  # seconds; what does not come within is a failure, nothing is tim
 verdicts = []
 unforgiven = []  # of checks that failed, those that no second chance mends
 CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
+NOTES_LINES = "/cov/" in BINARY  # which a program does when it ends, not when it is killed
 SECOND_CHANCES = 0 if os.environ.get("STRICT") else 2
 
 
@@ -76,13 +77,24 @@ class Gateway:
                 self.metrics()
             except (OSError, http.client.HTTPException, ValueError):
                 pass  # it listens no more, or to others only
-            self.process.kill()
+            self.end()
         elif -self.process.returncode in CRASHES:
             check(False, f"the gateway crashed: {signal.Signals(-self.process.returncode).name}", forgiven=False)
         self.process.wait()
         self.reader.join(PATIENCE)
         if any("Sanitizer" in line or "runtime error" in line for line in self.log):
             check(False, "a sanitizer spoke: " + "".join(self.log)[-3000:], forgiven=False)
+
+    def end(self):
+        if NOTES_LINES:
+            for _ in range(2):  # the second one does not wait for calls
+                self.process.terminate()
+                time.sleep(0.02)
+            try:
+                self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                pass
+        self.process.kill()
 
     def request(self, method, path, body=None, headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
