@@ -52,7 +52,7 @@ TEST(web_assets_pages_wait_for_no_other_file) {
     const char *text = (const char *)page->body[WEB_PLAIN].data;
     CHECK(strstr(text, "<style>") && strstr(text, "--paper: #f4f1ea;"));
     CHECK(strstr(text, "<style id=\"dark\" media=\"(prefers-color-scheme: dark)\">"));
-    CHECK(strstr(text, "<script>/* theme.js"));
+    CHECK(strstr(text, "<script>function applyTheme(")); /* without its comments */
     CHECK(!strstr(text, "rel=\"stylesheet\"") && !strstr(text, "<script src="));
   }
 }
@@ -155,7 +155,10 @@ TEST(web_assets_hold_the_files_and_stay_small) {
     REQUIRE(strlen(table[i].path) < sizeof path - 4);
     memcpy(path + 3, table[i].path, strlen(table[i].path) + 1);
     size_t len = check_read_file(path, file, sizeof file);
-    CHECK_BYTES(plain->data, plain->len, file, len);
+    if (strstr(path, ".js")) /* without its comments; the browser tests hold what is left against the file */
+      CHECK(plain->len < len && memcmp(plain->data, "/*", 2) != 0);
+    else
+      CHECK_BYTES(plain->data, plain->len, file, len);
   }
   CHECK(total < 1250 * 1024); /* style sheets are there twice, by themselves and in the pages */
 }

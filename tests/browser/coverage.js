@@ -8,6 +8,7 @@ import fs from "node:fs";
 import inspector from "node:inspector";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { stripped } from "./stripped.js";
 
 const FOLDER = process.env["COVERAGE"] ?? "";
 const WEB = fileURLToPath(new URL("../../web/", import.meta.url));
@@ -19,7 +20,8 @@ const MODE = { callCount: false, detailed: true };
 /** @typedef {import("puppeteer-core").Browser} Browser */
 /** @typedef {import("puppeteer-core").CDPSession} CDPSession */
 
-/** Path below web/: its text, and what ran of it, a byte for each character. @type {Map<string, {text:string, ran:Uint8Array}>} */
+/** Path below web/: its text, what ran of it, a byte for each character, and how it is served.
+ * @type {Map<string, {text:string, ran:Uint8Array, served:import("./stripped.js").Stripped}>} */
 const seen = new Map();
 
 /** @param {string} url @returns {string|null} the file's path below web/ */
@@ -32,8 +34,8 @@ export function pathOf(url) {
   return found?.[1] ?? null;
 }
 
-/** Where a character of the service worker, as it is served, is in its file, which is shorter: two of its lines are written anew.
- * @param {number} at @param {number} grown @param {number} from where these begin in the file */
+/** Where a character of the service worker, as it is served, is in what was made of its file, which is shorter: two of its
+ * lines are written anew. @param {number} at @param {number} grown @param {number} from where these begin */
 const inFile = (at, grown, from) => (at <= from ? at : Math.max(from, at - grown));
 
 /** @param {Script} script @param {number} [served] its length, where that is known to be another than the file's */
@@ -42,13 +44,16 @@ function note({ url, functions }, served) {
   if (!name || !fs.existsSync(WEB + name)) return;
   const all = seen.get(name) ?? fresh(name);
   const ranges = functions.flatMap((part) => part.ranges);
-  const grown = (served ?? all.text.length) - all.text.length;
-  if (Math.max(...ranges.map((range) => range.endOffset)) > (served ?? all.text.length)) return; // another build's
-  const from = grown ? all.text.indexOf("const BUILD") : 0;
+  const { text, from: places } = url.startsWith("file:") ? { text: all.text, from: null } : all.served;
+  const grown = (served ?? text.length) - text.length;
+  if (Math.max(...ranges.map((range) => range.endOffset)) > (served ?? text.length)) return; // another build's
+  const begin = grown ? text.indexOf("const BUILD") : 0;
+  const at = (/** @type {number} */ offset) => {
+    const place = inFile(offset, grown, begin);
+    return places ? places[place] ?? all.text.length : place;
+  };
   const painted = new Uint8Array(all.text.length); // outer ranges come before inner ones
-  for (const { startOffset, endOffset, count } of ranges) {
-    painted.fill(count ? 1 : 0, inFile(startOffset, grown, from), inFile(endOffset, grown, from));
-  }
+  for (const { startOffset, endOffset, count } of ranges) painted.fill(count ? 1 : 0, at(startOffset), at(endOffset));
   for (let at = 0; at < painted.length; at++) if (painted[at]) all.ran[at] = 1;
   seen.set(name, all);
 }
@@ -56,7 +61,7 @@ function note({ url, functions }, served) {
 /** @param {string} name */
 function fresh(name) {
   const text = fs.readFileSync(WEB + name, "utf8");
-  return { text, ran: new Uint8Array(text.length) };
+  return { text, ran: new Uint8Array(text.length), served: stripped(text) };
 }
 
 /** Of each browser: what takes the coverage of its pages and workers. @type {Map<Browser, Set<() => Promise<void>>>} */

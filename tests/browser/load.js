@@ -2,15 +2,18 @@
 // type; what a first and a later visit cost, measured by the browser's own protocol. Times are printed, not judged: for
 // figures, LOAD_VISITS=9 makes so many first visits in turn, also of a page with nothing on it, and prints medians.
 
+import fs from "node:fs";
 import http from "node:http";
+import ts from "typescript";
 import { launchChromium, openPage } from "./browsers.js";
 import { check, note, same, test, until } from "./harness.js";
+import { stripped } from "./stripped.js";
 
 /** @typedef {import("./browsers.js").WatchedPage} Page */
 /** @typedef {import("./start.js").Bench} Bench */
 
 /** Compressed, with headers: a page and all it loads. */
-const TRANSFER_MOST = 160 * 1024;
+const TRANSFER_MOST = 150_000;
 const SHIFT_MOST = 0.01;
 const PAINT_WISH_MS = 300;
 
@@ -50,6 +53,18 @@ test("load: addresses are found in pages, style sheets, scripts and the manifest
     'const d = "/d.svg"; // "/e.svg"\nexport * from "../f.js";\n', "text/javascript"),
     ["./a.js", "../f.js", "./b.js", "c.wasm", "/d.svg"], "script");
 });
+
+/** What JavaScript reads of it. @param {string} text @returns {string[]} */
+function tokensOf(text) {
+  const source = ts.createSourceFile("script.js", text, ts.ScriptTarget.Latest, true, ts.ScriptKind.JS);
+  /** @param {import("typescript").Node} node @returns {string[]} */
+  const visit = (node) => {
+    if (ts.isJSDoc(node)) return [];
+    const parts = node.getChildren(source);
+    return parts.length ? parts.flatMap(visit) : [node.getText(source)];
+  };
+  return visit(source);
+}
 
 /** @param {string} origin @param {string[]} starts */
 async function crawl(origin, starts) {
@@ -178,6 +193,18 @@ export function testLoad({ gateway, folder, microphone }) {
     note(`${n} addresses`);
   });
 
+  test("load: a script is served as it was written, without its comments", async () => {
+    const web = new URL("../../web/", import.meta.url);
+    const files = fs.readdirSync(web, { recursive: true }).map(String).filter((name) => /^(js|admin)\/.*\.js$/.test(name));
+    check(files.length > 50, `only ${files.length} scripts`);
+    for (const name of files) {
+      const file = fs.readFileSync(new URL(name, web), "utf8");
+      const served = await (await fetch(`${gateway.url}/${name}`)).text();
+      same(served, stripped(file).text, name);
+      same(tokensOf(served), tokensOf(file), `the words of ${name}`);
+    }
+  });
+
   for (const most of [1, Infinity]) {
     const end = most === 1 ? "and its keys work" : "but not for ever";
     test(`load: a page whose scripts do not all come is loaded again, ${end}`, async () => {
@@ -228,7 +255,7 @@ export function testLoad({ gateway, folder, microphone }) {
     }
   });
 
-  test("load: a page costs less than 160 KB, nothing moves, a later visit costs next to nothing", async () => {
+  test("load: a page costs less than 150 KB, nothing moves, a later visit costs next to nothing", async () => {
     const browser = await launchChromium(folder, microphone); // nobody has been here before
     try {
       if (VISITS) await withPlainPage((plain) => firstPaints(browser, [plain, `${gateway.url}/`, `${gateway.url}/chat`]));
