@@ -19,16 +19,17 @@
 static const char built_in[] =
     "{\"roles\":["
     "{\"id\":\"xiaozhi\",\"name\":{\"en\":\"XiaoZhi\",\"zh\":\"小智\",\"vi\":\"XiaoZhi\"},"
-    "\"about\":{\"en\":\"The assistant of this gateway\",\"zh\":\"本网关的助手\",\"vi\":\"Trợ lý của cổng này\"}},"
+    "\"about\":{\"en\":\"This gateway's assistant\",\"zh\":\"本网关的助手\",\"vi\":\"Trợ lý của cổng này\"}},"
     "{\"id\":\"companion\",\"name\":{\"en\":\"Companion\",\"zh\":\"知心朋友\",\"vi\":\"Người tâm giao\"},"
-    "\"about\":{\"en\":\"Listens, and feels with you\",\"zh\":\"善于倾听，感同身受\","
+    "\"about\":{\"en\":\"A warm listener who feels with you\",\"zh\":\"善于倾听，感同身受\","
     "\"vi\":\"Biết lắng nghe và đồng cảm\"},"
     "\"mac\":\"00:00:00:00:00:AA\",\"picture\":\"/roles/companion.svg\",\"look\":\"companion\"},"
     "{\"id\":\"curious\",\"name\":{\"en\":\"Curious boy\",\"zh\":\"好奇男孩\",\"vi\":\"Cậu bé tò mò\"},"
-    "\"about\":{\"en\":\"Wants to know everything\",\"zh\":\"什么都想知道\",\"vi\":\"Cái gì cũng muốn biết\"},"
+    "\"about\":{\"en\":\"Wants to know about everything\",\"zh\":\"什么都想知道\",\"vi\":\"Cái gì cũng muốn "
+    "biết\"},"
     "\"mac\":\"00:00:00:00:00:BB\",\"picture\":\"/roles/curious.svg\",\"look\":\"curious\"},"
     "{\"id\":\"own\",\"own\":true,\"name\":{\"en\":\"My device\",\"zh\":\"我的设备\",\"vi\":\"Thiết bị của tôi\"},"
-    "\"about\":{\"en\":\"The persona that you gave your device\",\"zh\":\"您为设备设置的角色\","
+    "\"about\":{\"en\":\"The persona you gave your device\",\"zh\":\"您为设备设置的角色\","
     "\"vi\":\"Nhân vật bạn đã đặt cho thiết bị\"},\"picture\":\"/roles/own.svg\",\"look\":\"own\"}]}";
 
 static const char *const languages[] = {"en", "zh", "vi"};

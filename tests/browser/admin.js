@@ -108,7 +108,7 @@ async function operates(page, other, screens, looked) {
   await until("Vietnamese", async () => (await textOf("#health")).startsWith("Sẵn sàng"));
   await page.click("#calls tbody button"); // a phone's page is another: it was loaded anew
   await until("the state in Vietnamese", async () => (await textOf("#calls tbody")).includes("đã kết nối"));
-  const seen = (await Promise.all(["#calls", "#one", "#ice", "#errors thead"].map(textOf))).join(" ");
+  const seen = (await Promise.all(["#calls", "#one", "#ice", "#errors thead", "#events"].map(textOf))).join(" ");
   check(!/connected|echo|answered|sound|configured|often/.test(seen), `English on the Vietnamese desk: ${seen}`);
   await audit("the desk on a phone, dark");
   if (looked) await page.screenshot({ path: `${screens}/phone-dark-admin.png`, fullPage: true });
@@ -164,7 +164,7 @@ async function hangsUp(page, caller, patiently) {
   const textOf = (/** @type {string} */ id) => textIn(page, id);
   await callerIs(caller, "ready");
   await page.click("#hangup");
-  await until("the desk knows it", async () => (await textOf("#one-title")).includes("is over"));
+  await until("the desk knows it", async () => (await textOf("#one-title")).includes("(ended)"));
   check((await textOf("#events")).includes("hung up from here"), "the desk's log");
   await callerIs(caller, "ended");
   const told = await caller.$eval("#notice", (line) => /** @type {HTMLElement} */ (line).dataset["key"]);

@@ -5,6 +5,7 @@
 
 import fs from "node:fs";
 import net from "node:net";
+import os from "node:os";
 import path from "node:path";
 import { auditInPage, fitInPage } from "./audit.js";
 import { Gateway } from "./gateway.js";
@@ -17,6 +18,16 @@ import { FAILURES, NOTICED, scenes, show, takeOver } from "./scenes.js";
 
 const AXE = fs.readFileSync(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
+/** Neither of them: a small phone, a phone on its side, a tablet, a desk's page at twice its size, a wide desk. */
+const WINDOWS = {
+  small: { width: 320, height: 568, isMobile: true, hasTouch: true },
+  side: { width: 844, height: 390, isMobile: true, hasTouch: true },
+  tablet: { width: 768, height: 1024, isMobile: true, hasTouch: true },
+  zoomed: { width: 640, height: 400 },
+  wide: { width: 1920, height: 1080 },
+};
+/** What needs the most room. */
+const ROOMY = /^(start(-own|-settings)?|idle|no-microphone|wake-word|speaking|unsteady|reconnecting-in|activation|music|details)$/;
 const THEMES = /** @type {const} */ (["light", "dark"]);
 const LANGS = /** @type {const} */ (["en", "zh", "vi"]);
 const full = process.env["LOOKS"] === "full";
@@ -66,7 +77,8 @@ async function openIn(page, url, route, lang) {
 
 /** English words of the table that are others in the page's language. @param {Lang} lang @returns {string[]} */
 function englishOf(lang) {
-  const table = fs.readFileSync(new URL("../../web/js/i18n.js", import.meta.url), "utf8");
+  const table = ["js/i18n.js", "admin/words.js"].map((name) =>
+    fs.readFileSync(new URL(`../../web/${name}`, import.meta.url), "utf8")).join("\n");
   const rows = [...table.matchAll(/^ {2}"?[\w.]+"?: \[([\s\S]*?)\],$/gm)].map(([, texts = ""]) =>
     [...texts.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text = ""]) => text));
   check(rows.length > 200, `only ${rows.length} texts`);
@@ -109,6 +121,8 @@ const leaveSheets = (/** @type {Page} */ page) =>
 
 /** @param {Bench} bench */
 export function testLooks(bench) {
+  test("chromium: looks: in other windows, from a small phone to a wide desk, nothing is cut or covered", () =>
+    withSilence((song) => bench.inChromium((page) => seeOthers(bench, page, song))));
   for (const device of /** @type {(keyof typeof SIZES)[]} */ (["desktop", "phone"])) {
     for (const langs of full ? LANGS.map((lang) => [lang]) : [LANGS]) {
       const where = `on a ${device}${full ? ` in ${langs}` : ""}`;
@@ -123,6 +137,33 @@ export function testLooks(bench) {
     test(`chromium: looks: every notice in every language on a ${device}; without WebRTC`, () =>
       bench.inChromium((page) => seeNotices(bench, page, device)));
   }
+}
+
+/** @param {Bench} bench @param {Page} page @param {string} song */
+async function seeOthers({ gateway, screens }, page, song) {
+  const folder = path.join(screens, "looks");
+  fs.mkdirSync(folder, { recursive: true });
+  /** @type {string[]} */
+  const faults = [];
+  await paint(page, "light");
+  for (const [turn, [name, size]] of Object.entries(WINDOWS).entries()) {
+    await page.setViewport(size);
+    for (const lang of full ? LANGS : [LANGS[turn % LANGS.length] ?? "en"]) {
+      let route = "";
+      for (const scene of scenes(song).filter((one) => ROOMY.test(one.name) && wanted.test(one.name))) {
+        if (scene.route !== route || scene.route === "/") await openIn(page, gateway.url, scene.route, lang);
+        route = scene.route;
+        await leaveSheets(page);
+        await scene.reach(page, lang);
+        const found = [...(await page.evaluate(auditInPage)), ...(await page.evaluate(fitInPage))];
+        const width = await page.evaluate(() => innerWidth); // a phone's grows with what does not fit
+        if (width > size.width) found.push(`${width} px wide`);
+        faults.push(...found.map((fault) => `${name}-${lang}-${scene.name}: ${fault}`));
+        if (full) await page.screenshot({ path: path.join(folder, `${name}-light-${lang}-${scene.name}.png`) });
+      }
+    }
+  }
+  check(!faults.length, `${faults.length} faults\n       ${[...new Set(faults)].join("\n       ")}`);
 }
 
 /** @param {(url:string) => Promise<void>} use with an address that takes a request and never answers */
@@ -206,7 +247,9 @@ const BOSS = "boss-of-the-pictures";
 
 /** @param {string} binary @param {Page} page @param {(desk:Desk) => Promise<void>} use */
 async function withDesk(binary, page, use) {
-  const gateway = new Gateway(binary, { args: ["--admin-token", BOSS, "--backend", "echo"] });
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "xz-desk-"));
+  const gateway = new Gateway(binary,
+    { args: ["--admin-token", BOSS, "--backend", "echo", "--history", path.join(folder, "calls.db")] });
   await gateway.start();
   page.expected.push(/status of (401|404|503)/, /net::ERR_/);
   const enter = async (/** @type {string} */ token) => {
@@ -235,6 +278,13 @@ async function withDesk(binary, page, use) {
         await press(page, "#calls tbody button");
         await page.waitForSelector("#timeline li:nth-child(4)");
       } },
+      { name: "over", reach: async () => {
+        await press(page, "#hangup");
+        await until("the call of the day", async () => {
+          await page.reload();
+          return page.waitForSelector("#day-figures dd", { visible: true, timeout: 2000 }).catch(() => null);
+        });
+      } },
       { name: "drain", reach: () => press(page, "#drain") },
       { name: "away", reach: async () => {
         await leaveSheets(page);
@@ -245,6 +295,7 @@ async function withDesk(binary, page, use) {
   } finally {
     await caller.close();
     await gateway.stop();
+    fs.rmSync(folder, { recursive: true });
   }
 }
 
@@ -265,7 +316,8 @@ async function seeDesk({ screens }, page, device, desk) {
       for (const theme of THEMES) {
         await paint(page, theme);
         const name = `${device}-${theme}-${lang}-admin-${state}`;
-        const found = [...(await page.evaluate(auditInPage)), ...(await page.evaluate(fitInPage)), ...(await axe(page, true))];
+        const found = [...(await page.evaluate(auditInPage)), ...(await page.evaluate(fitInPage)), ...(await axe(page, true)),
+          ...(await page.evaluate(foreignWords, englishOf(lang)))];
         faults.push(...found.map((fault) => `${name}: ${fault}`));
         await page.screenshot({ path: path.join(folder, `${name}.png`), fullPage: state !== "drain" });
       }

@@ -44,11 +44,28 @@ let metrics = new Map();
 let day = null;
 let dayTrouble = "";
 
-/** @param {string} key @param {Record<string, string>} values */
+/** In another language, too. @param {HTMLElement} line @param {string} key "": nothing */
+function say(line, key) {
+  if (key) line.dataset["t"] = key;
+  else delete line.dataset["t"];
+  line.textContent = key && t(key);
+}
+
+/** What happened, the newest first; their lines are written anew in another language. @type {(() => void)[]} */
+const written = [];
+
+/** @param {string} key @param {Record<string, string>} values; a state as the gateway says it */
 function note(key, values) {
-  const time = make("time", {}, new Date().toLocaleTimeString(document.documentElement.lang));
-  events.prepend(make("li", {}, time, make("span", {}, t(key, values))));
-  if (events.children.length > EVENTS_KEPT) events.lastElementChild?.remove();
+  const [at, time, text] = [new Date(), make("time"), make("span")];
+  const write = () => {
+    time.textContent = at.toLocaleTimeString(document.documentElement.lang);
+    text.textContent = t(key, { ...values, state: wordOf(values["state"] ?? "") });
+  };
+  write();
+  events.prepend(make("li", {}, time, text));
+  if (written.unshift(write) <= EVENTS_KEPT) return;
+  written.pop();
+  events.lastElementChild?.remove();
 }
 
 // ---- what is shown ----
@@ -121,7 +138,10 @@ function stumble(error) {
   const status = error instanceof Refused ? error.status : 0;
   if (status === 401) signOut("admWrong");
   else if (status === 404) signOut("admNone");
-  else [away.textContent, away.hidden] = [t("admAway"), false];
+  else {
+    say(away, "admAway");
+    away.hidden = false;
+  }
 }
 
 async function turn() {
@@ -146,7 +166,7 @@ function signOut(why) {
   token = "";
   keepToken("");
   showDesk(false);
-  said.textContent = why ? t(why) : "";
+  say(said, why);
   field.setAttribute("aria-invalid", String(why === "admWrong"));
   field.focus();
 }
@@ -159,12 +179,12 @@ function showDesk(shown) {
 
 /** @param {string} given */
 async function signIn(given) {
-  said.textContent = "";
+  say(said, "");
   try {
     await ask(given, "/api/sessions");
   } catch (error) {
     const status = error instanceof Refused ? error.status : 0;
-    said.textContent = t(status === 401 ? "admWrong" : status === 404 ? "admNone" : "admAway");
+    say(said, status === 401 ? "admWrong" : status === 404 ? "admNone" : "admAway");
     field.setAttribute("aria-invalid", String(status === 401));
     field.select();
     return;
@@ -253,6 +273,8 @@ bindLangSelect(byId("lang", HTMLSelectElement), (lang) => {
   drawTotals();
   if (errors) drawErrors(errors);
   showDay();
+  for (const write of written) write();
+  if (drain) drain.about.textContent = t("admDrainAsk", { n: calls.size });
 });
 const kept = keptToken();
 showDesk(false);

@@ -96,7 +96,7 @@ export class Calls {
 
   /** @param {Row} row @param {Call|undefined} before @returns {Call} */
   #renew(row, before) {
-    if (row.state !== before?.row.state) this.#tell("admBegan", { id: short(row.id), state: wordOf(row.state) });
+    if (row.state !== before?.row.state) this.#tell("admBegan", { id: short(row.id), state: row.state });
     const now = compare(row, before?.row);
     const { rtt, jitter } = row;
     const sample = { ...now, rtt: rtt || null, jitter: row.packetsIn ? jitter : null };

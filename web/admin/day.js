@@ -31,14 +31,17 @@ function fill(id, rows) {
   /** @type {HTMLElement} */ (table.tBodies[0]).replaceChildren(...rows);
 }
 
-/** @param {HTMLElement|string} name @param {string[]} texts */
-const rowOf = (name, texts) => make("tr", {}, make("th", { scope: "row" }, name), ...texts.map((text) => make("td", {}, text)));
+/** A phone has no room for the head: each cell knows what it is. @param {string} kind @param {HTMLElement|string} name
+ * @param {[key:string, text:string][]} cells */
+const rowOf = (kind, name, cells) => make("tr", {}, make("th", { scope: "row", "data-label": t(kind) }, name),
+  ...cells.map(([key, text]) => make("td", { "data-label": t(key) }, text)));
 
-/** @param {string} id @param {Group[]} groups @param {(group:Group) => string} nameOf */
-function drawGroups(id, groups, nameOf) {
-  fill(id, groups.map((group) => rowOf(nameOf(group), [
-    String(group.calls), percent(group.successRate ?? null), both(group), mosOf(group),
-    `${loss(group.lossUp)} / ${loss(group.lossDown)}`,
+/** @param {string} id @param {string} kind @param {Group[]} groups @param {(group:Group) => string} nameOf */
+function drawGroups(id, kind, groups, nameOf) {
+  fill(id, groups.map((group) => rowOf(kind, nameOf(group), [
+    ["admDayN", String(group.calls)], ["admSuccess", percent(group.successRate ?? null)],
+    ["admDayConnect", both(group)], ["figureMos", mosOf(group)],
+    ["admLost", `${loss(group.lossUp)} / ${loss(group.lossDown)}`],
   ])));
 }
 
@@ -72,9 +75,11 @@ function drawHours({ byHour }) {
 /** @param {Day} day */
 function drawReasons({ reasons }) {
   const bad = reasons.filter(({ result, reason }) => result !== "connected" || !IN_ORDER.includes(reason));
-  fill("day-reasons", bad.map(({ result, reason, count }) => rowOf(make("code", {}, reason), [
-    t(result === "failed" ? "admDay_failed" : result === "refused" ? "admDay_refused"
-      : result === "abandoned" ? "admDay_abandoned" : "admDay_broken"), String(count)])));
+  fill("day-reasons", bad.map(({ result, reason, count }) => rowOf("admDayWhy", make("code", {}, reason), [
+    ["admErrKind", t(result === "failed" ? "admDay_failed" : result === "refused" ? "admDay_refused"
+      : result === "abandoned" ? "admDay_abandoned" : "admDay_broken")],
+    ["admErrCount", String(count)],
+  ])));
 }
 
 /** @param {Day|null} day null: this gateway keeps none @param {string} trouble what it says instead; "" nothing */
@@ -92,8 +97,9 @@ export function drawDay(day, trouble) {
     ["figureMos", mosOf(day)], ["admDayLost", String(day.lost)], ["admDay_refused", String(day.refused)],
   ]);
   drawHours(day);
-  drawGroups("day-browser", day.byBrowser, ({ browser = "", version }) => `${wordOf(browser)} ${version ?? ""}`.trim());
-  drawGroups("day-network", day.byNetwork, ({ network = "" }) => wordOf(network));
-  drawGroups("day-way", day.byWay, ({ way = "" }) => wordOf(way));
+  drawGroups("day-browser", "admDayBrowser", day.byBrowser,
+    ({ browser = "", version }) => `${wordOf(browser)} ${version ?? ""}`.trim());
+  drawGroups("day-network", "admDayNetwork", day.byNetwork, ({ network = "" }) => wordOf(network));
+  drawGroups("day-way", "admWay", day.byWay, ({ way = "" }) => wordOf(way));
   drawReasons(day);
 }

@@ -4,7 +4,7 @@
  * any host will do. */
 
 import { byId } from "./dom.js";
-import { t } from "./i18n.js";
+import { label, t } from "./i18n.js";
 
 /** @typedef {{url:URL, title:string}} Song */
 
@@ -111,7 +111,7 @@ export class Music {
     this.#title.textContent = song.title || song.url.host;
     this.#rest.textContent = this.#songs.length > 1 ? t("musicMore", { n: this.#songs.length - 1 }) : "";
     this.#next.hidden = this.#songs.length < 2;
-    this.#pause.setAttribute("aria-label", t(paused ? "musicPlay" : "musicPause"));
+    label(this.#pause, paused ? "musicPlay" : "musicPause");
     byId("music", HTMLElement).classList.toggle("paused", paused);
   }
 }

@@ -114,7 +114,6 @@ export class Preview {
 
   #show() {
     this.#key.setAttribute("aria-pressed", String(this.#stream !== null));
-    this.#key.setAttribute("aria-label", t(this.#stream ? "cameraOff" : "cameraOn"));
   }
 
   /** @param {boolean} sent it goes to the gateway */
