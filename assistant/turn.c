@@ -29,6 +29,7 @@ bool as_turn_init(as_turn *t, uint64_t id, const as_world *world, xz_server_sett
   *t = (as_turn){.id = id, .world = *world, .volume = -1, .last_voice_at = now};
   settings.speech_memory = t->speech_memory;
   settings.speech_bytes = sizeof t->speech_memory;
+  settings.wake_word = world->wake_word;
   xz_server_init(&t->link, &settings, now);
   as_endpointer_init(&t->endpointer);
   int error;

@@ -325,7 +325,7 @@ TEST(as_turn_greets_a_device_that_was_woken) {
 TEST(as_turn_sleeps_until_it_is_woken) {
   world.wake_word = "computer";
   begin(plain);
-  (void)sent();
+  CHECK(strstr(sent(), "\"wake_word\":\"computer\"")); /* its hello says it */
   say(listen_auto, 0);
   CHECK(!*hear_and_answer("what time is it", 0));
   CHECK_EQ(turn.stats.n_not_meant, 1);

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "gateway/session.h"
 #include "gateway/worker.h"
 
+#define WAKE_TEXT_MAX (6 * XZ_WAKE_WORD_MAX + 20) /* each byte may become six */
 #define TOLD_US WR_S(10) /* what was told is kept for so long, by the caller's signs of life */
 
 static void count(gw_session *s, gw_counter counter) { s->worker->metrics.counter[counter]++; }
@@ -104,21 +106,32 @@ void gw_page_say_error(gw_session *s, const char *code, const char *message, wr_
   gw_page_tell(s, "error", now, "code", code, "message", message, NULL);
 }
 
+/* Some server's words, as JSON; |word| "": none is needed. */
+static void write_wake_word(char out[WAKE_TEXT_MAX], const char *word) {
+  wr_writer w = wr_writer_of((uint8_t *)out, WAKE_TEXT_MAX);
+  if (*word) {
+    wr_write_text(&w, ",\"wakeWord\":");
+    xz_write_json_text(&w, word);
+  }
+  wr_write_u8(&w, 0);
+}
+
 void gw_page_say_ready(gw_session *s, wr_time now) {
   if (s->said_ready || !s->has_chat || (!s->echo && s->link.state != GW_LINK_READY)) return;
-  char token[GW_TOKEN_HEX + 1], points[GW_TIMELINE_TEXT_MAX], text[640];
+  char token[GW_TOKEN_HEX + 1], points[GW_TIMELINE_TEXT_MAX], wake[WAKE_TEXT_MAX], text[640 + WAKE_TEXT_MAX];
   gw_timeline timeline;
   gw_hex(token, s->id, 16);
   gw_hex(token + GW_ID_HEX, s->secret, 16);
   s->said_ready = true;
   gw_session_timeline(s, &timeline);
   gw_timeline_write(points, &timeline);
+  write_wake_word(wake, s->echo ? "" : s->link.client->wake_word);
   const char *can = s->echo ? "false" : "true", *sees = s->conn && gw_session_takes_video(s) ? "true" : "false";
   const char *cleans = s->worker->may_clean && !s->echo ? "true" : "false";
   snprintf(text, sizeof(text),
            "{\"type\":\"ready\",\"sessionId\":\"%s\",\"resume\":\"%s\",\"features\":{\"tools\":%s,\"photo\":%s,"
-           "\"video\":%s,\"clean\":%s,\"touch\":%s,\"backend\":\"%s\"},\"timeline\":%s}",
-           s->id_text, token, can, can, sees, cleans, can, s->echo ? "echo" : "assistant", points);
+           "\"video\":%s,\"clean\":%s,\"touch\":%s,\"backend\":\"%s\"%s},\"timeline\":%s}",
+           s->id_text, token, can, can, sees, cleans, can, s->echo ? "echo" : "assistant", wake, points);
   gw_page_say(s, text, now);
 }
 

@@ -182,6 +182,10 @@ static void on_hello(xz_client *c, wr_time now) {
   if (len >= sizeof c->session_id) len = sizeof c->session_id - 1;
   memcpy(c->session_id, m->session_id, len);
   c->session_id[len] = 0;
+  len = strlen(m->wake_word);
+  if (len >= sizeof c->wake_word) len = 0;
+  memcpy(c->wake_word, m->wake_word, len);
+  c->wake_word[len] = 0;
   if (c->state == XZ_CLIENT_READY) {
     drop(c, XZ_DROP_REPEATED); /* an answer to each hello we sent */
     return;

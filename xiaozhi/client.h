@@ -29,6 +29,7 @@
 
 #define XZ_CLIENT_OUT_BYTES (24 * 1024) /* waiting for the socket; speech may fill half of it (over 2.4 s) */
 #define XZ_CLIENT_PLAIN_MAX 128
+#define XZ_WAKE_WORD_MAX 64  /* a longer one is passed over: nobody says that */
 #define XZ_SESSION_ID_MAX 64 /* a longer id is cut: it is opaque and nobody checks it */
 
 typedef struct xz_client_settings {
@@ -110,8 +111,9 @@ typedef struct xz_client {
   unsigned n_hellos;
   wr_time opened_at;
   char session_id[XZ_SESSION_ID_MAX];
-  char plain[XZ_CLIENT_PLAIN_MAX]; /* text that was not JSON, before hello */
-  xz_message message;              /* what the events borrow from */
+  char wake_word[XZ_WAKE_WORD_MAX]; /* as hello says; "": none */
+  char plain[XZ_CLIENT_PLAIN_MAX];  /* text that was not JSON, before hello */
+  xz_message message;               /* what the events borrow from */
   xz_client_event events[2];
   size_t n_events, i_event;
   xz_mcp_device mcp;

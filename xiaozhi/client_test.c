@@ -104,6 +104,20 @@ TEST(xz_client_is_ready_on_hello_once) {
   CHECK_EQ(client.stats.drop[XZ_DROP_MALFORMED], 1);
 }
 
+TEST(xz_client_knows_the_wake_word) {
+  char text[200];
+  start_ready();
+  CHECK_TEXT(client.wake_word, "");
+  start();
+  say("{\"type\":\"hello\",\"transport\":\"websocket\",\"wake_word\":\"computer\"}", 1);
+  CHECK_TEXT(client.wake_word, "computer");
+  start();
+  snprintf(text, sizeof text, "{\"type\":\"hello\",\"wake_word\":\"%0*d\"}", XZ_WAKE_WORD_MAX, 7);
+  say(text, 1);
+  CHECK(next_is(XZ_CLIENT_EVENT_READY));
+  CHECK_TEXT(client.wake_word, "");
+}
+
 TEST(xz_client_carries_session_id_and_mode) {
   char text[512];
   start_ready();

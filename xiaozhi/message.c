@@ -142,6 +142,7 @@ wr_err xz_message_read(xz_message *m, wr_bytes text) {
   m->command = text_of(root, "command");
   m->status = text_of(root, "status");
   m->message = text_of(root, "message");
+  m->wake_word = text_of(root, "wake_word");
   m->version = number_of(json_object_get(root, "version"), 1, 3, 1);
   read_audio(m);
   if (m->type == XZ_HELLO) read_udp(m);

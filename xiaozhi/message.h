@@ -70,6 +70,7 @@ typedef struct xz_message {
   const char *session_id, *text, *emotion, *reason, *transport;
   const char *command;          /* system */
   const char *status, *message; /* alert; |message| also of error */
+  const char *wake_word;        /* a server's hello: our own addition */
   unsigned version;             /* hello: framing, 1 when absent or impossible */
   bool has_audio;               /* hello carried audio parameters; otherwise |audio| holds 16000/1/60 */
   xz_audio audio;
@@ -99,7 +100,9 @@ typedef struct xz_client_hello {
   bool interim; /* takes words while they are spoken: our own addition */
 } xz_client_hello;
 void xz_write_client_hello(struct wr_writer *w, const xz_client_hello *hello);
-void xz_write_server_hello(struct wr_writer *w, const char *session_id, unsigned version, const xz_audio *audio);
+/* |wake_word|: what hands-free talk must begin with; NULL or "": nothing. */
+void xz_write_server_hello(struct wr_writer *w, const char *session_id, unsigned version, const xz_audio *audio,
+                           const char *wake_word);
 void xz_write_listen(struct wr_writer *w, const char *session_id, xz_state state, xz_mode mode, const char *text);
 void xz_write_abort(struct wr_writer *w, const char *session_id, const char *reason); /* |reason| may be NULL */
 void xz_write_goodbye(struct wr_writer *w, const char *session_id);

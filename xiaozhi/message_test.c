@@ -90,11 +90,12 @@ TEST(xz_message_writers_are_read_back) {
   xz_message_wipe(&m);
 
   w = wr_writer_of((uint8_t *)text, sizeof text);
-  xz_write_server_hello(&w, "id", 1, &(xz_audio){24000, 1, 60});
+  xz_write_server_hello(&w, "id", 1, &(xz_audio){24000, 1, 60}, "hey \"you\"");
   REQUIRE(xz_message_read(&m, wr_bytes_of(text, wr_writer_len(&w))) == WR_OK);
   CHECK_EQ(m.type, XZ_HELLO);
   CHECK_EQ(m.audio.sample_rate, 24000);
   CHECK_TEXT(m.transport, "websocket");
+  CHECK_TEXT(m.wake_word, "hey \"you\"");
   xz_message_wipe(&m);
 
   w = wr_writer_of((uint8_t *)text, sizeof text);

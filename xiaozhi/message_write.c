@@ -87,11 +87,13 @@ void xz_write_client_hello(wr_writer *w, const xz_client_hello *hello) {
   write_audio(w, &hello->audio);
 }
 
-void xz_write_server_hello(wr_writer *w, const char *session_id, unsigned version, const xz_audio *audio) {
+void xz_write_server_hello(wr_writer *w, const char *session_id, unsigned version, const xz_audio *audio,
+                           const char *wake_word) {
   wr_write_text(w, "{\"type\":\"hello\",\"version\":");
   wr_write_decimal(w, version);
   wr_write_text(w, ",\"transport\":\"websocket\"");
   write_member(w, "session_id", session_id);
+  if (wake_word && *wake_word) write_member(w, "wake_word", wake_word);
   write_audio(w, audio);
 }
 

@@ -189,7 +189,7 @@ static void on_hello(xz_server *s, wr_time now) {
   if (!again && (m->audio.frame_ms == 20 || m->audio.frame_ms == 40 || m->audio.frame_ms == 60))
     s->settings.audio.frame_ms = m->audio.frame_ms; /* one client can only play packets as long as its own */
   wr_writer w = write_text(s, "");
-  xz_write_server_hello(&w, s->session_id, s->version, &s->settings.audio);
+  xz_write_server_hello(&w, s->session_id, s->version, &s->settings.audio, s->settings.wake_word);
   if (send_written(s, &w) || again) return;
   s->state = XZ_SERVER_OPEN;
   s->takes_interim = m->interim;

@@ -25,7 +25,8 @@ typedef struct xz_server_settings {
   const char *session_id;                /* borrowed; opaque, at most 63 bytes are used */
   const char *vision_url, *vision_token; /* borrowed for the session's life; "" for none */
   bool describe_tools;                   /* keep the device's descriptions of its tools: mcp.descriptions */
-  xz_audio audio;                        /* what we send; frame_ms becomes the client's if that is 20, 40 or 60 */
+  const char *wake_word; /* borrowed: what hands-free talk must begin with, told in hello; NULL or "": nothing */
+  xz_audio audio;        /* what we send; frame_ms becomes the client's if that is 20, 40 or 60 */
   /* Lent for the session's life: the speech queue. 24 kbit/s need 3 KB per second; 64 KiB hold 20 s. */
   void *speech_memory;
   size_t speech_bytes;

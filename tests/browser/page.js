@@ -9,7 +9,7 @@ import { auditInPage } from "./audit.js";
 import { launchChromium, openPage } from "./browsers.js";
 import { Gateway } from "./gateway.js";
 import { check, same, test, until } from "./harness.js";
-import { call, ears, reach, state, type } from "./talk.js";
+import { call, dial, ears, reach, state, type } from "./talk.js";
 
 /** @typedef {import("./browsers.js").WatchedPage} Page */
 /** @typedef {import("./start.js").Bench} Bench */
@@ -72,7 +72,7 @@ export async function withEcho({ binary, inChromium }, use, inBrowser = inChromi
 }
 
 /** @param {Bench} bench */
-function testTalkKey({ both, gateway, nextWords }) {
+function testTalkKey({ both, gateway, nextWords, binary }) {
   const sent = (/** @type {Page} */ page) =>
     page.evaluate(() => /** @type {any} */ (window).probe.sent.flatMap((/** @type {any} */ { message }) =>
       (["ping", "stats"].includes(message.type) ? [] : [`${message.type} ${message.state ?? ""}`.trim()])));
@@ -119,11 +119,38 @@ function testTalkKey({ both, gateway, nextWords }) {
   }
 
   for (const [name, use] of both) {
+    test(`${name}: page: where the assistant wants a wake word, hands-free talk says which, in every language`, async () => {
+      const wakes = new Gateway(binary, { args: ["--wake-word", "computer"] });
+      await wakes.start();
+      try {
+        await use((page) => saysTheWakeWord(page, wakes.url));
+      } finally {
+        await wakes.stop();
+      }
+    });
+  }
+
+  for (const [name, use] of both) {
     test(`${name}: page: the hand feels the press, once, unless it does not want to; the screen stays on in a call`, () => {
       nextWords("hello", 20);
       return use((page) => feelsThePress(page, gateway.url));
     });
   }
+}
+
+/** @param {Page} page @param {string} url */
+async function saysTheWakeWord(page, url) {
+  const says = (/** @type {string} */ text) => until(`"${text}" on the key`, () =>
+    page.evaluate((wanted) => document.getElementById("talk")?.innerText.replace(/\s+/g, " ").trim() === wanted, text));
+  await dial(page, url, "auto");
+  await says("Say “computer” then what you want");
+  for (const [lang, text] of Object.entries({ zh: "说“computer” 再说您的问题", vi: "Gọi “computer” rồi nói điều bạn muốn" })) {
+    await page.select("#lang", lang);
+    await says(text);
+  }
+  await page.select("#lang", "en");
+  await page.evaluate(() => /** @type {HTMLElement} */ (document.querySelector("#modes input[value=manual]")).click());
+  await says("Hold to talk or hold the Space key");
 }
 
 /** @param {Page} page @param {string} url */

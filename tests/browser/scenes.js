@@ -81,6 +81,8 @@ const said = (/** @type {string} */ text) =>
   /** @type {[string, any]} */ (["message", { type: "tts", state: "sentence_start", text }]);
 const over = /** @type {[string, any]} */ (["message", { type: "tts", state: "stop" }]);
 const feels = (/** @type {string} */ emotion) => /** @type {[string, any]} */ (["message", { type: "llm", emotion }]);
+/** @param {string} [wakeWord] @returns {[string, any]} */
+const ready = (wakeWord) => ["message", { type: "ready", features: { tools: true, ...(wakeWord ? { wakeWord } : {}) } }];
 const resting = { canTalk: false, canType: false, isConnected: false };
 
 /** Each reason for which a call is broken or over, with the state in which it is told. @type {[string, string][]} */
@@ -135,8 +137,9 @@ export const scenes = (song) => [
   chat("no-microphone", { microphone: "DENIED" }),
   chat("listening", { turn: "LISTENING" }),
   chat("listening-hands-free", { turn: "LISTENING", mode: "auto" }),
+  chat("wake-word", { turn: "LISTENING", mode: "auto" }, () => [ready("computer")]),
   chat("muted", { turn: "LISTENING", mode: "auto", muted: true }),
-  chat("thinking", { turn: "THINKING" }, (lang) => [stt(WORDS[lang].person)]),
+  chat("thinking", { turn: "THINKING" }, (lang) => [ready(), stt(WORDS[lang].person)]),
   chat("speaking", { turn: "SPEAKING" }, (lang) => [feels("happy"), said(WORDS[lang].answer)]),
   chat("speaking-hands-free", { turn: "SPEAKING", mode: "auto" }, (lang) =>
     [over, stt(WORDS[lang].short), said(WORDS[lang].answer)]),

@@ -235,6 +235,11 @@ def hears():
               "it was sent a WAV")
 
 
+def test_stages_a_wake_word_is_told():
+    with Gateway("--wake-word", "Computer") as g, Peer(g) as p:
+        check(p.message("ready")["features"].get("wakeWord") == "Computer", "the page learns which, from the assistant's hello")
+
+
 def test_stages_words_while_they_are_spoken():
     with MockModels() as models, plugged(models, "stt", more=("--stt-interim",)) as g, Caller(g) as c:
         c.message("ready", patience=30)

@@ -224,6 +224,7 @@ function shown(message) {
       break;
     case "ready":
       preview.tell(manager.filming);
+      ui.setWakeWord(String(/** @type {any} */ (message["features"])?.wakeWord ?? ""));
       break;
     case "activation":
       activation.show(message);

@@ -63,6 +63,8 @@ export class Ui {
   #volume = byId("volume", HTMLInputElement);
   /** A tap opens, the next one sends. */
   #toggle = false;
+  /** With which hands-free talk begins; "": with anything. */
+  #wakeWord = "";
   #notice = byId("notice", HTMLElement);
   #actions;
   /** @type {Map<Slot, {key:string, values:Record<string, string|number>}>} */
@@ -116,6 +118,8 @@ export class Ui {
     const line = byId("state-text", HTMLElement);
     const text = stateText(view);
     if (line.textContent !== text) line.textContent = text; // a live region: unchanged words are not repeated
+    const title = isResting(view.state) ? "XiaoZhi" : `${text} · XiaoZhi`; // for who has gone to another tab
+    if (document.title !== title) document.title = title;
     const troubled = view.link === "UNSTABLE";
     const muted = view.state === "listening" && view.muted;
     setGlyph("state-glyph", troubled ? "reconnecting" : muted ? "mic-off" : GLYPHS[view.state] ?? view.state);
@@ -132,8 +136,9 @@ export class Ui {
     else if (busy && (view.mode === "auto" || !hears)) [icon, text, hint] = ["stop", "interrupt", "interruptKey"];
     else if (!hears) [icon, text, hint, usable] = ["mic-off", view.microphone === "ASKING" ? "micAsk" : "micNot", "", false];
     else if (view.mode === "auto" && view.muted) [icon, text, hint, usable] = ["mic-off", "muted", "", false];
+    else if (view.mode === "auto" && this.#wakeWord) [text, hint, usable] = ["wakeFirst", "wakeThen", false];
     else if (view.mode === "auto") [text, hint, usable] = ["speakNow", "", false];
-    byId("talk-text", HTMLElement).textContent = t(text);
+    byId("talk-text", HTMLElement).textContent = t(text, { word: this.#wakeWord });
     if (touch.matches && hint.endsWith("Key")) hint = ""; // no keys there
     byId("talk-hint", HTMLElement).textContent = hint ? t(hint) : "";
     setGlyph("talk-glyph", icon);
@@ -195,6 +200,12 @@ export class Ui {
   /** @param {boolean} on */
   setToggle(on) {
     this.#toggle = on;
+    if (this.#view) this.render(this.#view);
+  }
+
+  /** @param {string} word */
+  setWakeWord(word) {
+    this.#wakeWord = word;
     if (this.#view) this.render(this.#view);
   }
 
