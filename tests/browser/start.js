@@ -594,7 +594,7 @@ function testCheckup({ inChromium, both, gateway, binary, folder, microphone, sc
       await page.waitForSelector("#microphone-try:not([hidden])");
       await page.click("#microphone-try");
       await until("word of it in the settings", () =>
-        page.$eval("#microphone-said", (line) => /not allowed/.test(line.textContent ?? "")));
+        page.$eval("#microphone-said", (line) => /is blocked/.test(line.textContent ?? "")));
     } finally {
       await strict.close();
     }
