@@ -197,6 +197,11 @@ static uint32_t best_video(const mgr_bitrate *b) {
 
 static double least_of(double a, double b) { return a < b ? a : b; }
 
+/* The picture was taken off. */
+static bool is_off(const mgr_bitrate *b) {
+  return b->has_camera && !video_ladder[b->video_rung].bps && video_ladder[first_video(&b->settings)].bps;
+}
+
 /* What certainly passes: a packet that measures RTT needed no more than the queue's time for itself. Wrong where a
  * shaper lets a burst through; so it only opens the way back to what went well, and only until that fails. */
 static double passes_bps(const mgr_bitrate *b) {
@@ -220,16 +225,17 @@ static double reach_bps(const mgr_bitrate *b, const evidence *e, double now_bps,
 static bool above(const mgr_bitrate *b, const evidence *e, plan *p, mgr_time now) {
   *p = present(b);
   uint32_t best = first_audio(&b->settings);
+  uint32_t top = is_off(b) && mgr_room_is_denied(&b->room, now) ? p->video : best_video(b);
   double now_bps = wire_bps(b, *p);
   double reach = reach_bps(b, e, now_bps, now);
-  plan far = fit(b, (plan){best, best_video(b), p->copies}, reach);
+  plan far = fit(b, (plan){best, top, p->copies}, reach);
   if (far.audio <= p->audio && far.video <= p->video && wire_bps(b, far) <= reach && wire_bps(b, far) > now_bps)
     *p = far;
   else if (p->copies < wanted_copies(b) && p->audio <= best + 2)
     p->copies++;
   else if (p->audio > best)
     p->audio--;
-  else if (b->has_camera && p->video > best_video(b))
+  else if (b->has_camera && p->video > top)
     p->video--;
   else
     return false;
@@ -536,10 +542,6 @@ static void follow_loss(mgr_bitrate *b) {
 
 /* ---- room for a picture that was taken off ---- */
 
-static bool is_off(const mgr_bitrate *b) {
-  return b->has_camera && !video_ladder[b->video_rung].bps && video_ladder[first_video(&b->settings)].bps;
-}
-
 static void follow_room(mgr_bitrate *b, verdict v, mgr_time now) {
   b->calm = v == CLEAR || (v == UNSURE && b->calm && mgr_room_is_asking(&b->room, now));
   if (is_off(b))
@@ -637,7 +639,11 @@ bool mgr_bitrate_answered(mgr_bitrate *b, uint32_t bytes, double rtt_ms, mgr_tim
   double took_ms = sane(rtt_ms, 60000);
   double room_bps = took_ms < 0 ? 0 : mgr_room_answered(&b->room, bytes, took_ms, b->base_rtt_ms, now);
   plan small = {b->audio_rung, N_VIDEO - 2, b->copies}, p;
-  if (!is_off(b) || room_bps < ROOM_NEEDED * wire_bps(b, small)) return false;
+  if (!is_off(b)) return false;
+  if (room_bps < ROOM_NEEDED * wire_bps(b, small)) {
+    if (room_bps > 0) mgr_room_deny(&b->room, now);
+    return false;
+  }
   if (room_bps > ROOM_NEEDED * b->fail_bps) b->fail_bps = 0; /* of a way that is no more */
   double budget = ROOM_TAKEN * room_bps;
   if (b->fail_bps > 0) budget = least_of(budget, BELOW_FAILED * b->fail_bps);

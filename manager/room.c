@@ -7,11 +7,9 @@ static const struct {
 } ladder[] = {
     {200, 40},  /* 60 ms of 40 kbit/s: that much is no trouble */
     {1100, 60}, /* one packet, in so little time: 160 kbit/s, or a shaper */
+    {2200, 60}, /* with those before it more than a shaper lets through: 120 kbit/s, or a large shaper */
     {3700, 0},  /* more than a shaper lets through at once, within the 4 packets that SCTP may send at first */
 };
-/* Before the last one: a shaper at 40 kbit/s has let as much through again by then as the others took. At once all
- * of them together held up speech for half a second, and it was told of as trouble. */
-#define REFILL_US MGR_MS(600)
 #define N_LADDER (sizeof ladder / sizeof *ladder)
 
 #define PIECE_BYTES 1100      /* of ballast in one packet ... */
@@ -20,8 +18,9 @@ static const struct {
 #define SLOW_MS 500           /* the last one: it holds up speech, the next one is the first */
 #define LEAST_MS 8            /* clocks of pages, and how late they run */
 #define EVERY_US MGR_MS(2500) /* so that a picture is back within 5 s */
-#define VAIN_MANY 16          /* in vain: half as often; and again as many, half as often again */
+#define VAIN_MANY 40          /* in vain: half as often; and again as many, half as often again */
 #define AFTER_US MGR_S(1)     /* so long it still stands in queues and figures */
+#define DENIED_US MGR_S(6)    /* longer than the pause between two questions */
 #define LOST_US MGR_MS(1500)  /* no answer: something else is wrong */
 #define DISTRUST_US MGR_S(8)  /* doubles each time */
 #define DISTRUST_MAX_US MGR_S(120)
@@ -70,7 +69,8 @@ double mgr_room_answered(mgr_room *r, uint32_t bytes, double rtt_ms, double base
   r->quiet_until = now;
   if (r->rung + 1 < N_LADDER) {
     bool is_quick = longer_ms <= ladder[r->rung].quick_ms;
-    if (is_quick) r->ask_at = r->rung + 2 == N_LADDER ? mgr_time_add(now, REFILL_US) : now;
+    if (is_quick) r->ask_at = now;
+    if (!is_quick && r->rung) mgr_room_deny(r, now);
     r->n_vain += !is_quick;
     r->rung = is_quick ? r->rung + 1 : 0;
     return 0;
@@ -83,6 +83,10 @@ double mgr_room_answered(mgr_room *r, uint32_t bytes, double rtt_ms, double base
   }
   return 8000.0 * (on_wire(bytes) - SHAPER_BYTES) / longer_ms;
 }
+
+void mgr_room_deny(mgr_room *r, mgr_time now) { r->denied_until = mgr_time_add(now, DENIED_US); }
+
+bool mgr_room_is_denied(const mgr_room *r, mgr_time now) { return r->ask_at != MGR_NEVER && now < r->denied_until; }
 
 void mgr_room_was_wrong(mgr_room *r, mgr_time now) {
   r->distrust_us = r->distrust_us ? mgr_time_min(2 * r->distrust_us, DISTRUST_MAX_US) : DISTRUST_US;

@@ -10,12 +10,13 @@
 #include "manager/types.h"
 
 typedef struct mgr_room {
-  mgr_time ask_at;      /* the next question; MGR_NEVER: nothing is wanted */
-  bool open;            /* a question is */
-  mgr_time quiet_until; /* what is measured before is a question's own doing */
-  uint32_t rung;        /* how much ballast the next one carries */
-  uint32_t n_vain;      /* questions without good news */
-  mgr_time distrust_us; /* good news that was wrong: no more for so long; 0: never was */
+  mgr_time ask_at;       /* the next question; MGR_NEVER: nothing is wanted */
+  bool open;             /* a question is */
+  mgr_time quiet_until;  /* what is measured before is a question's own doing */
+  uint32_t rung;         /* how much ballast the next one carries */
+  uint32_t n_vain;       /* questions without good news */
+  mgr_time denied_until; /* an answer said that there is no room */
+  mgr_time distrust_us;  /* good news that was wrong: no more for so long; 0: never was */
 } mgr_room;
 
 void mgr_room_init(mgr_room *r);
@@ -31,6 +32,10 @@ bool mgr_room_is_asking(const mgr_room *r, mgr_time now);
 /* The answer to |bytes| of ballast after |rtt_ms|, where others take |base_ms|. Returns what surely passes, in
  * bit/s; 0: not known, or too little to speak of. */
 double mgr_room_answered(mgr_room *r, uint32_t bytes, double rtt_ms, double base_ms, mgr_time now);
+/* There is too little room, said the last answer; or it took long where little was asked. For some seconds no
+ * picture is tried otherwise. */
+void mgr_room_deny(mgr_room *r, mgr_time now);
+bool mgr_room_is_denied(const mgr_room *r, mgr_time now);
 /* It was believed, and did not pass. */
 void mgr_room_was_wrong(mgr_room *r, mgr_time now);
 
