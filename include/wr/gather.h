@@ -45,7 +45,8 @@ typedef struct wr_gather_settings {
   const wr_gather_server *servers; /* copied */
   size_t n_servers;                /* at most WR_GATHER_SERVERS */
   uint16_t n_peers;                /* of one relay at a time; 0: 32. Those not sent to for 4 minutes give way */
-  wr_time keep_us; /* a binding is asked for again so often, which keeps a NAT's mapping; 0: never */
+  wr_time keep_us; /* bindings are asked for again and allocations refreshed so often, which keeps a NAT's mappings
+                      and notices a relay that is gone; 0: never, and when they must be */
 } wr_gather_settings;
 
 typedef enum wr_gather_event_kind {

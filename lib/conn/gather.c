@@ -76,7 +76,8 @@ static bool open_relay(wr_gather *g, size_t i, const wr_gather_settings *setting
                            .username = s->username,
                            .password = s->password,
                            .n_peers = n_peers_of(settings),
-                           .forgets = true};
+                           .forgets = true,
+                           .keep_us = settings->keep_us};
   g->relay[i].turn = wr_turn_init(*mem, &turn, now);
   *mem += ALIGNED(wr_turn_size(turn.n_peers));
   g->relay[i].up = !s->stream;

@@ -25,6 +25,7 @@ wr_turn *wr_turn_init(void *mem, const wr_turn_settings *settings, wr_time now) 
   memset(turn, 0, wr_turn_size(settings->n_peers));
   turn->n_peers = n_peers_of(settings->n_peers);
   turn->forgets = settings->forgets;
+  turn->keep_us = settings->keep_us;
   turn_credentials *c = &turn->credentials;
   size_t n_user = strlen(settings->username), n_password = strlen(settings->password);
   if (n_user >= sizeof c->username || n_password >= sizeof c->password) return NULL;
@@ -237,6 +238,7 @@ static void set_lifetime(wr_turn *turn, const wr_stun *answer, wr_time now) {
   wr_time life = value.len == 4 ? WR_S(wr_get_u32(value.data)) : WR_S(600);
   turn->expires_at = now + life;
   turn->renew_at = now + (life > WR_S(120) ? life - WR_S(60) : life / 2);
+  if (turn->keep_us) turn->renew_at = wr_time_min(turn->renew_at, now + turn->keep_us);
 }
 
 static void on_allocated(wr_turn *turn, const wr_stun *answer, wr_time now) {

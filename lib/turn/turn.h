@@ -59,7 +59,9 @@ typedef struct wr_turn_settings {
   uint8_t family;                  /* of the relayed address: 4, 6; 0: the server's choice */
   const char *username, *password; /* copied; at most 508 and 511 bytes */
   uint16_t n_peers;                /* at most so many at a time; 0: WR_TURN_PEERS */
-  bool forgets; /* a peer that nothing was sent to for 4 minutes gives up its place: for an allocation of many */
+  bool forgets;    /* a peer that nothing was sent to for 4 minutes gives up its place: for an allocation of many */
+  wr_time keep_us; /* refreshed so often: NATs keep the mapping, and a server that forgot us is noticed; 0: when it
+                      must be */
 } wr_turn_settings;
 
 typedef enum wr_turn_event_kind {

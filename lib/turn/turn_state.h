@@ -61,7 +61,7 @@ struct wr_turn {
   turn_credentials credentials;
   turn_request main; /* Allocate, Refresh */
   wr_addr relayed, mapped, alternate;
-  wr_time renew_at, expires_at;
+  wr_time renew_at, expires_at, keep_us;
   wr_turn_event event[EVENTS_MAX];
   unsigned n_events, first_event;
   bool forgets;

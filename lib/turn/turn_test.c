@@ -32,13 +32,16 @@ static wr_addr address(const char *text, uint16_t port) {
   return addr;
 }
 
+static wr_time keep_us; /* of the next client */
+
 static void begin_as(world *w, const char *password, bool stream, uint8_t family) {
   wr_turn_settings settings = {.rng = {check_rng_fill, &w->dice},
                                .crypto = crypto(),
                                .username = "user",
                                .password = password,
                                .stream = stream,
-                               .family = family};
+                               .family = family,
+                               .keep_us = keep_us};
   bool sha256 = w->sha256;
   memset(w, 0, sizeof *w);
   w->sha256 = sha256;
@@ -344,6 +347,24 @@ TEST(turn_keeps_what_it_has_for_hours) {
   w.deaf = true;
   run_until(&w, WR_S(3 * 3600));
   CHECK_EQ(wr_turn_failure(w.turn, NULL), WR_TURN_SILENT);
+}
+
+TEST(turn_refreshed_often_notices_a_server_that_has_forgotten_or_gone) {
+  for (int gone = 0; gone < 2; gone++) {
+    world w = {0};
+    keep_us = WR_S(15);
+    begin(&w);
+    keep_us = 0;
+    allocate(&w);
+    run_until(&w, WR_S(151));
+    CHECK_EQ(w.n_method[METHOD_REFRESH], 10);
+    w.deaf = gone;
+    w.fail_method = METHOD_REFRESH;
+    w.fail_code = 437;
+    w.n_fail = 1;
+    run_until(&w, gone ? WR_S(151 + 15 + 40) : WR_S(151 + 15));
+    CHECK_EQ(wr_turn_failure(w.turn, NULL), gone ? WR_TURN_SILENT : WR_TURN_MISMATCH);
+  }
 }
 
 TEST(turn_a_refused_peer_is_forgotten_and_the_rest_lives) {
