@@ -194,6 +194,16 @@ bool wr_conn_may_be_of(const wr_conn *conn, wr_bytes datagram, wr_time now);
 /* [mutates] Asks the peer at |path| by an ICE check whether it is there; its answer moves the conn. Bounded. */
 void wr_conn_ask_at(wr_conn *conn, const wr_path *path, wr_time now);
 
+/* Whether what we send arrives, as the peer's answers tell: to data (SACK) and to checks of consent. */
+typedef struct wr_arrival {
+  wr_time proved_at; /* the last answer; 0: none yet */
+  wr_time open_at;   /* since when data has waited for one; WR_NEVER: none does. Not checks: some browsers leave
+                        those unanswered for many seconds */
+} wr_arrival;
+wr_arrival wr_conn_arrival(const wr_conn *conn);
+/* [mutates] Asks for a sign on the path in use, now and again until there is one. */
+void wr_conn_ask(wr_conn *conn, wr_time now);
+
 /* ---- the engine ---- */
 /* [mutates] |datagram| is decrypted in place. Hostile input is not an error: it is counted in wr_conn_stats.drop.
  * Returns true if the datagram proved to come from the peer (authenticated STUN, DTLS or SRTP): the caller may then

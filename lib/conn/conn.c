@@ -298,6 +298,21 @@ void wr_conn_ask_at(wr_conn *conn, const wr_path *path, wr_time now) {
   wr_ice_ask_at(conn->ice, path, now);
 }
 
+void wr_conn_ask(wr_conn *conn, wr_time now) {
+  if (conn->state != WR_CONN_CLOSED && conn->ice) wr_ice_ask(conn->ice, now);
+}
+
+wr_arrival wr_conn_arrival(const wr_conn *conn) {
+  wr_arrival a = {.open_at = WR_NEVER};
+  if (conn->state == WR_CONN_CLOSED || !conn->ice || !conn->has_path) return a;
+  a.proved_at = wr_ice_answered_at(conn->ice);
+  if (!conn->sctp_connected) return a;
+  wr_time acked_at = wr_sctp_acked_at(conn->sctp);
+  if (acked_at > a.proved_at) a.proved_at = acked_at;
+  a.open_at = wr_sctp_open_at(conn->sctp);
+  return a;
+}
+
 void wr_conn_path_closed(wr_conn *conn, const wr_path *path, wr_time now) {
   if (conn->state == WR_CONN_CLOSED || !conn->ice) return;
   wr_ice_path_closed(conn->ice, path, now);
@@ -380,7 +395,7 @@ static bool poll_event(wr_conn *conn, wr_event *event, wr_time now) {
 /* One SCTP packet into one DTLS record. */
 static size_t poll_sctp(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
   uint8_t packet[WR_SCTP_MTU];
-  if (!conn->sctp_connected || !conn->dtls.started) return 0;
+  if (!conn->sctp_connected || !conn->dtls.started || conn->state == WR_CONN_CLOSED) return 0;
   size_t len = wr_sctp_poll(conn->sctp, packet, sizeof packet, now);
   if (!len || wr_dtls_send(&conn->dtls, wr_bytes_of(packet, len)) != WR_OK) return 0;
   conn_tap(conn, WR_TAP_SCTP, true, packet, len, now);
@@ -396,6 +411,7 @@ size_t wr_conn_next_datagram(wr_conn *conn, uint8_t *out, size_t cap, wr_path *p
     if (len) return len;
   }
   if (!conn->has_path || !conn->agreed) return 0;
+  if (conn->state == WR_CONN_CLOSED && conn->end == WR_END_ICE_FAILED) return 0; /* nobody wants it */
   *path = conn->path;
   if (conn->dtls.started && (len = wr_dtls_poll(&conn->dtls, out, cap, now)) > 0) return len;
   if (conn->keyed && (len = wr_media_poll(conn, out, cap, now)) > 0) return len;

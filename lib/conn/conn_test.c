@@ -1,5 +1,6 @@
 #include "wr/conn.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "check.h"
@@ -455,6 +456,42 @@ TEST(conn_notices_a_dead_path_and_recovers) {
   run_until(w, w->now + WR_S(40));
   CHECK_EQ(w->a.state, WR_CONN_CLOSED);
   CHECK_EQ(w->a.end, WR_END_ICE_FAILED);
+  finish(w);
+  free(w);
+}
+
+static wr_time sent_at[2]; /* the last datagram of each peer */
+static bool swallow(wire *w, peer *from, uint8_t *bytes, size_t len) {
+  (void)bytes;
+  (void)len;
+  sent_at[from == &w->b] = w->now;
+  return false;
+}
+
+/* RFC 7675: whoever does not say that he wants it gets nothing more, not even checks, 30 s after he was heard last.
+ */
+TEST(conn_silence_of_the_peer_ends_all_sending_in_30_s) {
+  static const uint8_t opus[60] = {0xfc};
+  wire *w = calloc(1, sizeof *w);
+  uint32_t timestamp = 0, n_sent = 0;
+  connect(w, NULL, NULL);
+  run_until(w, w->now + WR_S(8));
+  w->lets_pass = swallow;
+  sent_at[0] = sent_at[1] = 0;
+  for (wr_time began = w->now; w->now < began + WR_S(90); timestamp += 960) {
+    n_sent += wr_conn_send_audio(w->a.conn, wr_bytes_of(opus, sizeof opus), timestamp, false, w->now) == WR_OK;
+    (void)wr_conn_send_audio(w->b.conn, wr_bytes_of(opus, sizeof opus), timestamp, false, w->now);
+    run_until(w, w->now + WR_MS(20));
+    if (w->now != began + WR_S(30)) continue;
+    CHECK(n_sent > 250); /* it was speaking */
+    CHECK(w->a.state == WR_CONN_CLOSED && w->a.end == WR_END_ICE_FAILED);
+    CHECK(sent_at[0] > began && sent_at[0] <= began + WR_S(30) && sent_at[1] <= began + WR_S(30));
+    printf("  the last datagrams after %lld and %lld ms of silence\n", (long long)((sent_at[0] - began) / 1000),
+           (long long)((sent_at[1] - began) / 1000));
+    sent_at[0] = sent_at[1] = 0;
+  }
+  CHECK_EQ(sent_at[0], 0);
+  CHECK_EQ(sent_at[1], 0);
   finish(w);
   free(w);
 }

@@ -414,6 +414,7 @@ size_t wr_media_poll(wr_conn *conn, uint8_t *out, size_t cap, wr_time now) {
     m->pending.len = 0;
     return len;
   }
+  if (conn->state == WR_CONN_CLOSED) return 0; /* the goodbye was all */
   if ((len = resend(conn, out, now)) > 0) return len;
   size_t feedback_len = wr_conn_video_feedback(conn, out, cap - WR_SRTP_MAX_EXPANSION, now);
   if (!feedback_len) feedback_len = write_nack(conn, out, cap - WR_SRTP_MAX_EXPANSION, now);

@@ -14,6 +14,8 @@ wr_err wr_conn_add_local_candidate(wr_conn *conn, const wr_addr *base, const wr_
   if (conn->gather && type == WR_CANDIDATE_HOST && base->transport == WR_UDP)
     (void)wr_gather_add_base(conn->gather, base, now);
   if (conn->ice) return wr_ice_add_local(conn->ice, base, shown, type, now);
+  for (size_t i = 0; i < conn->n_locals; i++)
+    if (wr_addr_equal(&conn->local[i].base, base) && wr_addr_equal(&conn->local[i].shown, shown)) return WR_OK;
   if (conn->n_locals == WR_ICE_MAX_LOCAL) return WR_ERR_LIMIT;
   conn->local[conn->n_locals++] = (local_address){*base, *shown, type};
   return WR_OK;

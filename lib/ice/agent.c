@@ -92,6 +92,16 @@ static bool is_link_local(const wr_addr *addr) {
   return addr->family == 6 && addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
 }
 
+static bool is_loopback(const wr_addr *addr) {
+  static const uint8_t one[16] = {[15] = 1};
+  return addr->family == 4 ? addr->ip[0] == 127 : memcmp(addr->ip, one, 16) == 0;
+}
+
+/* The relay's loopback is another machine's; relays refuse it, and some give up more than that. */
+static bool may_relay(const wr_candidate *local, const wr_addr *to) {
+  return local->type != WR_CANDIDATE_RELAY || !is_loopback(to) || is_loopback(&local->addr);
+}
+
 /* RFC 6544 6.2. What waits for a connection is paired when it has come, with the peer-reflexive candidate it shows.
  */
 static bool may_connect(wr_tcp_type local, wr_tcp_type remote) {
@@ -103,6 +113,7 @@ static bool may_connect(wr_tcp_type local, wr_tcp_type remote) {
 int wr_ice_add_pair(wr_ice *ice, size_t local, size_t remote, bool checked_by_peer) {
   const wr_addr *base = &ice->locals.base[local], *to = &ice->remotes.slot[remote].addr;
   if (base->family != to->family || is_link_local(base) != is_link_local(to)) return -1;
+  if (!may_relay(&ice->locals.shown[local], to)) return -1;
   if (!may_connect(ice->locals.shown[local].tcp, ice->remotes.slot[remote].tcp)) return -1;
   if (wr_ice_locals_by_base(&ice->locals, base) != (int)local) return -1;
   int found = wr_ice_pairs_find(&ice->pairs, local, remote, false);

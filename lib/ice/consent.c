@@ -22,7 +22,7 @@ static wr_time next_interval(const wr_rng *rng) { /* 0.8 to 1.2 of the interval 
 }
 
 void wr_ice_consent_begin(wr_ice_consent *consent, bool lite, const wr_rng *rng, wr_time now) {
-  *consent = (wr_ice_consent){.alive_at = now, .lite = lite};
+  *consent = (wr_ice_consent){.alive_at = now, .answered_at = now, .lite = lite};
   consent->next_at = lite ? WR_NEVER : now + next_interval(rng);
 }
 
@@ -36,7 +36,7 @@ void wr_ice_consent_asked(wr_ice_consent *consent, uint32_t rtt_us, wr_time now)
 }
 
 void wr_ice_consent_granted(wr_ice_consent *consent, const wr_rng *rng, wr_time now) {
-  consent->alive_at = now;
+  consent->alive_at = consent->answered_at = now;
   consent->n_unanswered = 0;
   if (!consent->lite) consent->next_at = now + next_interval(rng);
 }

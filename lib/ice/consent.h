@@ -9,9 +9,10 @@
 #define WR_ICE_SILENT_US 12000000      /* two intervals of the peer's at 1.2: it checks this path no longer */
 
 typedef struct wr_ice_consent {
-  wr_time alive_at; /* last proof that the peer wants what we send */
-  wr_time asked_at; /* first check since the last answer */
-  wr_time next_at;  /* next check; WR_NEVER: none (lite) */
+  wr_time alive_at;    /* last proof that the peer wants what we send */
+  wr_time answered_at; /* the last answer to one of our checks */
+  wr_time asked_at;    /* first check since the last answer */
+  wr_time next_at;     /* next check; WR_NEVER: none (lite) */
   uint32_t n_unanswered;
   bool lite;
 } wr_ice_consent;

@@ -112,6 +112,10 @@ wr_ice_input wr_ice_recv(wr_ice *ice, const wr_path *path, wr_bytes datagram, wr
  * selects the path. Only while a path is selected and the peer is none of an older session; bounded as all checks
  * of addresses that have not answered yet. */
 void wr_ice_ask_at(wr_ice *ice, const wr_path *path, wr_time now);
+/* [mutates] The next check of consent leaves now, and others soon after it until one is answered. */
+void wr_ice_ask(wr_ice *ice, wr_time now);
+/* When one was answered last. */
+wr_time wr_ice_answered_at(const wr_ice *ice);
 /* [mutates] The TCP connection that |path| is has ended, or could not be made. */
 void wr_ice_path_closed(wr_ice *ice, const wr_path *path, wr_time now);
 /* The next STUN datagram and where it goes; 0: none due now. |cap| >= 600. */

@@ -132,6 +132,14 @@ void wr_ice_ask_at(wr_ice *ice, const wr_path *path, wr_time now) {
   wr_ice_refresh_state(ice, now);
 }
 
+void wr_ice_ask(wr_ice *ice, wr_time now) {
+  if (ice->lite || ice->selected < 0 || ice->state == WR_ICE_FAILED) return;
+  wr_ice_consent_ask_now(&ice->consent, now);
+  wr_ice_refresh_state(ice, now);
+}
+
+wr_time wr_ice_answered_at(const wr_ice *ice) { return ice->consent.answered_at; }
+
 static bool is_their_name(const wr_ice *ice, wr_bytes name) {
   const wr_ice_session *s = &ice->session[0];
   return s->has_remote && wr_bytes_equal(name, wr_bytes_of(s->remote_ufrag, strlen(s->remote_ufrag)));

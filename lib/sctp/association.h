@@ -99,6 +99,7 @@ struct wr_sctp {
   uint32_t peer_window, timed_tsn;
   uint32_t limited_tsn;           /* up to here the congestion window held us back */
   wr_time timed_at, last_sent_at; /* timed_at WR_NEVER: nothing is timed */
+  wr_time acked_at, open_at;      /* data was acknowledged last; what is on its way now has waited since */
   uint32_t n_errors;              /* retransmissions in a row without an answer */
   uint64_t heartbeat_nonce;
   bool heartbeat_open; /* sent, not answered */

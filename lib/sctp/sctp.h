@@ -104,6 +104,9 @@ void wr_sctp_set_buffered_low(wr_sctp *sctp, uint16_t channel, uint32_t bytes);
 wr_err wr_sctp_close_channel(wr_sctp *sctp, uint16_t channel, wr_time now);
 void wr_sctp_shutdown(wr_sctp *sctp, wr_time now); /* [mutates] graceful */
 void wr_sctp_abort(wr_sctp *sctp, wr_time now);    /* [mutates] at once */
+/* When the peer last acknowledged data, 0: not yet; and since when data has waited for that, WR_NEVER: none has. */
+wr_time wr_sctp_acked_at(const wr_sctp *sctp);
+wr_time wr_sctp_open_at(const wr_sctp *sctp);
 const wr_sctp_stats *wr_sctp_get_stats(const wr_sctp *sctp);
 
 #endif

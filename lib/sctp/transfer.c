@@ -124,6 +124,7 @@ void wr_sctp_peer_acked(wr_sctp *s, const wr_sctp_sack_chunk *sack, wr_time now)
   s->peer_window = sack->a_rwnd > in_flight ? sack->a_rwnd - in_flight : 0;
   /* 8.1; a closed window that is answered is a slow peer, not a dead one. */
   if (acked.bytes || acked.advanced || sack->a_rwnd < WR_SCTP_MTU) s->n_errors = 0;
+  if (acked.bytes || acked.advanced) s->acked_at = s->open_at = now;
   if (wr_sctp_sendqueue_must_forward(&s->queue)) s->forward_due = true;
   if (!s->queue.head) {
     s->t3_at = WR_NEVER;
@@ -245,7 +246,15 @@ static void note_sent(wr_sctp *s, wr_sctp_frag *frag, wr_time now) {
       s->timed_at = now;
     }
   }
-  if (s->t3_at == WR_NEVER && s->state != WR_SCTP_COOKIE_ECHOED) s->t3_at = now + s->rto.rto_us;
+  if (s->t3_at != WR_NEVER || s->state == WR_SCTP_COOKIE_ECHOED) return;
+  s->t3_at = now + s->rto.rto_us;
+  s->open_at = now;
+}
+
+wr_time wr_sctp_acked_at(const wr_sctp *s) { return s->acked_at; }
+
+wr_time wr_sctp_open_at(const wr_sctp *s) {
+  return s->acked_at && s->queue.head && s->t3_at != WR_NEVER ? s->open_at : WR_NEVER;
 }
 
 static void write_data(wr_sctp *s, wr_writer *w, wr_time now) {
