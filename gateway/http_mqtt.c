@@ -14,12 +14,12 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "gateway/errand.h"
 #include "gateway/http_socket.h"
 #include "gateway/log.h"
 #include "gateway/mosquitto.h"
@@ -30,7 +30,6 @@
 #define CLOSE_SECONDS 3
 #define DATAGRAMS_AT_ONCE 64
 #define PACKETS_AT_ONCE 100
-#define ERRAND_STACK (256u * 1024)
 /* MQTT allows messages of 256 MB, and the library tells of none before it has all of it. It reads until the socket
  * has nothing more, so only a broker on this machine, which sends faster than we read, gets further than this. */
 #define UNFINISHED_MAX (2 * XZ_TEXT_MAX)
@@ -73,12 +72,6 @@ struct gw_errand {
   socklen_t found_len;
 };
 
-/* Where errands come home to; closed: nowhere, the process is about to end. */
-static struct {
-  pthread_mutex_t lock;
-  gw_mailbox *inbox;
-} home = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
 /* ---- errands ---- */
 
 static void look_up(gw_errand *e, int flags) {
@@ -92,17 +85,7 @@ static void look_up(gw_errand *e, int flags) {
   freeaddrinfo(list);
 }
 
-static bool is_home(const gw_errand *e) {
-  pthread_mutex_lock(&home.lock);
-  bool arrived = !home.inbox; /* there is none: the end of the process takes what it carried */
-  gw_message m = {.kind = GW_ERRAND_DONE, .ref = e->ref};
-  memcpy(&m.owned, &e, sizeof(m.owned));
-  if (!arrived) arrived = gw_mailbox_send(home.inbox, &m, NULL, 0);
-  pthread_mutex_unlock(&home.lock);
-  return arrived;
-}
-
-static void *run_errand(void *ctx) {
+static void run_errand(void *ctx) {
   gw_errand *e = ctx;
   if (e->client) {
     errno = 0;
@@ -111,19 +94,10 @@ static void *run_errand(void *ctx) {
   } else {
     look_up(e, 0);
   }
-  while (!is_home(e)) usleep(1000); /* a full mailbox of a busy thread */
-  return NULL;
 }
 
 static bool send_errand(gw_errand *e) {
-  pthread_attr_t attr;
-  pthread_t thread;
-  pthread_attr_init(&attr);
-  pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attr, ERRAND_STACK);
-  bool sent = pthread_create(&thread, &attr, run_errand, e) == 0;
-  pthread_attr_destroy(&attr);
-  return sent;
+  return gw_errand_send(run_errand, &(gw_message){.kind = GW_ERRAND_DONE, .ref = e->ref, .owned = e});
 }
 
 /* ---- the library, and TLS ---- */
@@ -166,17 +140,7 @@ static SSL_CTX *tls_of(gw_http *http) {
 static bool load(gw_http *http, char *error, size_t cap) {
   if (!http->mqtt) http->mqtt = calloc(1, sizeof(*http->mqtt));
   if (!http->mqtt) abort();
-  if (!gw_mosquitto_load(&http->mqtt->lib, error, cap)) return false;
-  pthread_mutex_lock(&home.lock);
-  home.inbox = &http->inbox;
-  pthread_mutex_unlock(&home.lock);
-  return true;
-}
-
-void gw_mqtt_stop(void) {
-  pthread_mutex_lock(&home.lock);
-  home.inbox = NULL;
-  pthread_mutex_unlock(&home.lock);
+  return gw_mosquitto_load(&http->mqtt->lib, error, cap);
 }
 
 static const gw_mosquitto *lib_of(const gw_socket *s) { return &s->http->mqtt->lib; }
