@@ -27,7 +27,7 @@ static void check_udp(const gw_config *config) {
   int fd = gw_config_udp(config, &addr) ? gw_udp_bind(&addr, false, &bound, text) : -1;
   if (fd >= 0) {
     gw_locals locals;
-    gw_locals_find(&locals, &bound, &config->public_ip);
+    gw_locals_find(&locals, &bound, config);
     snprintf(text, sizeof(text), "port %u is free; %zu address%s for peers", bound.port, locals.n,
              locals.n == 1 ? "" : "es");
     close(fd);

@@ -5,8 +5,8 @@
 
 #include "cli/check.h"
 #include "cli/probe.h"
-#include "gateway/http_turn.h"
-#include "gateway/ice_service.h"
+#include "gateway/http.h"
+#include "gateway/reach.h"
 #include "gateway/udp.h"
 #include "wr/crypto_openssl.h"
 
@@ -19,6 +19,8 @@ typedef struct doctor {
   gw_ice_service service;
   gw_ice_answer answer;
   wr_addr peers[4];
+  unsigned n_relays;          /* that work */
+  char relay[GW_ICE_URL_MAX]; /* the first of them */
 } doctor;
 
 static void address_text(char out[80], const wr_addr *addr) {
@@ -115,8 +117,82 @@ static void check_url(doctor *d, const char *text, const gw_ice_server *server, 
   }
   /* While a secret is replaced a relay may well have forgotten the old one. */
   ok |= is_old && p.end == WAY_FINE && p.turn == WR_TURN_UNAUTHORIZED;
+  if (ok && url.relays && !d->n_relays++) snprintf(d->relay, sizeof(d->relay), "%s", text);
   snprintf(line, sizeof(line), "%s%s: %s", text, is_old ? " (old secret)" : "", said);
   d->finding(ok, url.relays ? "turn" : "stun", line);
+}
+
+/* ---- --reach ---- */
+
+/* Addresses that answer bindings over UDP, each once; a TURN server does as well. */
+static size_t find_mirrors(wr_addr out[PROBE_MAPPINGS], const gw_reach_servers *servers) {
+  wr_addr all[GW_REACH_STUN + GW_REACH_RELAYS];
+  size_t n_all = 0, n = 0;
+  for (size_t i = 0; i < servers->n_stun; i++) all[n_all++] = servers->stun[i];
+  for (size_t i = 0; i < servers->n_relays; i++)
+    if (!servers->relay[i].url.tcp) all[n_all++] = servers->relay[i].addr;
+  for (size_t i = 0; i < n_all && n < PROBE_MAPPINGS; i++) {
+    bool known = all[i].family != all[0].family;
+    for (size_t k = 0; k < n; k++) known = known || wr_addr_equal(&out[k], &all[i]);
+    if (!known) out[n++] = all[i];
+  }
+  return n;
+}
+
+/* Whether the address that a NAT shows is good for others than the server which told it. */
+static void check_reach_stun(doctor *d, const gw_reach_servers *servers) {
+  wr_addr mirror[PROBE_MAPPINGS], shown[PROBE_MAPPINGS];
+  size_t n = find_mirrors(mirror, servers), n_answers = 0, first = 0;
+  bool same = true;
+  char text[80], line[320];
+  probe_mapping(shown, mirror, n, &d->settings);
+  for (size_t i = 0; i < n; i++) {
+    if (!shown[i].family) continue;
+    if (!n_answers++) first = i;
+    same = same && wr_addr_equal(&shown[i], &shown[first]);
+  }
+  if (!n_answers) {
+    d->finding(false, "reach", "no STUN server answers over UDP: the address that the NAT shows stays unknown");
+    return;
+  }
+  address_text(text, &shown[first]);
+  for (size_t i = 0; i < d->settings.n_peers; i++)
+    if (memcmp(d->peers[i].ip, shown[first].ip, sizeof(shown[first].ip)) == 0) {
+      snprintf(line, sizeof(line), "there is no NAT: %s is this machine's own address, --reach direct is enough",
+               text);
+      d->finding(true, "reach", line);
+      return;
+    }
+  if (!same)
+    snprintf(line, sizeof(line),
+             "the NAT shows another address to each server (symmetric), %s to the first: many callers will not get "
+             "through; --reach relay, or a forwarded port and --public-ip",
+             text);
+  else if (n_answers > 1)
+    snprintf(line, sizeof(line), "the NAT shows %s to all %zu servers: callers behind most routers get through",
+             text, n_answers);
+  else
+    snprintf(line, sizeof(line),
+             "the NAT shows %s; whether others can use it one server alone does not tell: name a second one", text);
+  d->finding(same, "reach", line);
+}
+
+static void check_reach(doctor *d) {
+  static gw_reach_servers servers; /* large */
+  char line[GW_ICE_URL_MAX + 80];
+  gw_reach_want(&servers, d->config, gw_ca_file(d->config), NULL);
+  if (!servers.wants) return;
+  if (!servers.wants_relay) {
+    servers.wants_relay = true; /* TURN servers answer bindings, too */
+    gw_reach_find(&servers, &d->answer.list);
+    check_reach_stun(d, &servers);
+  } else {
+    snprintf(line, sizeof(line), "callers get to this gateway through %s%s", d->relay,
+             d->n_relays > 1 ? ", or another that works" : "");
+    d->finding(d->n_relays > 0, "reach",
+               d->n_relays ? line : "no relay works: callers get to this gateway directly, or not at all");
+  }
+  SSL_CTX_free(servers.tls);
 }
 
 static void find_peers(doctor *d) {
@@ -124,7 +200,7 @@ static void find_peers(doctor *d) {
   gw_locals locals;
   if (!gw_config_udp(d->config, &bound)) return;
   if (!bound.port) bound.port = 51001;
-  gw_locals_find(&locals, &bound, &d->config->public_ip);
+  gw_locals_find(&locals, &bound, d->config);
   for (size_t i = 0; i < locals.n && d->settings.n_peers < 4; i++)
     if (!gw_addr_is_loopback(&locals.at[i].shown)) d->peers[d->settings.n_peers++] = locals.at[i].shown;
   d->settings.peers = d->peers;
@@ -184,6 +260,7 @@ void check_ice(const gw_config *config, check_finding *finding) {
     for (size_t j = 0; j < server->n_urls; j++)
       check_url(&d, server->url[j], server, is_signed && server->username[0], is_signed && i >= d.service.listed.n);
   }
+  check_reach(&d);
   if (!d.answer.list.n) finding(true, "ice", "no STUN or TURN server is configured");
   wr_crypto_openssl_close(crypto);
 }

@@ -1,9 +1,13 @@
 /* cli/probe.c - one server at a time; what was allocated is given back. */
 #include "cli/probe.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "gateway/udp.h"
 #include "stun/stun.h"
 
 void probe_stun(probe *p, const gw_ice_url *url, const probe_settings *settings) {
@@ -32,6 +36,44 @@ void probe_stun(probe *p, const gw_ice_url *url, const probe_settings *settings)
   p->took = way_now() - began;
   memcpy(p->why, w.why, sizeof(p->why));
   way_close(&w);
+}
+
+#define ROUND WR_MS(400)
+#define ROUNDS 4
+
+static void take_mapping(wr_addr *mapped, uint8_t (*ids)[WR_STUN_ID_BYTES], size_t n, wr_bytes datagram) {
+  wr_stun answer;
+  if (wr_stun_parse(&answer, datagram) != WR_OK || answer.class_ != WR_STUN_SUCCESS) return;
+  for (size_t i = 0; i < n; i++)
+    if (memcmp(answer.id, ids[i], WR_STUN_ID_BYTES) == 0) mapped[i] = answer.mapped;
+}
+
+void probe_mapping(wr_addr *mapped, const wr_addr *servers, size_t n, const probe_settings *settings) {
+  uint8_t ids[PROBE_MAPPINGS][WR_STUN_ID_BYTES], bytes[1500];
+  bool is_v6 = n && servers[0].family == 6;
+  WR_ASSERT(n <= PROBE_MAPPINGS);
+  memset(mapped, 0, n * sizeof(*mapped));
+  int fd = n ? socket(is_v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1;
+  wr_rng_fill(&settings->rng, ids[0], sizeof(ids));
+  for (unsigned round = 0; fd >= 0 && round < ROUNDS; round++) {
+    size_t n_open = 0;
+    for (size_t i = 0; i < n; i++) {
+      struct sockaddr_storage to = {0};
+      wr_writer w = wr_writer_of(bytes, sizeof(bytes));
+      if (mapped[i].family) continue;
+      n_open++;
+      wr_stun_begin(&w, WR_STUN_REQUEST, WR_STUN_BINDING, ids[i]);
+      size_t len = wr_stun_end(&w, settings->crypto, wr_bytes_of(NULL, 0));
+      (void)sendto(fd, bytes, len, 0, (struct sockaddr *)&to, gw_to_sockaddr(&to, &servers[i], is_v6));
+    }
+    wr_time end = way_now() + ROUND;
+    for (struct pollfd p = {.fd = fd, .events = POLLIN}; n_open && way_now() < end;) {
+      ssize_t len = poll(&p, 1, (int)((end - way_now()) / 1000) + 1) > 0 ? recv(fd, bytes, sizeof(bytes), 0) : -1;
+      if (len > 0) take_mapping(mapped, ids, n, wr_bytes_of(bytes, (size_t)len));
+      for (size_t i = n_open = 0; i < n; i++) n_open += !mapped[i].family;
+    }
+  }
+  if (fd >= 0) close(fd);
 }
 
 /* Everything that is due, there and back, until |until| or an event. FINE with no event: the time is over. */

@@ -6,6 +6,8 @@
 #include "cli/way.h"
 #include "gateway/ice_list.h"
 
+#define PROBE_MAPPINGS 8
+
 typedef struct probe {
   way_end end; /* FINE: see |turn| and |refused| */
   char why[128];
@@ -26,6 +28,8 @@ typedef struct probe_settings {
 } probe_settings;
 
 void probe_stun(probe *p, const gw_ice_url *url, const probe_settings *settings);
+/* How each of |n| servers of |family| sees one and the same UDP socket of ours; family 0: it did not answer. */
+void probe_mapping(wr_addr *mapped, const wr_addr *servers, size_t n, const probe_settings *settings);
 void probe_turn(probe *p, const gw_ice_url *url, const gw_ice_server *server, const probe_settings *settings);
 
 #endif

@@ -478,6 +478,15 @@ static const char *judge_tokens(const gw_config *config) {
   return NULL;
 }
 
+static const char *judge_reach(const gw_config *config) {
+  if (strcmp(config->reach, "direct") == 0 || strcmp(gw_config_provider(config), "none") != 0) return NULL;
+  if (!config->ice_servers.n)
+    return "reach: stun and relay need --ice-server with the server to ask, or --turn-provider";
+  if (strcmp(config->reach, "relay") == 0 && !gw_ice_list_count(&config->ice_servers).turn)
+    return "reach: relay needs a TURN server among --ice-server, or --turn-provider";
+  return NULL;
+}
+
 static const char *judge_traces(const gw_config *config) {
   char url[GW_OTLP_URL_MAX];
   gw_otlp_headers headers;
@@ -502,10 +511,6 @@ bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
         "who can reach this address may use it";
   else if (!gw_config_udp(config, &addr))
     why = "udp: not of the form HOST:PORT with HOST an IP address (or localhost) and PORT 0..65535";
-  else if (strcmp(config->reach, "direct") != 0 && !config->ice_servers.n)
-    why = "reach: stun and relay need --ice-server, with the server to ask";
-  else if (strcmp(config->reach, "relay") == 0 && !gw_ice_list_count(&config->ice_servers).turn)
-    why = "reach: relay needs a TURN server among --ice-server";
   else if (config->tcp[0] && !gw_host_port(config->tcp, &addr))
     why = "tcp: not of the form HOST:PORT with HOST an IP address (or localhost) and PORT 0..65535";
   else if (config->tcp[0] && addr.port && addr.port < 1024 && addr.port != 80 && addr.port != 443)
@@ -541,6 +546,7 @@ bool gw_config_check(const gw_config *config, char error[GW_CONFIG_ERROR_MAX]) {
   else
     why = judge_traces(config);
   if (!why) why = judge_tokens(config);
+  if (!why) why = judge_reach(config);
   if (!why) return check_ice(config, error);
   snprintf(error, GW_CONFIG_ERROR_MAX, "%s", why);
   return false;
@@ -608,13 +614,10 @@ static const uint8_t reloadable[] = {GW_ROW_auth_token,   GW_ROW_token_secret,  
                                      GW_ROW_turn_ttl,     GW_ROW_ice_rate,      GW_ROW_host,
                                      GW_ROW_cors_origin,  GW_ROW_trusted_proxy, GW_ROW_hsts,
                                      GW_ROW_overload,     GW_ROW_drain_seconds, GW_ROW_history_retention,
-                                     GW_ROW_history_size, GW_ROW_log_level,     GW_ROW_ice_transport_policy};
+                                     GW_ROW_history_size, GW_ROW_log_level,     GW_ROW_ice_transport_policy,
+                                     GW_ROW_ice_servers};
 
-/* Workers read the servers where they have candidates of their own from them. */
-static bool may_take(const gw_config *live, size_t i) {
-  if (i == GW_ROW_ice_servers) return strcmp(live->reach, "direct") == 0;
-  return memchr(reloadable, (int)i, sizeof(reloadable)) != NULL;
-}
+static bool may_take(size_t i) { return memchr(reloadable, (int)i, sizeof(reloadable)) != NULL; }
 
 static size_t size_of(const row *r) {
   switch (r->kind) {
@@ -635,7 +638,7 @@ void gw_config_reload(gw_config *live, const gw_config *fresh, gw_config_say *sa
     const void *now = (const char *)fresh + r->offset;
     bool is_text = r->kind == TEXT || r->kind == SECRET || r->kind == CHOICE;
     if (is_text ? strcmp(field_of(live, r), now) == 0 : memcmp(field_of(live, r), now, size_of(r)) == 0) continue;
-    bool takes = may_take(live, i);
+    bool takes = may_take(i);
     if (takes) memcpy(field_of(live, r), now, size_of(r));
     say(ctx, r->key, takes);
   }

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gateway/errand.h"
 #include "gateway/folder.h"
 #include "gateway/http.h"
 #include "gateway/identity.h"
@@ -91,6 +92,7 @@ static void take(gw_http *http, gw_message *m) {
       gw_mqtt_errand_done(http, m->owned);
       m->owned = NULL;
       break;
+    case GW_REACH_FOUND: gw_ice_reach_found(http, m->owned); break;
     case GW_DRAINED: on_drained(http); break;
     case GW_TROUBLE: on_trouble(http, m); break;
     case GW_SPAN: gw_exporter_take(http, m); break;
@@ -266,10 +268,10 @@ static bool open_workers(gw_http *http, const wr_crypto *crypto, const wr_addr *
   for (uint16_t i = 0; i < http->n_workers; i++) {
     int fd = gw_udp_bind(&bound, http->n_workers > 1, &bound, error);
     if (fd < 0) return false;
-    if (i == 0) gw_locals_find(locals, &bound, &http->config->public_ip);
+    if (i == 0) gw_locals_find(locals, &bound, http->config);
     int listener = has_tcp ? gw_tcp_bind(&tcp, http->n_workers > 1, &tcp, error) : -1;
     if (has_tcp && listener < 0) return false;
-    if (has_tcp && i == 0) gw_locals_add_tcp(locals, &tcp, &http->config->public_ip);
+    if (has_tcp && i == 0) gw_locals_add_tcp(locals, &tcp, http->config);
     gw_worker_settings settings = {.index = i,
                                    .n_workers = http->n_workers,
                                    .n_slots = n_slots,
@@ -286,6 +288,9 @@ static bool open_workers(gw_http *http, const wr_crypto *crypto, const wr_addr *
                                    .tools = &http->tools,
                                    .http = &http->inbox,
                                    .workers = http->workers};
+    http->locals = *locals;
+    http->udp_bound = bound;
+    http->tcp_bound = has_tcp ? tcp : (wr_addr){0};
     http->sockets[i] = calloc(n_slots, sizeof(gw_socket *));
     if (!gw_worker_open(&http->workers[i], &settings, &why) || !http->sockets[i]) {
       snprintf(error, GW_CONFIG_ERROR_MAX, "%s", why);
@@ -353,7 +358,7 @@ static void serve(gw_http *http) {
 
 static void close_all(gw_http *http) {
   gw_history_end(http);
-  gw_mqtt_stop();
+  gw_errands_end();
   if (http->lws) lws_context_destroy(http->lws);
   gw_exporter_close(http);
   for (uint16_t i = 0; i < http->n_workers; i++) {
@@ -368,6 +373,7 @@ static void close_all(gw_http *http) {
   free(http->roles);
   gw_tools_wipe(&http->tools);
   gw_music_wipe(&http->music);
+  SSL_CTX_free(http->reach_tls);
 }
 
 static const char *backend_url_of(const gw_config *config, const char *embedded_url) {
@@ -411,7 +417,6 @@ static bool load_identity(gw_http *http, char *error) {
 /* Everything that can be refused, in the order a person would want to hear of it. */
 static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char *error) {
   static gw_locals locals;
-  static gw_reach_servers reach;
   const gw_config *config = http->config;
   wr_addr udp;
   uint32_t n_slots = ((uint32_t)config->max_sessions + http->n_workers - 1) / http->n_workers;
@@ -433,6 +438,7 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   if (config->web_dir[0] && !has_page(config->web_dir, error)) return false;
   if (!can_listen(listen, error)) return false;
   if (!gw_mailbox_open(&http->inbox, MAILBOX_CELLS, wake_lws, http)) return false;
+  gw_errands_begin(&http->inbox);
   if (!gw_map_open(&http->sessions, 2 * http->n_workers * n_slots, (uint64_t)gw_now())) return false;
   if (!gw_map_open(&http->callers, GW_CALLERS_BEYOND + http->n_workers * n_slots, (uint64_t)gw_now())) return false;
   if (wr_crypto_openssl_open(crypto) != WR_OK) {
@@ -444,9 +450,7 @@ static bool start(gw_http *http, const wr_crypto **crypto, wr_addr *listen, char
   gw_music_init(&http->music, config->music, *crypto, &rng);
   if (!load_identity(http, error) || !gw_exporter_open(http)) return false;
   gw_ice_service_init(&http->ice, config, *crypto, wr_crypto_openssl_rng(), gw_now());
-  gw_reach_find(&reach, config);
-  bool reaches = reach.n_stun || reach.n_relays;
-  if (!open_workers(http, *crypto, &udp, &locals, reaches ? &reach : NULL, n_slots, error)) return false;
+  if (!open_workers(http, *crypto, &udp, &locals, gw_ice_reach(http), n_slots, error)) return false;
   snprintf(error, GW_CONFIG_ERROR_MAX, "%s",
            config->tls_cert[0] ? "tls-cert, tls-key: cannot be used" : "listen: cannot serve on this address");
   if (!open_lws(http, listen)) return false;

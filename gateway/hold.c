@@ -1,8 +1,6 @@
 /* gateway/hold.c - nobody hears the assistant through a path that is dead: speech is held while the caller is
- * missed, and what went into the path since he was heard last is said again when there is one. See quiet.h,
- * downlink.h.
- *
- * Left out: a path that is dead towards the caller only. What he sends goes on coming then. */
+ * missed, or does not answer what is sent to him, and what went into the path since then is said again when there
+ * is one. See quiet.h, deaf.h, downlink.h. */
 #include "gateway/log.h"
 #include "gateway/session.h"
 #include "gateway/worker.h"
@@ -37,14 +35,21 @@ static void take_back(gw_session *s, wr_time heard_at) {
 }
 
 void gw_hold_break(gw_session *s, wr_time now) {
-  take_back(s, s->quiet.heard_at);
+  take_back(s, s->deaf.is && s->deaf.before_at < s->quiet.heard_at ? s->deaf.before_at : s->quiet.heard_at);
+  s->deaf = (gw_deaf){0};
   s->quiet.missed = s->quiet.moved = s->quiet.roamed = false;
   gw_downlink_pause(&s->down, true, now);
 }
 
+/* When he was heard, and had answered something, last. */
+static wr_time known_until(const gw_session *s) {
+  wr_time proved_at = wr_conn_arrival(s->conn).proved_at;
+  return proved_at < s->quiet.heard_at ? proved_at : s->quiet.heard_at;
+}
+
 void gw_hold_played(gw_session *s) {
   if (s->conn)
-    arrived(s, s->quiet.heard_at, s->rtt_us);
+    arrived(s, known_until(s), s->rtt_us);
   else
     gw_downlink_arrived(&s->down, WR_NEVER); /* a WebSocket loses nothing while it stands */
 }
@@ -54,20 +59,46 @@ static void judge(gw_session *s, wr_time now) {
   wr_time heard_at;
   gw_quiet_verdict verdict = gw_quiet_judge(&s->quiet, &sound, &heard_at, now);
   if (verdict == GW_QUIET_UNKNOWN) return;
-  if (verdict == GW_QUIET_DEAD) take_back(s, heard_at);
+  if (verdict == GW_QUIET_DEAD)
+    take_back(s, s->deaf.is && s->deaf.before_at < heard_at ? s->deaf.before_at : heard_at);
   tell(s, "back", verdict == GW_QUIET_DEAD ? "dead" : "late", now);
-  gw_downlink_pause(&s->down, false, now);
+  gw_downlink_pause(&s->down, s->deaf.is, now);
+}
+
+static void look(gw_session *s, wr_time now) {
+  wr_arrival arrival = wr_conn_arrival(s->conn);
+  switch (gw_deaf_look(&s->deaf, &arrival, s->rtt_us, now)) {
+    case GW_DEAF_NOTHING: return;
+    case GW_DEAF_ASK: wr_conn_ask(s->conn, now); return;
+    case GW_DEAF_BEGINS:
+      if (!s->quiet.missed) s->worker->metrics.counter[GW_SPEECH_HELD]++;
+      tell(s, "deaf", "unanswered", now);
+      gw_downlink_pause(&s->down, true, now);
+      return;
+    case GW_DEAF_ENDS:
+      take_back(s, s->deaf.before_at);
+      tell(s, "hears", "answered", now);
+      gw_downlink_pause(&s->down, s->quiet.missed, now);
+      return;
+  }
 }
 
 static bool is_watched(const gw_session *s) { return s->conn && !s->echo && s->state == GW_SESSION_CONNECTED; }
 
+void gw_hold_answered(gw_session *s, wr_time now) {
+  if ((s->deaf.is || s->deaf.asked_at) && is_watched(s)) look(s, now);
+}
+
 void gw_hold_heard(gw_session *s, wr_time now) {
+  gw_hold_answered(s, now);
   gw_quiet_heard(&s->quiet, now);
   if (s->quiet.missed && is_watched(s)) judge(s, now);
 }
 
 void gw_hold_moved(gw_session *s, wr_time now) {
   if (!is_watched(s)) return;
+  gw_deaf_move(&s->deaf);
+  look(s, now);
   gw_quiet_sound sound = sound_of(s, now);
   bool roamed = s->asked_at && now - s->asked_at < ROAM_US;
   s->asked_at = 0;
@@ -77,7 +108,9 @@ void gw_hold_moved(gw_session *s, wr_time now) {
 }
 
 void gw_hold_tick(gw_session *s, wr_time now) {
-  if (!is_watched(s) || now < gw_quiet_deadline(&s->quiet)) return;
+  if (!is_watched(s)) return;
+  look(s, now);
+  if (now < gw_quiet_deadline(&s->quiet)) return;
   if (s->quiet.missed) {
     judge(s, now);
     return;
@@ -89,4 +122,8 @@ void gw_hold_tick(gw_session *s, wr_time now) {
   gw_downlink_pause(&s->down, true, now);
 }
 
-wr_time gw_hold_deadline(const gw_session *s) { return is_watched(s) ? gw_quiet_deadline(&s->quiet) : WR_NEVER; }
+wr_time gw_hold_deadline(const gw_session *s) {
+  if (!is_watched(s)) return WR_NEVER;
+  wr_arrival arrival = wr_conn_arrival(s->conn);
+  return wr_time_min(gw_quiet_deadline(&s->quiet), gw_deaf_deadline(&s->deaf, &arrival, s->rtt_us));
+}

@@ -32,6 +32,7 @@ typedef struct gw_http gw_http;
 typedef struct gw_exchange gw_exchange;
 typedef struct gw_socket gw_socket;
 typedef struct gw_errand gw_errand;
+typedef struct gw_reach_errand gw_reach_errand;
 typedef struct gw_exporter gw_exporter;
 typedef struct gw_mqtt_library gw_mqtt_library;
 
@@ -133,7 +134,11 @@ struct gw_http {
   bool on_loopback; /* where we listen */
   gw_turn_fetch ice_fetch;
   lws_sorted_usec_list_t ice_due;
-  gw_config *live; /* |config|, for what SIGHUP may change */
+  gw_locals locals;                 /* as the workers know them */
+  wr_addr udp_bound, tcp_bound;     /* tcp_bound family 0: no --tcp */
+  SSL_CTX *reach_tls;               /* of --reach; NULL: no server needs it */
+  bool reach_is_away, reach_is_old; /* an errand looks servers up; there are others since it left */
+  gw_config *live;                  /* |config|, for what SIGHUP may change */
   gw_reload *reload;
   bool wants_reload;
   unsigned n_signals; /* SIGTERM and SIGINT so far: the first drains, the second stops */
@@ -253,9 +258,12 @@ int gw_socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
 /* ---- gateway/http_mqtt.c: links over MQTT and UDP ---- */
 int gw_mqtt_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 void gw_mqtt_errand_done(gw_http *http, gw_errand *errand); /* owned */
-void gw_mqtt_stop(void); /* what threads still do for links is not waited for: the process ends */
 
 /* ---- gateway/http_ice.c: a provider of TURN servers ---- */
+/* For workers that begin: NULL: --reach direct. Looks names up, which may take seconds. */
+const gw_reach_servers *gw_ice_reach(gw_http *http);
+void gw_ice_reach_anew(gw_http *http); /* other servers, or other secrets: workers are told */
+void gw_ice_reach_found(gw_http *http, gw_reach_errand *errand); /* borrowed */
 void gw_ice_begin(gw_http *http);
 void gw_ice_end(gw_http *http); /* revokes what it gave; takes 4 s at most */
 

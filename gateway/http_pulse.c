@@ -3,6 +3,7 @@
  * And whether all of them turn, which the service manager is told. */
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "gateway/http.h"
@@ -48,6 +49,25 @@ static void measure(gw_http *http) {
   gw_log(http->overload.on ? GW_WARN : GW_INFO, http->overload.on ? "overloaded" : "overload_over", NULL);
 }
 
+/* Interfaces come and go, DHCP gives another address. */
+static void follow_addresses(gw_http *http) {
+  gw_locals locals;
+  if (!http->locals.any) return;
+  gw_locals_find(&locals, &http->udp_bound, http->config);
+  if (http->tcp_bound.family) gw_locals_add_tcp(&locals, &http->tcp_bound, http->config);
+  if (gw_locals_equal(&locals, &http->locals)) return;
+  http->locals = locals;
+  char n[8];
+  snprintf(n, sizeof(n), "%zu", locals.n);
+  gw_log(GW_INFO, "addresses", "n", n, NULL);
+  for (uint16_t i = 0; i < http->n_workers; i++) {
+    gw_locals *copy = malloc(sizeof(*copy));
+    if (!copy) abort();
+    *copy = locals;
+    gw_tell(&http->to[i], &(gw_message){.kind = GW_ADDRESSES, .owned = copy}, NULL, 0);
+  }
+}
+
 static bool all_turn(gw_http *http) {
   wr_time now = gw_now();
   unsigned n = 0, before = http->metrics.workers_stalled;
@@ -61,6 +81,7 @@ static bool all_turn(gw_http *http) {
 static void pulse(lws_sorted_usec_list_t *due) {
   gw_http *http = lws_container_of(due, gw_http, pulse);
   measure(http);
+  follow_addresses(http);
   gw_history_pulse(http);
   if (all_turn(http)) gw_notify("WATCHDOG=1"); /* else the service manager, not told so for long, begins anew */
   gw_pulse_begin(http);

@@ -58,6 +58,7 @@ void gw_http_reload(gw_http *http) {
   gw_config_reload(http->live, &fresh, say, &l);
   gw_log_level(http->config->log_level);
   gw_ice_service_reload(&http->ice);
+  gw_ice_reach_anew(http);
   gw_history_reload(http);
   gw_log(GW_INFO, "reloaded", "changed", l.taken[0] ? l.taken : "none", "needs_restart",
          l.waiting[0] ? l.waiting : "none", NULL);

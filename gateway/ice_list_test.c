@@ -107,6 +107,7 @@ static const row table[] = {
     BAD(S "turn:a.example;--turn-secret;s;--turn-ttl;10", "from 60 to 172800"),
     BAD("--ice-transport-policy;relay", "relay needs a TURN server"),
     BAD("--reach;stun", "stun and relay need --ice-server"),
+    GOOD("--reach;relay;--turn-provider;cloudflare;--turn-key-id;k;--turn-key-api-token;t"),
     BAD(S "stun:a.example;--reach;relay", "reach: relay needs a TURN server"),
     BAD(S "stun:a.example;--reach;far", "direct|stun|relay"),
     BAD(S "stun:a.example;--ice-transport-policy;relay", "relay needs a TURN server"),

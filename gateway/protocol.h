@@ -27,6 +27,8 @@ typedef enum gw_kind {
   GW_TCP_STRANGER, /* from another worker: a TCP connection, |number| its descriptor; names |ref.slot|; |path| */
   GW_ROUTE,        /* from another worker: |ref| sends to |path.remote| */
   GW_REFLEXIVE,    /* from the worker that asks STUN: |path.local| is seen as |path.remote| */
+  GW_ADDRESSES,    /* owned gw_locals: this machine has others now */
+  GW_SERVERS,      /* owned gw_reach_servers: there are others now */
   GW_OFFER,        /* owned gw_request; |ref| names a session to resume or renegotiate, or none */
   GW_FRAGMENT,     /* owned gw_request: application/trickle-ice-sdpfrag */
   GW_CANDIDATES,   /* owned gw_request: "candidate:..." lines; |number| 1: these were the last */
@@ -65,7 +67,8 @@ typedef enum gw_kind {
   GW_TOOL_ASK,         /* owned gw_tool_ask */
   GW_SNAPSHOT_TAKEN,   /* owned gw_snapshot; |number|: request */
   GW_SEEN,             /* owned gw_view; |number|: request */
-  GW_ERRAND_DONE,      /* owned gw_errand, from a thread that lived for it (gateway/http_mqtt.c) */
+  GW_ERRAND_DONE,      /* owned gw_errand of gateway/http_mqtt.c; see gateway/errand.h */
+  GW_REACH_FOUND,      /* owned gw_reach_errand of gateway/http_ice.c */
   GW_DRAINED,          /* the worker has no session left, or time is up */
   GW_TROUBLE,          /* bytes: gw_trouble; for gateway/errors.h */
   GW_SPAN,             /* bytes: gw_span; for gateway/http_trace.c */

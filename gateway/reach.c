@@ -1,51 +1,20 @@
 /* gateway/reach.c - sockets around two gatherings of wr/gather.h. */
 #include "gateway/reach.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "gateway/log.h"
 
 #define BACK_OFF_LEAST WR_S(1)
 #define BACK_OFF_MOST WR_S(60)
+#define STEADY WR_S(10)
 
 /* ---- names ---- */
-
-static wr_addr addr_of(const struct sockaddr_storage *in) {
-  wr_addr addr = {0};
-  const struct sockaddr_in *v4 = (const void *)in;
-  const struct sockaddr_in6 *v6 = (const void *)in;
-  if (in->ss_family == AF_INET) {
-    addr = (wr_addr){.family = 4, .port = ntohs(v4->sin_port)};
-    memcpy(addr.ip, &v4->sin_addr, 4);
-  } else if (in->ss_family == AF_INET6) {
-    addr = (wr_addr){.family = 6, .port = ntohs(v6->sin6_port)};
-    memcpy(addr.ip, &v6->sin6_addr, 16);
-  }
-  return addr;
-}
-
-static socklen_t sockaddr_of(struct sockaddr_storage *out, const wr_addr *addr) {
-  memset(out, 0, sizeof(*out));
-  if (addr->family == 4) {
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(addr->port)};
-    memcpy(&v4.sin_addr, addr->ip, 4);
-    memcpy(out, &v4, sizeof(v4));
-    return sizeof(v4);
-  }
-  struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(addr->port)};
-  memcpy(&v6.sin6_addr, addr->ip, 16);
-  memcpy(out, &v6, sizeof(v6));
-  return sizeof(v6);
-}
 
 /* At most one address of each family; how many. */
 static size_t look_up(const gw_ice_url *url, wr_addr found[2]) {
@@ -58,74 +27,142 @@ static size_t look_up(const gw_ice_url *url, wr_addr found[2]) {
   for (const struct addrinfo *at = list; at && n < 2; at = at->ai_next) {
     struct sockaddr_storage copy = {0};
     memcpy(&copy, at->ai_addr, at->ai_addrlen);
-    wr_addr addr = addr_of(&copy);
+    wr_addr addr = gw_addr_of(&copy);
     if (addr.family && (n == 0 || found[0].family != addr.family)) found[n++] = addr;
   }
   freeaddrinfo(list);
   return n;
 }
 
-static void add_server(gw_reach_servers *s, const gw_ice_url *url, size_t listed, bool wants_relay) {
+static void add_relay(gw_reach_servers *s, const wr_addr *addr, const gw_ice_url *url, const gw_ice_server *server,
+                      bool knows_old) {
+  if (s->n_relays == GW_REACH_RELAYS) return;
+  gw_reach_relay *relay = &s->relay[s->n_relays++];
+  relay->addr = *addr;
+  relay->url = *url;
+  relay->knows_old = knows_old;
+  memcpy(relay->username, server->username, sizeof(relay->username));
+  memcpy(relay->credential, server->credential, sizeof(relay->credential));
+}
+
+static void add_server(gw_reach_servers *s, const gw_ice_url *url, const gw_ice_server *server) {
   wr_addr found[2];
-  if (url->secured || (url->relays && !wants_relay)) return;
+  if ((url->secured && (!url->relays || !url->tcp)) || (url->relays && !s->wants_relay)) return;
+  if (url->secured && !s->tls && !(s->tls = gw_reach_way_tls(s->ca_file))) {
+    gw_log(GW_WARN, "reach_no_tls", "certificates", s->ca_file, NULL);
+    return;
+  }
   size_t n = look_up(url, found);
   if (!n) gw_log(GW_WARN, "reach_unknown_name", "host", url->host, NULL);
   for (size_t i = 0; i < n; i++) {
-    if (!url->relays && s->n_stun < GW_REACH_STUN) s->stun[s->n_stun++] = found[i];
-    if (!url->relays || s->n_relays == GW_REACH_RELAYS) continue;
-    s->relay[s->n_relays].addr = found[i];
-    s->relay[s->n_relays].tcp = url->tcp;
-    s->relay[s->n_relays++].listed = listed;
+    if (url->relays) {
+      add_relay(s, &found[i], url, server, false);
+      if (s->secret_old[0] && !server->username[0]) add_relay(s, &found[i], url, server, true);
+    } else if (s->n_stun < GW_REACH_STUN) {
+      s->stun[s->n_stun++] = found[i];
+    }
   }
 }
 
-void gw_reach_find(gw_reach_servers *servers, const gw_config *config) {
-  const gw_ice_list *list = &config->ice_servers;
+void gw_reach_want(gw_reach_servers *s, const gw_config *config, const char *ca_file, SSL_CTX *tls) {
+  *s = (gw_reach_servers){.wants = strcmp(config->reach, "direct") != 0,
+                          .wants_relay = strcmp(config->reach, "relay") == 0,
+                          .ca_file = ca_file,
+                          .tls = tls,
+                          .ttl_s = config->turn_ttl};
+  memcpy(s->secret, config->turn_secret, sizeof(s->secret));
+  memcpy(s->secret_old, config->turn_secret_old, sizeof(s->secret_old));
+}
+
+void gw_reach_find(gw_reach_servers *servers, const gw_ice_list *list) {
   char why[GW_ICE_WHY_MAX];
-  *servers = (gw_reach_servers){0};
-  if (strcmp(config->reach, "direct") == 0) return;
-  bool wants_relay = strcmp(config->reach, "relay") == 0;
-  for (size_t i = 0; i < list->n; i++)
+  for (size_t i = 0; servers->wants && i < list->n; i++)
     for (size_t k = 0; k < list->server[i].n_urls; k++) {
       gw_ice_url url;
-      if (gw_ice_url_parse(&url, list->server[i].url[k], why)) add_server(servers, &url, i, wants_relay);
+      if (gw_ice_url_parse(&url, list->server[i].url[k], why)) add_server(servers, &url, &list->server[i]);
     }
 }
 
 /* ---- life ---- */
 
+static const char *way_name(const gw_reach_relay *relay) {
+  return relay->url.secured ? "tls" : relay->url.tcp ? "tcp" : "udp";
+}
+
 static bool is_loopback_or_mapped(const gw_locals *locals, size_t i) {
   return gw_addr_is_loopback(&locals->at[i].base) || !wr_addr_equal(&locals->at[i].base, &locals->at[i].shown);
 }
 
-static bool open_stun(gw_reach *r, const gw_locals *locals, wr_time now) {
+static bool open_stun(gw_reach *r, wr_time now) {
   wr_gather_server servers[GW_REACH_STUN] = {0};
-  for (size_t i = 0; i < r->servers->n_stun; i++) servers[i].addr = r->servers->stun[i];
+  if (!r->asks || !r->servers.n_stun) return true;
+  for (size_t i = 0; i < r->servers.n_stun; i++) servers[i].addr = r->servers.stun[i];
   const wr_gather_settings settings = {.rng = r->rng,
                                        .crypto = r->crypto,
                                        .servers = servers,
-                                       .n_servers = r->servers->n_stun,
+                                       .n_servers = r->servers.n_stun,
                                        .keep_us = GW_REACH_KEEP_US};
   r->stun_memory = calloc(1, wr_gather_size(&settings));
   if (!r->stun_memory) return false;
   r->stun = wr_gather_init(r->stun_memory, &settings, now);
-  for (size_t i = 0; i < locals->n; i++)
-    if (!is_loopback_or_mapped(locals, i)) (void)wr_gather_add_base(r->stun, &locals->at[i].base, now);
+  for (size_t i = 0; i < r->locals->n; i++)
+    if (!is_loopback_or_mapped(r->locals, i)) (void)wr_gather_add_base(r->stun, &r->locals->at[i].base, now);
   return true;
 }
 
-bool gw_reach_open(gw_reach *r, const gw_reach_servers *servers, const gw_config *config, const gw_locals *locals,
-                   bool asks, const wr_crypto *crypto, wr_rng rng, wr_time now) {
-  memset(r, 0, offsetof(gw_reach, in));
-  r->fd = -1;
+bool gw_reach_open(gw_reach *r, const gw_reach_servers *servers, const gw_locals *locals, bool asks,
+                   const wr_crypto *crypto, wr_rng rng, wr_time now) {
+  memset(r, 0, offsetof(gw_reach, way));
+  r->way.fd = -1;
+  r->way.ssl = NULL;
   r->retry_at = WR_NEVER;
-  if (!servers || (!servers->n_stun && !servers->n_relays)) return true;
-  r->servers = servers;
-  r->config = config;
+  if (!servers) return true;
+  r->wants = true;
+  r->asks = asks;
+  r->servers = *servers;
+  r->locals = locals;
   r->crypto = crypto;
   r->rng = rng;
   if (servers->n_relays) r->retry_at = now;
-  return !asks || !servers->n_stun || open_stun(r, locals, now);
+  return open_stun(r, now);
+}
+
+static bool has_same_stun(const gw_reach_servers *a, const gw_reach_servers *b) {
+  bool same = a->n_stun == b->n_stun;
+  for (size_t i = 0; same && i < a->n_stun; i++) same = wr_addr_equal(&a->stun[i], &b->stun[i]);
+  return same;
+}
+
+static bool ask_anew(gw_reach *r, wr_time now) {
+  free(r->stun_memory);
+  r->stun = NULL;
+  r->stun_memory = NULL;
+  return open_stun(r, now);
+}
+
+static bool has_base(const gw_locals *locals, const wr_addr *base) {
+  bool found = false;
+  for (size_t i = 0; i < locals->n; i++) found = found || wr_addr_equal(&locals->at[i].base, base);
+  return found;
+}
+
+bool gw_reach_replace(gw_reach *r, const gw_reach_servers *servers, wr_time now) {
+  bool same = has_same_stun(&r->servers, servers);
+  if (!r->wants) return true;
+  r->servers = *servers;
+  r->at = 0;
+  r->n_failures = 0;
+  if (!r->relay) r->retry_at = servers->n_relays ? now : WR_NEVER;
+  return same || ask_anew(r, now);
+}
+
+bool gw_reach_move(gw_reach *r, const gw_locals *locals, wr_time now) {
+  if (!r->wants) return true;
+  r->locals = locals;
+  for (size_t i = r->n; i-- > 0;) /* what was shown of an address that is gone */
+    if (r->address[i].type == WR_CANDIDATE_SRFLX && !has_base(locals, &r->address[i].base))
+      r->address[i] = r->address[--r->n];
+  return ask_anew(r, now);
 }
 
 static void drop_relay(gw_reach *r) {
@@ -133,12 +170,10 @@ static void drop_relay(gw_reach *r) {
     wr_gather_wipe(r->relay);
     free(r->relay_memory);
   }
-  if (r->fd >= 0) close(r->fd);
+  gw_reach_way_close(&r->way);
   r->relay = NULL;
   r->relay_memory = NULL;
-  r->fd = -1;
-  r->connecting = false;
-  r->n_in = r->in_at = r->n_out = 0;
+  r->n_in = r->in_at = 0;
   for (size_t i = 0; i < r->n; i++) {
     if (r->address[i].type != WR_CANDIDATE_RELAY) continue;
     r->former[r->n_former++ % 4] = r->address[i].base;
@@ -148,99 +183,73 @@ static void drop_relay(gw_reach *r) {
 }
 
 void gw_reach_close(gw_reach *r) {
-  if (!r->servers) return;
+  if (!r->wants) return;
   drop_relay(r);
   free(r->stun_memory);
+  wr_wipe(&r->servers, sizeof(r->servers));
+  wr_wipe(&r->used, sizeof(r->used));
 }
 
-/* The next server, later. */
+/* The next server, later; at once after one that has worked for a while: callers wait for it. */
 static void fail(gw_reach *r, const char *why, wr_time now) {
-  char number[12];
-  snprintf(number, sizeof(number), "%zu", r->at);
-  gw_log(GW_WARN, "reach_no_relay", "server", number, "reason", why, NULL);
+  gw_log(GW_WARN, "reach_no_relay", "server", r->used.url.host, "way", way_name(&r->used), "reason", why, NULL);
   drop_relay(r);
-  r->at = (r->at + 1) % r->servers->n_relays;
-  wr_time wait = r->n_failures < 6 ? BACK_OFF_LEAST << r->n_failures : BACK_OFF_MOST;
-  r->n_failures++;
+  r->retry_at = WR_NEVER;
+  if (!r->servers.n_relays) return;
+  r->at = (r->at + 1) % r->servers.n_relays;
+  bool worked = r->up_at && now - r->up_at > STEADY;
+  wr_time wait = worked ? 0 : r->n_failures < 6 ? BACK_OFF_LEAST << r->n_failures : BACK_OFF_MOST;
+  if (!worked) r->n_failures++;
+  r->up_at = 0;
   r->retry_at = now + wait;
 }
 
 /* ---- the relay ---- */
 
-static gw_ice_server credentials_of(const gw_reach *r) {
-  gw_ice_server server = r->config->ice_servers.server[r->servers->relay[r->at].listed];
-  if (!server.username[0] && r->config->turn_secret[0])
-    gw_ice_sign(&server, r->config->turn_secret, (int64_t)time(NULL) + r->config->turn_ttl, "gateway", r->crypto);
-  return server;
-}
-
-static bool dial(gw_reach *r, int epoll, wr_addr *base) {
-  const wr_addr *to = &r->servers->relay[r->at].addr;
-  bool tcp = r->servers->relay[r->at].tcp;
-  struct sockaddr_storage name;
-  socklen_t len = sockaddr_of(&name, to);
-  r->fd = socket(name.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (r->fd < 0) return false;
-  int on = 1; /* speech does not wait to fill a segment */
-  if (tcp) (void)setsockopt(r->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  r->connecting = tcp;
-  if (connect(r->fd, (struct sockaddr *)&name, len) && errno != EINPROGRESS) return false;
-  len = sizeof(name);
-  if (getsockname(r->fd, (struct sockaddr *)&name, &len)) return false;
-  *base = addr_of(&name);
-  struct epoll_event event = {.events = tcp ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN, .data.u64 = 0};
-  return epoll_ctl(epoll, EPOLL_CTL_ADD, r->fd, &event) == 0;
+/* With credentials, signed now if there is a secret for that. */
+static gw_reach_relay relay_of(const gw_reach *r) {
+  gw_reach_relay relay = r->servers.relay[r->at];
+  gw_ice_server signs = {0};
+  if (relay.username[0] || !r->servers.secret[0]) return relay;
+  const char *secret = relay.knows_old ? r->servers.secret_old : r->servers.secret;
+  gw_ice_sign(&signs, secret, (int64_t)time(NULL) + r->servers.ttl_s, "gateway", r->crypto);
+  memcpy(relay.username, signs.username, sizeof(relay.username));
+  memcpy(relay.credential, signs.credential, sizeof(relay.credential));
+  return relay;
 }
 
 static void open_relay(gw_reach *r, int epoll, wr_time now) {
-  gw_ice_server server = credentials_of(r);
-  wr_gather_server relay = {.addr = r->servers->relay[r->at].addr,
+  r->used = relay_of(r);
+  wr_gather_server relay = {.addr = r->used.addr,
                             .relay = true,
-                            .stream = r->servers->relay[r->at].tcp,
-                            .username = server.username,
-                            .password = server.credential};
+                            .stream = r->used.url.tcp,
+                            .username = r->used.username,
+                            .password = r->used.credential};
   r->retry_at = WR_NEVER;
-  if (!dial(r, epoll, &relay.base)) {
-    fail(r, strerror(errno), now);
+  if (!gw_reach_way_open(&r->way, &r->used.url, &r->used.addr, r->servers.tls, epoll, &relay.base, now)) {
+    fail(r, r->way.why, now);
     return;
   }
-  const wr_gather_settings settings = {
-      .rng = r->rng, .crypto = r->crypto, .servers = &relay, .n_servers = 1, .n_peers = GW_REACH_PEERS};
+  const wr_gather_settings settings = {.rng = r->rng,
+                                       .crypto = r->crypto,
+                                       .servers = &relay,
+                                       .n_servers = 1,
+                                       .n_peers = GW_REACH_PEERS,
+                                       .keep_us = GW_REACH_KEEP_US};
   r->relay_memory = calloc(1, wr_gather_size(&settings));
   r->relay = r->relay_memory ? wr_gather_init(r->relay_memory, &settings, now) : NULL;
   if (!r->relay) fail(r, "no memory", now);
 }
 
-/* Bytes of a stream wait here when the socket takes no more; datagrams do not wait. */
-static void put(gw_reach *r, wr_bytes bytes) {
-  ssize_t sent = r->n_out ? 0 : send(r->fd, bytes.data, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-  size_t n_sent = sent > 0 ? (size_t)sent : 0;
-  if (!r->servers->relay[r->at].tcp || n_sent == bytes.len) return;
-  if (bytes.len - n_sent > sizeof(r->out) - r->n_out && !n_sent) return;
-  memcpy(r->out + r->n_out, bytes.data + n_sent, bytes.len - n_sent);
-  r->n_out += bytes.len - n_sent;
-}
+/* The connection stands and, where wanted, is under TLS; or not yet. */
+static bool is_up(const gw_reach *r) { return r->relay && !r->way.connecting && !r->way.shaking; }
 
-static void send_waiting(gw_reach *r) {
-  if (!r->n_out) return;
-  ssize_t sent = send(r->fd, r->out, r->n_out, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (sent <= 0) return;
-  r->n_out -= (size_t)sent;
-  memmove(r->out, r->out + sent, r->n_out);
-}
-
-/* A connection under way has come about, or not. */
 static void follow_connection(gw_reach *r, wr_time now) {
-  struct sockaddr_storage name;
-  socklen_t len = sizeof(name), size = sizeof(int);
-  int error = 0;
-  if (getsockopt(r->fd, SOL_SOCKET, SO_ERROR, &error, &size) || error) {
-    fail(r, strerror(error), now);
-    return;
-  }
-  if (getpeername(r->fd, (struct sockaddr *)&name, &len)) return; /* not yet */
-  r->connecting = false;
-  wr_gather_stream_up(r->relay, 0, now);
+  gw_reach_way_state state = gw_reach_way_follow(&r->way, now);
+  if (state == GW_REACH_WAY_FAILED)
+    fail(r, r->way.why, now);
+  else if (state == GW_REACH_WAY_UP)
+    wr_gather_stream_up(r->relay, 0, now);
 }
 
 void gw_reach_learn(gw_reach *r, const gw_reach_address *address) {
@@ -259,7 +268,8 @@ static void follow_relay(gw_reach *r, wr_time now) {
       fail(r, event.why, now);
     } else if (event.type == WR_CANDIDATE_RELAY) {
       r->n_failures = 0;
-      gw_log(GW_INFO, "reach_relay", "way", r->servers->relay[r->at].tcp ? "tcp" : "udp", NULL);
+      r->up_at = now;
+      gw_log(GW_INFO, "reach_relay", "way", way_name(&r->used), NULL);
       gw_reach_learn(r, &(gw_reach_address){event.base, event.shown, event.type});
     }
   }
@@ -282,14 +292,14 @@ static void poll_relay(gw_reach *r, wr_time now) {
   uint8_t bytes[WR_GATHER_OUT_MAX];
   wr_gather_way way;
   size_t len;
-  send_waiting(r);
+  gw_reach_way_flush(&r->way);
   while (r->relay && (len = wr_gather_poll(r->relay, &way, bytes, sizeof(bytes), now)) > 0)
-    put(r, wr_bytes_of(bytes, len));
+    gw_reach_way_send(&r->way, wr_bytes_of(bytes, len));
   follow_relay(r, now);
 }
 
 void gw_reach_tick(gw_reach *r, gw_udp *udp, int epoll, wr_time now) {
-  if (!r->servers) return;
+  if (!r->wants) return;
   wr_gather_way way;
   uint8_t bytes[WR_GATHER_OUT_MAX];
   size_t len;
@@ -298,13 +308,14 @@ void gw_reach_tick(gw_reach *r, gw_udp *udp, int epoll, wr_time now) {
     gw_udp_queue(udp, &way.path, len);
   }
   if (now >= r->retry_at) open_relay(r, epoll, now);
-  if (r->relay && r->connecting) follow_connection(r, now);
-  if (r->relay && !r->connecting) poll_relay(r, now);
+  if (r->relay && !is_up(r)) follow_connection(r, now);
+  if (is_up(r)) poll_relay(r, now);
 }
 
 wr_time gw_reach_deadline(const gw_reach *r) {
   wr_time at = r->retry_at;
   if (r->stun) at = wr_time_min(at, wr_gather_deadline(r->stun));
+  if (r->relay && !is_up(r)) return wr_time_min(at, r->way.until);
   return r->relay ? wr_time_min(at, wr_gather_deadline(r->relay)) : at;
 }
 
@@ -316,8 +327,8 @@ void gw_reach_add_to(const gw_reach *r, wr_conn *conn, wr_time now) {
 }
 
 bool gw_reach_is_stun(const gw_reach *r, const wr_addr *remote) {
-  for (size_t i = 0; r->servers && i < r->servers->n_stun; i++)
-    if (wr_addr_equal(&r->servers->stun[i], remote)) return true;
+  for (size_t i = 0; r->wants && i < r->servers.n_stun; i++)
+    if (wr_addr_equal(&r->servers.stun[i], remote)) return true;
   return false;
 }
 
@@ -329,23 +340,18 @@ void gw_reach_take_answer(gw_reach *r, const wr_path *path, wr_span datagram, wr
 
 /* More bytes into |in|; false: none now. */
 static bool fill(gw_reach *r, wr_time now) {
-  ssize_t n = recv(r->fd, r->in, sizeof(r->in), MSG_DONTWAIT);
+  long n = gw_reach_way_recv(&r->way, r->in, sizeof(r->in));
   r->n_in = n > 0 ? (size_t)n : 0;
   r->in_at = 0;
-  if (n > 0) return true;
-  bool tcp = r->servers->relay[r->at].tcp;
-  bool nothing_now = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
-  if (!tcp || nothing_now) return !tcp && n < 0 && errno == ECONNREFUSED; /* told once; TURN has its own patience */
-  fail(r, n == 0 ? "it closed the connection" : strerror(errno), now);
-  return false;
+  if (n < 0) fail(r, r->way.why, now);
+  return n > 0;
 }
 
 static wr_gather_input take(gw_reach *r, wr_path *path, wr_span *datagram, wr_time now) {
-  const wr_addr *server = &r->servers->relay[r->at].addr;
   wr_span rest = {r->in + r->in_at, r->n_in - r->in_at};
-  if (!r->servers->relay[r->at].tcp) {
+  if (!r->used.url.tcp) {
     r->in_at = r->n_in;
-    return wr_gather_recv(r->relay, &(wr_path){.remote = *server}, rest, path, datagram, now);
+    return wr_gather_recv(r->relay, &(wr_path){.remote = r->used.addr}, rest, path, datagram, now);
   }
   size_t taken;
   wr_gather_input input = wr_gather_recv_stream(r->relay, 0, wr_span_bytes(rest), &taken, path, datagram, now);
@@ -354,7 +360,7 @@ static wr_gather_input take(gw_reach *r, wr_path *path, wr_span *datagram, wr_ti
 }
 
 bool gw_reach_recv(gw_reach *r, wr_path *path, wr_span *datagram, wr_time now) {
-  while (r->relay && !r->connecting) {
+  while (is_up(r)) {
     if (r->in_at == r->n_in && !fill(r, now)) return false;
     if (r->in_at < r->n_in && take(r, path, datagram, now) == WR_GATHER_RELAYED) return true;
     follow_relay(r, now);
@@ -373,6 +379,6 @@ bool gw_reach_send(gw_reach *r, const wr_path *path, wr_bytes datagram, wr_time 
   wr_gather_way way;
   if (!r->relay || !wr_gather_is_relayed(r->relay, &path->local)) return is_former(r, &path->local);
   size_t len = wr_gather_send(r->relay, path, datagram, &way, bytes, sizeof(bytes), now);
-  if (len) put(r, wr_bytes_of(bytes, len));
+  if (len) gw_reach_way_send(&r->way, wr_bytes_of(bytes, len));
   return true;
 }

@@ -113,6 +113,14 @@ static void set_tap(gw_session *s) {
   if (s->conn) wr_conn_set_tap(s->conn, s->capture ? &tap : NULL);
 }
 
+/* All that are known now; of a connection that has them nothing changes. */
+static void add_addresses(gw_session *s, wr_time now) {
+  const gw_locals *locals = s->worker->settings.locals;
+  for (size_t i = 0; i < locals->n; i++)
+    (void)wr_conn_add_local(s->conn, &locals->at[i].base, &locals->at[i].shown, now);
+  gw_reach_add_to(&s->worker->reach, s->conn, now);
+}
+
 static void start_conn(gw_session *s, wr_time now) {
   gw_worker *w = s->worker;
   wr_conn_settings settings;
@@ -129,11 +137,10 @@ static void start_conn(gw_session *s, wr_time now) {
   gw_ufrag_prefix(settings.ufrag_prefix, w->settings.index, s->slot);
   s->conn = wr_conn_init(s->conn_memory, &settings, now);
   gw_quiet_init(&s->quiet);
+  s->deaf = (gw_deaf){0};
   s->rtt_us = 0;
   set_tap(s);
-  for (size_t i = 0; i < w->settings.locals->n; i++)
-    (void)wr_conn_add_local(s->conn, &w->settings.locals->at[i].base, &w->settings.locals->at[i].shown, now);
-  gw_reach_add_to(&w->reach, s->conn, now);
+  add_addresses(s, now);
 }
 
 bool gw_session_takes_video(const gw_session *s) { return s->worker->video_buffer && s->purpose != GW_FOR_ECHO; }
@@ -201,6 +208,7 @@ static void drop_peer(gw_session *s, const char *why, wr_time now) {
 static bool answer(gw_session *s, const gw_request *request, wr_time now) {
   gw_reply *reply = gw_session_reply(s, request);
   wr_sdp_error why = {0};
+  add_addresses(s, now);
   wr_err err = wr_conn_accept_offer(s->conn, wr_bytes_of(request->text, request->len), s->worker->scratch, &why,
                                     reply->text, ANSWER_MAX, &reply->len, now);
   if (err) {
@@ -348,6 +356,7 @@ void gw_session_fragment(gw_session *s, const gw_request *request, wr_time now) 
     return;
   }
   gw_reply *reply = new_reply(request, GW_HTTP_OK);
+  add_addresses(s, now);
   wr_err err = wr_conn_accept_fragment(s->conn, wr_bytes_of(request->text, request->len), &why, reply->text,
                                        ANSWER_MAX, &reply->len, now);
   if (err) {
@@ -670,7 +679,10 @@ void gw_session_recv(gw_session *s, const wr_path *path, wr_span datagram, wr_ti
   bool is_stun = datagram.len && datagram.data[0] <= 3; /* of any path, and from who may not hear us */
   if (wr_conn_recv(s->conn, path, datagram, now)) {
     gw_worker_learn(s->worker, s, &path->remote);
-    if (!is_stun) hear(s, path, now);
+    if (is_stun)
+      gw_hold_answered(s, now);
+    else
+      hear(s, path, now);
     if (gw_brake_step(&s->brake, wr_conn_queue_in_us(s->conn, now), now)) gw_page_say_queue(s, now);
   }
   gw_session_settle(s, now);

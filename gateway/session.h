@@ -12,6 +12,7 @@
 #include "gateway/brake.h"
 #include "gateway/capture.h"
 #include "gateway/clean.h"
+#include "gateway/deaf.h"
 #include "gateway/downlink.h"
 #include "gateway/last_minute.h"
 #include "gateway/narrow.h"
@@ -141,6 +142,7 @@ typedef struct gw_session {
   gw_downlink down;
   gw_brake brake;
   gw_quiet quiet;
+  gw_deaf deaf;
   wr_path last_path; /* by which he was heard last */
   wr_time asked_at;  /* at an address that may be his now; 0: not */
   uint32_t rtt_us;   /* when it was sampled; 0: not known */
@@ -241,8 +243,9 @@ void gw_page_tts(gw_session *session, const char *state, wr_time now);          
 void gw_page_tool(gw_session *session, const xz_tool_call *call, bool waits, wr_time now); /* for its answer */
 
 /* ---- gateway/hold.c: speech, while nobody may hear it ---- */
-void gw_hold_heard(gw_session *session, wr_time now); /* by media or data */
-void gw_hold_moved(gw_session *session, wr_time now); /* there is a new path */
+void gw_hold_heard(gw_session *session, wr_time now);    /* by media or data */
+void gw_hold_answered(gw_session *session, wr_time now); /* by STUN alone */
+void gw_hold_moved(gw_session *session, wr_time now);    /* there is a new path */
 void gw_hold_tick(gw_session *session, wr_time now);
 wr_time gw_hold_deadline(const gw_session *session);
 void gw_hold_played(gw_session *session); /* a frame left */

@@ -178,8 +178,9 @@ TEST(tcp_local_addresses_leave_room_for_each_other) {
   for (; locals.n < 12; locals.n++) locals.at[locals.n].base = locals.at[locals.n].shown = base;
   tcp.transport = WR_TCP;
   tcp.port = 443;
-  gw_list public_ip = {.item = {"203.0.113.1"}, .n = 1};
-  gw_locals_add_tcp(&locals, &tcp, &public_ip);
+  static gw_config config;
+  config.public_ip = (gw_list){.item = {"203.0.113.1"}, .n = 1};
+  gw_locals_add_tcp(&locals, &tcp, &config);
   CHECK_EQ(locals.n, GW_LOCALS_SHOWN);
   char text[WR_ADDR_TEXT_MAX];
   wr_addr_text(&locals.at[GW_LOCALS_SHOWN - 2].shown, text); /* the public one first */

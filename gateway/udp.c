@@ -4,8 +4,6 @@
 #include "gateway/udp.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,76 +89,6 @@ int gw_udp_bind(const wr_addr *addr, bool shared, wr_addr *bound, char error[GW_
   *bound = *addr;
   bound->port = gw_addr_of(&name).port;
   return fd;
-}
-
-static void add_local(gw_locals *locals, const wr_addr *base, const wr_addr *shown) {
-  if (locals->n == GW_LOCALS_MAX) return;
-  locals->at[locals->n].base = *base;
-  locals->at[locals->n++].shown = *shown;
-}
-
-static bool is_link_local(const wr_addr *addr) {
-  return addr->family == 6 && addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
-}
-
-/* The addresses of this machine that a wildcard covers: its loopback ones, or the others. */
-static void add_interfaces(gw_locals *locals, const wr_addr *bound, bool loopback) {
-  struct ifaddrs *list = NULL;
-  if (getifaddrs(&list)) return;
-  for (const struct ifaddrs *at = list; at; at = at->ifa_next) {
-    if (!at->ifa_addr || !(at->ifa_flags & IFF_UP)) continue;
-    bool v6 = at->ifa_addr->sa_family == AF_INET6;
-    if (!v6 && at->ifa_addr->sa_family != AF_INET) continue;
-    struct sockaddr_storage copy = {0};
-    memcpy(&copy, at->ifa_addr, v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
-    wr_addr addr = gw_addr_of(&copy);
-    addr.port = bound->port;
-    addr.transport = bound->transport;
-    if ((addr.family == 6 && bound->family == 4) || is_link_local(&addr)) continue;
-    if (gw_addr_is_loopback(&addr) == loopback) add_local(locals, &addr, &addr);
-  }
-  freeifaddrs(list);
-}
-
-void gw_locals_find(gw_locals *locals, const wr_addr *bound, const gw_list *public_ip) {
-  memset(locals, 0, sizeof(*locals));
-  locals->any = gw_addr_is_any(bound);
-  if (!locals->any) {
-    add_local(locals, bound, bound);
-  } else {
-    add_interfaces(locals, bound, false);
-    add_interfaces(locals, bound, true); /* callers on this machine; last, so of the least priority */
-  }
-  for (size_t i = 0; i < public_ip->n; i++) {
-    wr_addr shown;
-    if (!wr_addr_parse(&shown, wr_bytes_of(public_ip->item[i], strlen(public_ip->item[i])), bound->port)) continue;
-    shown.transport = bound->transport;
-    for (size_t k = 0; k < locals->n; k++) {
-      if (locals->at[k].base.family != shown.family) continue;
-      wr_addr base = locals->at[k].base;
-      add_local(locals, &base, &shown);
-      break;
-    }
-  }
-}
-
-static bool is_public(const gw_locals *locals, size_t i) {
-  return !wr_addr_equal(&locals->at[i].base, &locals->at[i].shown);
-}
-
-/* What a 1:1 NAT shows first: it is why there is TCP. */
-void gw_locals_add_tcp(gw_locals *locals, const wr_addr *bound, const gw_list *public_ip) {
-  gw_locals tcp;
-  gw_locals_find(&tcp, bound, public_ip);
-  size_t n = tcp.n < GW_LOCALS_TCP ? tcp.n : GW_LOCALS_TCP;
-  if (locals->n > GW_LOCALS_SHOWN - n) locals->n = GW_LOCALS_SHOWN - n;
-  for (int pass = 0; pass < 2; pass++) {
-    for (size_t i = 0; i < tcp.n && n; i++) {
-      if (is_public(&tcp, i) != (pass == 0)) continue;
-      add_local(locals, &tcp.at[i].base, &tcp.at[i].shown);
-      n--;
-    }
-  }
 }
 
 void gw_udp_init(gw_udp *udp, int fd, const wr_addr *bound) {

@@ -1,37 +1,21 @@
-/* gateway/udp.h - batched UDP: recvmmsg in, sendmmsg out, and the addresses we can be reached at. */
+/* gateway/udp.h - batched UDP: recvmmsg in, sendmmsg out. */
 #ifndef GATEWAY_UDP_H
 #define GATEWAY_UDP_H
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "gateway/config.h"
+#include "gateway/locals.h"
 #include "wr/conn.h"
 
 #define GW_BATCH 64
 #define GW_DATAGRAM_MAX 1500 /* larger ones are dropped: nobody in WebRTC sends them */
-
-/* Addresses for candidates: where we listen, and what peers are told. */
-#define GW_LOCALS_MAX 16
-#define GW_LOCALS_SHOWN 6 /* a connection takes 8 (lib/ice); two are for --reach */
-#define GW_LOCALS_TCP 3   /* of them at most so many of TCP */
-typedef struct gw_locals {
-  size_t n;
-  bool any; /* bound to a wildcard: the local address of each datagram matters */
-  struct {
-    wr_addr base, shown;
-  } at[GW_LOCALS_MAX];
-} gw_locals;
 
 wr_addr gw_addr_of(const struct sockaddr_storage *name);
 
 /* A bound socket, or -1 with |error|: a line for a person. Port 0: any; |*bound| is what it became. |shared|:
  * others on the same port are ours. */
 int gw_udp_bind(const wr_addr *addr, bool shared, wr_addr *bound, char error[GW_CONFIG_ERROR_MAX]);
-/* What to put into descriptions for a socket bound to |bound|. */
-void gw_locals_find(gw_locals *locals, const wr_addr *bound, const gw_list *public_ip);
-/* The same of a TCP listener, in addition. */
-void gw_locals_add_tcp(gw_locals *locals, const wr_addr *bound, const gw_list *public_ip);
 /* IPv4 as a mapped address for an IPv6 socket; the length of it. */
 socklen_t gw_to_sockaddr(struct sockaddr_storage *out, const wr_addr *addr, bool is_v6);
 

@@ -450,6 +450,15 @@ static void on_message(gw_worker *w, gw_message *m, wr_time now) {
     case GW_REFLEXIVE:
       gw_reach_learn(&w->reach, &(gw_reach_address){m->path.local, m->path.remote, WR_CANDIDATE_SRFLX});
       break;
+    case GW_ADDRESSES:
+      w->locals = *(const gw_locals *)m->owned;
+      w->settings.locals = &w->locals;
+      (void)gw_reach_move(&w->reach, &w->locals, now);
+      break;
+    case GW_SERVERS:
+      (void)gw_reach_replace(&w->reach, m->owned, now);
+      wr_wipe(m->owned, sizeof(gw_reach_servers));
+      break;
     case GW_OFFER: on_offer(w, m, m->owned, now); break;
     case GW_FRAGMENT:
     case GW_CANDIDATES: on_session_request(w, m, now); break;
@@ -592,8 +601,8 @@ bool gw_worker_open(gw_worker *w, const gw_worker_settings *settings, const char
   w->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (w->epoll < 0) return false;
   gw_udp_init(&w->udp, settings->udp_socket, &settings->bound);
-  if (!gw_reach_open(&w->reach, settings->reach, settings->config, settings->locals, settings->index == 0,
-                     settings->crypto, settings->rng, gw_now()))
+  if (!gw_reach_open(&w->reach, settings->reach, settings->locals, settings->index == 0, settings->crypto,
+                     settings->rng, gw_now()))
     return false;
   if (!gw_tcp_open(&w->tcp, settings->tcp_socket, &settings->tcp_bound, w->epoll, GW_TCP_TAG, n, &w->metrics))
     return false;

@@ -50,6 +50,7 @@ typedef struct gw_worker {
   gw_mailbox inbox;
   gw_sender http;
   gw_udp udp;
+  gw_locals locals; /* once they are others than the settings' */
   gw_reach reach;
   gw_tcp tcp;
   gw_timers timers;
