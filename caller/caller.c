@@ -41,6 +41,8 @@ static void drop_json(caller *c) {
 void caller_wipe(caller *c) {
   for (size_t i = 0; i < N_LINKS; i++) caller_wipe_link(&c->link[i]);
   drop_json(c);
+  json_decref(c->servers);
+  c->servers = NULL;
   wr_wipe(c->token, sizeof c->token);
 }
 
@@ -97,6 +99,12 @@ static void make_conn(caller *c, caller_link *link, wr_time now) {
   settings.message_buffer_bytes = c->settings.message_buffer_bytes;
   settings.cname = c->settings.cname;
   link->conn = wr_conn_init(link->memory, &settings, now);
+  if (link->gather) wr_conn_use_gather(link->conn, link->gather);
+}
+
+void caller_use_gather(caller *c, uint32_t number, wr_gather *gather) {
+  caller_link *link = caller_link_of(c, number);
+  if (link && !link->conn) link->gather = gather;
 }
 
 void caller_bind(caller *c, uint32_t number, const wr_addr *locals, size_t n, wr_time now) {
@@ -120,7 +128,7 @@ void caller_bind(caller *c, uint32_t number, const wr_addr *locals, size_t n, wr
   } else if (first) {
     caller_report_to(c, &(mgr_event){.kind = MGR_EVENT_DESCRIBED, .link = number});
     caller_report_to(c, &(mgr_event){.kind = MGR_EVENT_CANDIDATE, .link = number});
-    caller_report_to(c, &(mgr_event){.kind = MGR_EVENT_GATHERED, .link = number});
+    if (!link->gather) caller_report_to(c, &(mgr_event){.kind = MGR_EVENT_GATHERED, .link = number});
   }
 }
 
@@ -215,6 +223,16 @@ static bool on_message(caller *c, caller_link *link, const wr_event *event, call
   return !again;
 }
 
+static void on_candidate(caller *c, caller_link *link, const wr_candidate *candidate) {
+  if (!candidate) {
+    link->gathered = true;
+    tell(c, link, MGR_EVENT_GATHERED, 0);
+  } else if (link->n_lines < N_LINES && wr_candidate_write(candidate, link->line[link->n_lines], LINE_MAX)) {
+    link->n_lines++;
+    tell(c, link, MGR_EVENT_CANDIDATE, 0);
+  }
+}
+
 static bool on_event(caller *c, caller_link *link, const wr_event *event, caller_out *out, wr_time now) {
   bool is_ours = link->has_channel && event->channel == link->channel;
   if (link->closing) return false;
@@ -233,10 +251,12 @@ static bool on_event(caller *c, caller_link *link, const wr_event *event, caller
       if (is_ours) on_channel(c, link, link->has_channel = false, now);
       return false;
     case WR_EVENT_MESSAGE: return on_message(c, link, event, out, now);
+    case WR_EVENT_CANDIDATE:
+      if (link->gather) on_candidate(c, link, event->candidate);
+      return false;
     case WR_EVENT_AUDIO_ENDED:
     case WR_EVENT_DATA_READY:
     case WR_EVENT_MESSAGE_TOO_BIG:
-    case WR_EVENT_CANDIDATE:
     case WR_EVENT_VIDEO:
     case WR_EVENT_BUFFERED_LOW: return false;
   }
@@ -371,6 +391,8 @@ wr_err caller_send_message(caller *c, bool is_text, wr_bytes message, wr_time no
 /* ---- what it knows ---- */
 
 const mgr_manager *caller_manager(const caller *c) { return c->manager; }
+
+const json_t *caller_servers(const caller *c) { return c->servers; }
 
 const char *caller_location(const caller *c) {
   const caller_link *link = present_link(c);

@@ -9,11 +9,12 @@
  *
  * - Links: each connection the manager opens has a number of its own, local addresses of its own (CALLER_OUT_BIND)
  * and lives beside the one it replaces until that one is given up. Two at most.
- * - Candidates ride in the offer, so TRICKLE has nothing left to say; libwr has no relays, so a route or fresh
- * servers change nothing. Both commands are carried out by doing nothing.
+ * - Candidates of our sockets ride in the offer, those that STUN and TURN servers give are trickled; a gathering
+ * for them is the owner's (caller_use_gather, caller_servers). A route, and fresh servers for a link that stands,
+ * change nothing: both commands are carried out by doing nothing.
  * - JSON is read and written here, with jansson: then the simulator and the client need no code for it, and what
  * the simulated gateway says, garbage included, takes the way that bytes take. It is the only thing that allocates
- * after caller_init, and nothing of it outlives the next call.
+ * after caller_init, and but for the list of servers nothing of it outlives the next call.
  * - Bounded: caller_size() bytes, requests and reports in fixed queues. Not thread-safe. */
 #ifndef CALLER_CALLER_H
 #define CALLER_CALLER_H
@@ -95,6 +96,11 @@ void caller_do(caller *c, mgr_event_kind kind, int32_t value, wr_time now);
 bool caller_say(caller *c, const char *text, wr_time now);
 /* [mutates] The answer to CALLER_OUT_BIND: addresses that |link| may send from. |n| 0: there is no network. */
 void caller_bind(caller *c, uint32_t link, const wr_addr *locals, size_t n, wr_time now);
+/* What the gateway said last of STUN and TURN servers, an array of RTCIceServer; NULL: nothing. */
+const json_t *caller_servers(const caller *c);
+/* [mutates] Before the first caller_bind of |link|: |gather| finds more candidates for it (wr_conn_use_gather).
+ * Borrowed until CALLER_OUT_UNBIND. */
+void caller_use_gather(caller *c, uint32_t link, wr_gather *gather);
 /* [mutates] |datagram| came to a socket of |link|; it is decrypted in place. */
 void caller_recv(caller *c, uint32_t link, const wr_path *path, wr_span datagram, wr_time now);
 /* [mutates] |path|, a TCP connection of |link|, has ended or could not be made (wr_conn_path_closed). */

@@ -14,6 +14,8 @@
 #define N_REQUESTS 8 /* waiting for poll, and as many waiting for their result; the oldest gives way */
 #define LOCATION_MAX 128
 #define TOKEN_MAX 160
+#define N_LINES 8 /* candidates that wait to be told */
+#define LINE_MAX 160
 
 typedef struct caller_link {
   uint32_t number; /* 0: free */
@@ -21,6 +23,10 @@ typedef struct caller_link {
   void *memory;
   bool closing; /* says goodbye, then is wiped */
   bool has_channel, channel_open, had_channel, heard, wants_bind;
+  wr_gather *gather; /* NULL: none */
+  size_t n_lines;
+  char line[N_LINES][LINE_MAX];
+  bool gathered;           /* all candidates are known, and that is to be told */
   uint32_t restart_number; /* request that waits for addresses; 0: none */
   uint16_t channel;
   uint32_t n_paths; /* selections so far: mgr_sample.pair */
@@ -35,6 +41,7 @@ typedef enum request_kind {
   REQUEST_SERVERS,
   REQUEST_OFFER,
   REQUEST_RESTART,
+  REQUEST_TRICKLE,
   REQUEST_DELETE
 } request_kind;
 
@@ -71,7 +78,8 @@ struct caller {
   char why[128]; /* of the last refusal */
   int status;
   bool was_refused;
-  json_t *json; /* of the message handed out last */
+  json_t *json;    /* of the message handed out last */
+  json_t *servers; /* NULL: not told */
 };
 
 /* caller.c */

@@ -2,6 +2,7 @@
 #include "caller/caller.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "caller/caller_state.h"
@@ -223,4 +224,138 @@ TEST(caller_without_a_network_says_so) {
   sim_world_watch(&w);
   CHECK(sim_world_run(&w, sim_world_now(&w) + WR_S(10), sim_world_is_well));
   sim_world_close(&w);
+}
+
+/* ---- servers ---- */
+
+typedef struct rig {
+  caller *c;
+  wr_conn *gateway;
+  wr_gather *gather;
+  wr_time now;
+  bool asked, offered, patched;
+  uint8_t query[64]; /* the binding request */
+  char patch[1024];
+} rig;
+
+static const wr_addr home = {.family = 4, .ip = {10, 0, 0, 1}, .port = 5000};
+static const wr_addr mirror = {.family = 4, .ip = {192, 0, 2, 9}, .port = 3478};
+static const wr_addr seen = {.family = 4, .ip = {203, 0, 113, 5}, .port = 7000};
+static _Alignas(16) uint8_t blocks[2][(WR_CONN_POOL_BLOCK + 16) * 65];
+static uint8_t messages[2][65536];
+static wr_sdp scratch;
+static check_rng dice = {9};
+
+static void on_bind(rig *r, uint32_t link) {
+  const wr_gather_server server = {.addr = mirror};
+  const wr_gather_settings settings = {
+      .rng = {check_rng_fill, &dice}, .crypto = wr_crypto_null(), .servers = &server, .n_servers = 1};
+  CHECK_EQ(json_array_size(caller_servers(r->c)), 1);
+  r->gather = wr_gather_init(aligned_alloc(16, (wr_gather_size(&settings) + 15) / 16 * 16), &settings, r->now);
+  caller_use_gather(r->c, link, r->gather);
+  caller_bind(r->c, link, &home, 1, r->now);
+}
+
+/* The gateway's answer, by a connection that nothing else is asked of. */
+static void on_offer(rig *r, const caller_request *request) {
+  char answer[8192];
+  size_t len;
+  wr_sdp_error error;
+  json_t *body = json_loadb((const char *)request->body.data, request->body.len, 0, NULL);
+  const char *sdp = json_string_value(json_object_get(body, "sdp"));
+  CHECK(sdp && !strstr(sdp, "203.0.113.5") && strstr(sdp, "10.0.0.1"));
+  CHECK_EQ(wr_conn_accept_offer(r->gateway, wr_bytes_of(sdp, strlen(sdp)), &scratch, &error, answer, sizeof answer,
+                                &len, r->now),
+           WR_OK);
+  json_decref(body);
+  body = json_pack("{s:s, s:s}", "sdp", answer, "location", "/api/sessions/1");
+  char *text = json_dumps(body, 0);
+  r->offered = true;
+  caller_on_response(r->c, request->number, 201, 0, wr_bytes_of(text, strlen(text)), r->now);
+  free(text);
+  json_decref(body);
+}
+
+static void on_request(rig *r, const caller_request *request) {
+  static const char list[] = "{\"iceServers\":[{\"urls\":[\"stun:192.0.2.9\"]}],\"ttl\":600}";
+  if (!strcmp(request->path, "/api/ice")) {
+    caller_on_response(r->c, request->number, 200, 0, wr_bytes_of(list, strlen(list)), r->now);
+  } else if (!strcmp(request->method, "POST")) {
+    on_offer(r, request);
+  } else if (!strcmp(request->method, "PATCH")) {
+    CHECK(!strcmp(request->path, "/api/sessions/1") && request->body.len < sizeof r->patch);
+    snprintf(r->patch, sizeof r->patch, "%.*s", (int)request->body.len, (const char *)request->body.data);
+    r->patched = true;
+  }
+}
+
+static void drain_rig(rig *r) {
+  uint8_t buffer[CALLER_BUFFER];
+  caller_out out;
+  for (caller_poll(r->c, buffer, sizeof buffer, &out, r->now); out.kind != CALLER_OUT_IDLE;
+       caller_poll(r->c, buffer, sizeof buffer, &out, r->now)) {
+    if (out.kind == CALLER_OUT_BIND) on_bind(r, out.link);
+    if (out.kind == CALLER_OUT_REQUEST) on_request(r, &out.request);
+    if (out.kind == CALLER_OUT_DATAGRAM && wr_addr_equal(&out.path.remote, &mirror)) {
+      memcpy(r->query, buffer, 20);
+      r->asked = true;
+    }
+  }
+}
+
+/* A binding response: XOR-MAPPED-ADDRESS alone. */
+static void answer_query(rig *r) {
+  uint8_t answer[32] = {1, 1, 0, 12};
+  memcpy(answer + 4, r->query + 4, 16);
+  const uint8_t mapped[12] = {0,
+                              0x20,
+                              0,
+                              8,
+                              0,
+                              1,
+                              (uint8_t)(seen.port >> 8) ^ 0x21,
+                              (uint8_t)(seen.port & 255) ^ 0x12,
+                              203 ^ 0x21,
+                              0 ^ 0x12,
+                              113 ^ 0xa4,
+                              5 ^ 0x42};
+  memcpy(answer + 20, mapped, 12);
+  caller_recv(r->c, 1, &(wr_path){home, mirror}, (wr_span){answer, sizeof answer}, r->now);
+}
+
+TEST(caller_trickles_what_its_servers_give) {
+  rig r = {.now = WR_S(1)};
+  caller_settings s;
+  wr_conn_settings g;
+  caller_settings_default(&s);
+  wr_conn_settings_default(&g);
+  s.crypto = g.crypto = wr_crypto_null();
+  s.rng = g.rng = (wr_rng){check_rng_fill, &dice};
+  s.pool = wr_pool_init(blocks[0], WR_CONN_POOL_BLOCK, 64);
+  g.pool = wr_pool_init(blocks[1], WR_CONN_POOL_BLOCK, 64);
+  s.message_buffer = messages[0];
+  g.message_buffer = messages[1];
+  s.message_buffer_bytes = g.message_buffer_bytes = sizeof messages[0];
+  s.scratch = &scratch;
+  s.fetch_servers = true;
+  s.manager.prepare = MGR_PREPARE_NOTHING;
+  r.gateway = wr_conn_init(aligned_alloc(16, (wr_conn_size() + 15) / 16 * 16), &g, r.now);
+  r.c = caller_init(aligned_alloc(16, (caller_size() + 15) / 16 * 16), &s, r.now);
+  caller_do(r.c, MGR_EVENT_START, MGR_MODE_REALTIME, r.now);
+  drain_rig(&r);
+  CHECK(r.asked && r.offered && !r.patched);
+  answer_query(&r);
+  for (int i = 0; i < 100 && !r.patched; i++) {
+    drain_rig(&r);
+    wr_time at = caller_deadline(r.c);
+    r.now = at > r.now && at < r.now + WR_MS(50) ? at : r.now + WR_MS(50);
+    caller_tick(r.c, r.now);
+  }
+  CHECK(strstr(r.patch, "203.0.113.5 7000 typ srflx") && strstr(r.patch, "\"sdpMid\":\"0\""));
+  CHECK(strstr(r.patch, "\"end\":true"));
+  caller_wipe(r.c);
+  wr_conn_wipe(r.gateway);
+  free(r.c);
+  free(r.gateway);
+  free(r.gather);
 }

@@ -34,11 +34,25 @@ static bool write_offer(const caller *c, const caller_task *task, const char *sd
   return *len && *len <= cap;
 }
 
+/* What has been found since the offer, or the last time. */
+static size_t write_candidates(caller_link *link, uint8_t *out, size_t cap) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < link->n_lines; i++)
+    json_array_append_new(list, json_pack("{s:s, s:s}", "candidate", link->line[i], "sdpMid", "0"));
+  json_t *body = json_pack("{s:o, s:b}", "candidates", list, "end", link->gathered);
+  size_t len = body ? json_dumpb(body, (char *)out, cap, JSON_COMPACT) : 0;
+  json_decref(body);
+  link->n_lines = 0;
+  link->gathered = false;
+  return len <= cap ? len : 0;
+}
+
 static bool make_body(caller *c, const caller_task *task, uint8_t *out, size_t cap, size_t *len, wr_time now) {
   char sdp[SDP_MAX];
   size_t n;
   caller_link *link = caller_link_of(c, task->link);
   if (!link || !link->conn) return false;
+  if (task->kind == REQUEST_TRICKLE) return (*len = write_candidates(link, out, cap)) > 0;
   wr_err err = task->kind == REQUEST_RESTART ? wr_conn_restart_offer(link->conn, sdp, sizeof sdp, &n, now)
                                              : wr_conn_create_offer(link->conn, sdp, sizeof sdp, &n, now);
   return err == WR_OK && write_offer(c, task, sdp, out, cap, len);
@@ -49,8 +63,11 @@ bool caller_poll_request(caller *c, uint8_t *buffer, size_t cap, caller_request 
     caller_task task = c->task[0];
     memmove(&c->task[0], &c->task[1], --c->n_tasks * sizeof task);
     bool offers = task.kind == REQUEST_OFFER || task.kind == REQUEST_RESTART;
+    bool trickles = task.kind == REQUEST_TRICKLE;
     size_t len = 0;
-    if (offers && !make_body(c, &task, buffer, cap, &len, now)) {
+    bool made = (!offers && !trickles) || make_body(c, &task, buffer, cap, &len, now);
+    if (!made && trickles) continue; /* its link is gone */
+    if (!made) {
       caller_report_to(c, &(mgr_event){.kind = MGR_EVENT_BROKEN, .link = task.link});
       return false;
     }
@@ -59,10 +76,11 @@ bool caller_poll_request(caller *c, uint8_t *buffer, size_t cap, caller_request 
     *shown = task;
     *request = (caller_request){.number = task.number,
                                 .method = offers                        ? "POST"
+                                          : trickles                    ? "PATCH"
                                           : task.kind == REQUEST_DELETE ? "DELETE"
                                                                         : "GET",
                                 .path = shown->path,
-                                .content_type = offers ? "application/json" : NULL,
+                                .content_type = offers || trickles ? "application/json" : NULL,
                                 .body = wr_bytes_of(buffer, len)};
     if (task.number) expect(c, &task);
     return true;
@@ -152,6 +170,8 @@ static void accept(caller *c, const caller_task *task, const json_t *body, wr_ti
 
 static void take_servers(caller *c, const caller_task *task, const json_t *body) {
   double ttl_s = json_number_value(json_object_get(body, "ttl"));
+  json_decref(c->servers);
+  c->servers = json_incref(json_object_get(body, "iceServers"));
   uint32_t ttl_ms = ttl_s > 0 && ttl_s < 4e6 ? (uint32_t)(ttl_s * 1000) : 0;
   caller_report_to(c, &(mgr_event){.kind = MGR_EVENT_SERVERS, .request = task->number, .more = ttl_ms});
 }

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "client/servers.h"
 #include "client/sockets.h"
 #include "client/talk.h"
 
@@ -27,7 +28,7 @@ static void drain(call *c, wr_time now);
 /* ---- sockets ---- */
 
 static call_socket *socket_of(call *c, uint32_t link) {
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < CALL_LINKS; i++)
     if (c->socket[i].link == link) return &c->socket[i];
   return NULL;
 }
@@ -80,6 +81,26 @@ static bool open_socket(call *c, uint32_t link, const wr_addr *local) {
   return false;
 }
 
+static void free_gather(call *c, uint32_t link) {
+  for (int i = 0; link && i < CALL_LINKS; i++) {
+    if (c->gather[i].link != link) continue;
+    wr_gather_wipe(c->gather[i].gather);
+    free(c->gather[i].gather);
+    c->gather[i] = (call_gather){0};
+  }
+}
+
+/* For a link that has no connection yet. */
+static void open_gather(call *c, uint32_t link, const wr_addr *base, wr_time now) {
+  call_gather *slot = c->gather[0].link ? &c->gather[1] : &c->gather[0];
+  const json_t *servers = caller_servers(c->caller);
+  if (!servers || slot->link || c->gather[0].link == link || c->gather[1].link == link) return;
+  slot->gather = servers_gather(servers, base, c->world->crypto, c->world->rng, now);
+  if (!slot->gather) return;
+  slot->link = link;
+  caller_use_gather(c->caller, link, slot->gather);
+}
+
 static bool same_ip(const wr_addr *a, const wr_addr *b) {
   return a->family == b->family && !memcmp(a->ip, b->ip, sizeof a->ip);
 }
@@ -94,6 +115,7 @@ static void bind_link(call *c, uint32_t link, wr_time now) {
     s = NULL;
   }
   if (!s && reachable && open_socket(c, link, &w->local)) s = socket_of(c, link);
+  if (s && reachable && w->options->udp) open_gather(c, link, &s->local, now);
   wr_addr locals[2];
   size_t n = 0;
   if (s && reachable && w->options->udp) locals[n++] = s->local;
@@ -124,6 +146,7 @@ static bool make_caller(call *c, wr_time now) {
   s.scratch = w->scratch;
   s.cname = "xiaozhi-rtc-call";
   s.plain = is_plain(w->signalling);
+  s.fetch_servers = !s.plain && !client_is_load(w->options);
   if (*signalling_path(w->signalling)) s.offer_path = signalling_path(w->signalling);
   s.manager.seed = wr_rng_u64(&w->rng);
   s.manager.prepare = MGR_PREPARE_NOTHING;
@@ -169,7 +192,10 @@ void call_wipe(call *c) {
     free(c->caller);
     c->caller = NULL;
   }
-  for (int i = 0; i < 2; i++) unbind(c, c->socket[i].link);
+  for (int i = 0; i < CALL_LINKS; i++) {
+    unbind(c, c->socket[i].link);
+    free_gather(c, c->gather[i].link);
+  }
   for (size_t i = 0; i < CALL_STREAMS; i++)
     if (c->stream[i]) close_stream(c, i);
 }
@@ -283,7 +309,10 @@ static void drain(call *c, wr_time now) {
           caller_on_response(c->caller, out.request.number, 0, 0, (wr_bytes){0}, now);
         break;
       case CALLER_OUT_BIND: bind_link(c, out.link, now); break;
-      case CALLER_OUT_UNBIND: unbind(c, out.link); break;
+      case CALLER_OUT_UNBIND:
+        unbind(c, out.link);
+        free_gather(c, out.link);
+        break;
       case CALLER_OUT_COMMAND: on_command(c, &out.command, now); break;
       case CALLER_OUT_REFUSED: on_refused(c, &out, now); break;
       case CALLER_OUT_AUDIO: on_audio(c, &out.audio, now); break;
@@ -330,7 +359,7 @@ void call_on_readable(call *c, wr_time now) {
   for (size_t i = 0; i < CALL_STREAMS; i++)
     if (c->stream[i]) read_stream(c, i, now);
   uint8_t bytes[2048];
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < CALL_LINKS; i++) {
     for (int n = 0; n < 16 && c->socket[i].link; n++) {
       wr_path path = {.local = c->socket[i].local};
       long len = sockets_recv(c->socket[i].fd, &path.remote, bytes, sizeof bytes);

@@ -11,6 +11,7 @@
 #include "client/signalling.h"
 #include "client/stream.h"
 
+#define CALL_LINKS 2
 #define CALL_STREAMS 4 /* TCP connections of one call at a time */
 
 /* What all calls of one run share. */
@@ -39,6 +40,12 @@ typedef struct call_socket {
   wr_addr local;
 } call_socket;
 
+/* What finds candidates for a link, as long as that lives. */
+typedef struct call_gather {
+  uint32_t link; /* 0: free */
+  wr_gather *gather;
+} call_gather;
+
 typedef struct call_stream {
   uint32_t link;
   client_stream stream;
@@ -48,7 +55,8 @@ typedef struct call {
   call_world *world;
   unsigned id;
   caller *caller; /* NULL: wiped */
-  call_socket socket[2];
+  call_socket socket[CALL_LINKS];
+  call_gather gather[CALL_LINKS];
   call_stream *stream[CALL_STREAMS]; /* NULL: free */
   call_state state;
   const char *why; /* ENDED, and not as planned */
