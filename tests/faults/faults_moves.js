@@ -2,7 +2,7 @@
 // goes from the new path working to the second packet of sound that came through it, as the browser counts them.
 
 import { check, until } from "../browser/harness.js";
-import { captions, reach, type } from "../browser/talk.js";
+import { captions, nextAnswer, reach, type } from "../browser/talk.js";
 import { sleep } from "./time.js";
 
 /** @typedef {import("./matrix.js").Entry} Entry */
@@ -94,10 +94,88 @@ const moves = (name, change, more = {}) => ({
   ...more,
 });
 
+const LIFE_S = 9;
+
+/** The relay that the page uses: its address there. @param {Stage} stage @returns {Promise<string>} */
+const relayOf = ({ page }) =>
+  page.evaluate(async () => {
+    const report = await /** @type {any} */ (window).probe.peers.at(-1).getStats();
+    const all = [...report.values()];
+    const chosen = all.find((one) => one.type === "transport" && one.selectedCandidatePairId)?.selectedCandidatePairId;
+    const pair = report.get(chosen) ?? all.find((one) => one.type === "candidate-pair" && one.selected) ??
+      all.find((one) => one.type === "candidate-pair" && one.nominated && one.state === "succeeded");
+    const local = report.get(pair?.localCandidateId);
+    return local?.candidateType === "relay" ? `${local.address}:${local.port}` : `${local?.candidateType}`;
+  });
+
+/** Nothing goes wrong: the manager is ahead of the credentials' end, and nobody hears it.
+ * @param {Stage} stage @param {string[]} relays gets those that were used */
+async function outlive(stage, relays) {
+  const { page } = stage;
+  await listen(stage);
+  const end_ms = Date.now() + 3 * LIFE_S * 1000;
+  while (Date.now() < end_ms) {
+    const relay = await relayOf(stage);
+    if (relay !== relays.at(-1)) relays.push(relay);
+    if (await page.evaluate(() => document.documentElement.dataset["state"] === "ready")) await type(page, QUESTION);
+    await sleep(500);
+  }
+}
+
+/** @type {string[]} */
+let relays = [];
+
+/** @type {Entry} */
+const OUTLIVES = {
+  name: "a call by relay that outlives its credentials three times",
+  when: "during",
+  limit_s: 10,
+  kept: true,
+  prepare: async (stage) => {
+    await stage.addGateway([]);
+    stage.offerRelays(LIFE_S);
+    stage.lab.blockUdp();
+  },
+  inject: async (stage) => {
+    relays = [];
+    await outlive(stage, relays);
+  },
+  proof: async (stage) => {
+    const { page } = stage;
+    await reach(page, ["ready"], 30_000);
+    await sleep(TAIL_MS);
+    const { lost, repeated } = await framesOf(stage);
+    const asked = stage.proxy.seen.slice(stage.mark).filter((one) => one.what.startsWith("GET /api/ice")).length;
+    /** @type {string[]} */
+    const states = await page.evaluate((from) => {
+      /** @type {{name:string, at_ms:number, detail:any}[]} */
+      const told = /** @type {any} */ (window).watch.told;
+      return told.filter((one) => one.name === "state" && one.at_ms >= from).map((one) => one.detail.state);
+    }, stage.began_ms);
+    stage.note = `credentials of ${LIFE_S} s fetched ${asked} times, ${relays.length} relays used, ${lost} frames lost, ` +
+      `${repeated} said again`;
+    check(asked >= 3 && relays.length >= 3 && !relays.some((one) => !/^[\d.]+:\d+$/.test(one)), `${stage.note}: ${relays}`);
+    check(states.every((one) => one === "CONNECTED"), `it was never without a connection: ${states}`);
+    check(lost <= repeated + FRAMES_UNHEARD * relays.length, stage.note);
+    const before = (await captions(page, "assistant")).length;
+    await type(page, "tell me a joke");
+    await nextAnswer(page, before);
+  },
+};
+
 /** @type {Entry[]} */
 export const MOVES = [
+  OUTLIVES,
   moves("NAT rebind", async ({ lab }) => lab.changePath()),
   moves("another address", async ({ lab }) => lab.renumber()),
+  moves("nothing arrives for 2 s", async ({ lab }) => lab.loseArrivals(), {
+    hold: () => sleep(DOWN_MS),
+    heal: async ({ lab }) => lab.heal(),
+  }),
+  moves("nothing leaves for 2 s", async ({ lab }) => lab.loseDepartures(), {
+    hold: () => sleep(DOWN_MS),
+    heal: async ({ lab }) => lab.heal(),
+  }),
   moves("interface down for 2 s", async ({ lab }) => lab.unplug(), {
     hold: () => sleep(DOWN_MS),
     heal: async ({ lab }) => lab.plug(),

@@ -120,6 +120,16 @@ export class Lab {
     this.rules(["meta l4proto udp drop", `ip daddr ${TURN} meta l4proto tcp reject with tcp reset`]);
   }
 
+  /** No UDP reaches the page; what it sends passes. */
+  loseArrivals() {
+    this.rules(['iifname "outside" meta l4proto udp drop']);
+  }
+
+  /** No UDP of the page passes; what is sent to it does. */
+  loseDepartures() {
+    this.rules(['iifname "inside" meta l4proto udp drop']);
+  }
+
   /** Nothing passes. */
   blockAll() {
     this.rules(["drop"]);

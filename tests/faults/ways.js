@@ -94,6 +94,13 @@ const WAYS = [
     args: [...relays(OVER_TCP), "--reach", "relay"],
     wants: /^\w+ udp \S+ relay/,
   },
+  {
+    name: "the gateway's relay over TLS, --reach relay",
+    home: NAT,
+    site: nat(NO_UDP, `ip daddr ${TURN} tcp dport != 5349 drop`),
+    args: [...relays(OVER_TLS), "--reach", "relay"],
+    wants: /^\w+ udp \S+ relay/,
+  },
 ];
 
 /** @param {Page} page @returns {Promise<Path>} */
@@ -173,12 +180,14 @@ class Walk {
     this.proxy = new Proxy(DOOR);
     this.card = new SoundCard(folder);
     this.url = "";
+    this.root = "";
   }
 
   /** @param {{base:string, root:string}} certificate */
   async open(certificate) {
     await until("the sound server", () => this.card.choose(), 15_000);
     this.url = await this.proxy.listen();
+    this.root = certificate.root;
     this.browser = await launch(this.kind, this.folder, this.card, [trustFlag(`${certificate.base}.pem`)]);
     const stage = /** @type {import("./lane.js").Stage} */ (/** @type {unknown} */ (this));
     await permitMicrophone(stage, "granted");
@@ -191,7 +200,7 @@ class Walk {
     this.net.set("home", way.home.hides, way.home.rules);
     this.net.set("site", way.site.hides, way.site.rules);
     const gateway = new Gateway(String(process.env["GATEWAY"]), {
-      within: ["ip", "netns", "exec", this.net.gw],
+      within: ["ip", "netns", "exec", this.net.gw, "env", `SSL_CERT_FILE=${this.root}`],
       http: HTTP,
       udp: UDP,
       args: ["--no-auth", ...way.args],

@@ -2,11 +2,11 @@
  *
  * Prints "offer HEX" first. Takes:  answer HEX · say TEXT · bytes N · fill N · binary HEX · opus HEX (every 20 ms;
  * empty: stop)
- * · restart (ICE: prints "offer HEX") · cut, mend (nothing leaves or arrives) · rebind (another port, which the
- * connection does not know of, as behind a NAT) · move (another port, which it knows; the old one is dead) ·
- * hush, reopen (the channel) · close · quit.
- * Prints: state NAME · open · shut · text TEXT · binary N · audio MS HEX (MS since the program's start).
- * Left out: signalling, which the script does. */
+ * · restart (ICE: prints "offer HEX") · cut, mend (nothing leaves or arrives) · deafen, hear (nothing arrives, the
+ * rest goes on) · rebind (another port, which the connection does not know of, as behind a NAT) · move (another
+ * port, which it knows; the old one is dead) · hush, reopen (the channel) · close · quit. Prints: state NAME · open
+ * · shut · text TEXT · binary N · audio MS HEX (MS since the program's start). Left out: signalling, which the
+ * script does. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -33,7 +33,7 @@ typedef struct socket_of {
 } socket_of;
 static socket_of sockets[MAX_SOCKETS];
 static size_t n_sockets;
-static bool is_cut, was_answered;
+static bool is_cut, is_deaf, was_answered;
 
 static uint16_t channel;
 static uint8_t opus[256];
@@ -152,6 +152,8 @@ static void disturb(const char *line, wr_time now) {
     print_offer(offer, len);
   } else if (strcmp(line, "cut") == 0 || strcmp(line, "mend") == 0) {
     is_cut = line[0] == 'c';
+  } else if (strcmp(line, "deafen") == 0 || strcmp(line, "hear") == 0) {
+    is_deaf = line[0] == 'd';
   } else if (strcmp(line, "rebind") == 0) {
     close(sockets[n_sockets - 1].fd);
     (void)open_socket(&sockets[n_sockets - 1].fd);
@@ -241,7 +243,7 @@ static void read_datagrams(const socket_of *s, wr_time now) {
   ssize_t n;
   while ((n = recvfrom(s->fd, datagram, sizeof(datagram), 0, (struct sockaddr *)&from, &len)) >= 0) {
     wr_path path = {.local = s->local, .remote = {.family = 4, .port = ntohs(from.sin_port)}};
-    if (s->dead || is_cut) continue;
+    if (s->dead || is_cut || is_deaf) continue;
     memcpy(path.remote.ip, &from.sin_addr, 4);
     wr_conn_recv(conn, &path, (wr_span){datagram, (size_t)n}, now);
     drain(now);

@@ -70,6 +70,35 @@ def test_ice_restart():
         check(law_holds(g), "datagrams in = consumed + dropped")
 
 
+def test_a_path_that_is_dead_towards_the_caller_alone():
+    with Gateway("--workers", "2", backend=MockAssistant().url) as g, Peer(g) as p:
+        p.message("ready")
+        p.do("opus f80102")
+        held = [g.metric("speech_held_total")]
+        p.text("speak 9 100 0.06")  # 6 s of speech, as it is said
+        check(wait_for(lambda: p.heard(9) > 60), "an answer is being spoken")
+        p.do("deafen")
+        began = time.monotonic()
+        for n in range(5):
+            p.say(type="ping", t=n)
+            time.sleep(0.4)
+            held.append(g.metric("speech_held_total"))
+            if held[-1] > held[0] and held[-2] == held[0]:
+                print(f"     held within {(time.monotonic() - began) * 1000:.0f} ms")
+        check(held[-1] == held[0] + 1, f"nothing arrives, though the caller is heard: speech is held ({held})")
+        before = p.heard(9)
+        p.do("hear")
+        check(p.message("tts", state="stop"), "it arrives again, and the answer ends")
+        p.heard(9)
+        packets = [line.split()[2] for line in p.seen if line.startswith("audio")]
+        frames = [packet[2:6] for packet in packets if packet.startswith("f8")]
+        for packet in packets:  # several frames in one, while the way is thought to be narrow
+            frames += [packet[i:i + 4] for i in range(4, len(packet), 4)] if packet.startswith("fb") else []
+        numbers = [frame[2:] for frame in frames if frame.startswith("09")]
+        check(len(set(numbers)) == 100 and before < len(numbers) <= 300 + 60,
+              f"every one of its 100 packets was heard ({len(set(numbers))}; {len(numbers)} frames of 300)")
+
+
 def test_nat_rebinding():
     with Gateway("--workers", "4", backend=MockAssistant().url) as g, Peer(g) as p:
         p.message("ready")
