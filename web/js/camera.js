@@ -3,7 +3,7 @@
  * Where there is no picture the error says why, in words that the assistant can pass on. */
 
 const LONGEST_SIDE = 1024;
-/** Servers refuse more, or are slow with it: what does not fit is sent coarser. */
+/** Servers refuse more, or are slow with it: what a browser makes larger is sent coarser. */
 const PHOTO_MOST = 1_000_000;
 const QUALITIES = [0.85, 0.7, 0.5, 0.3];
 const COUNT = 3;
