@@ -45,6 +45,7 @@ test("page: a conversation becomes Markdown, WebVTT and JSON, and nothing in it 
 /** @param {Bench} bench */
 export function testPage(bench) {
   testTalkKey(bench);
+  testLog(bench);
   testCards(bench);
   testCamera(bench);
 }
@@ -192,7 +193,71 @@ async function feelsThePress(page, url) {
   await page.evaluate(() => localStorage.clear());
 }
 
-/** A second of a tone, as a file. */
+/** @param {Bench} bench */
+function testLog(bench) {
+  for (const [name, use] of bench.both) {
+    test(`${name}: page: the newest line stays in sight, however fast lines come, unless the person has scrolled up`, () =>
+      withEcho(bench, (page) => follows(page), use));
+  }
+}
+
+/** @param {Page} page */
+async function follows(page) {
+  let n = 0;
+  /** Lines of the person, one each |pause_ms|. @param {number} more @param {number} pause_ms */
+  const hears = async (more, pause_ms) => {
+    await page.evaluate(async (from, to, wait_ms) => {
+      for (let i = from; i < to; i++) {
+        const data = JSON.stringify({ type: "stt", text: `line ${i} `.repeat(1 + (i % 5) * 12) });
+        /** @type {any} */ (window).probe.channels.at(-1).dispatchEvent(new MessageEvent("message", { data }));
+        await new Promise((resolve) => setTimeout(resolve, wait_ms));
+      }
+    }, n, n + more, pause_ms);
+    n += more;
+  };
+  const left = () => page.$eval("#log", (log) => Math.round(log.scrollHeight - log.scrollTop - log.clientHeight));
+  const atEnd = (/** @type {string} */ when) => until(`the newest line ${when}`, async () => (await left()) <= 1, 3000)
+    .catch(async (error) => {
+      throw new Error(`${error.message}: ${await left()} px are below`);
+    });
+  const wheel = async (/** @type {number} */ px) => {
+    await page.hover("#log");
+    await page.mouse.wheel({ deltaY: px });
+  };
+  /** The line at the top, and where it stands. */
+  const read = () => page.$eval("#log", (log) => {
+    const { top } = log.getBoundingClientRect();
+    const first = [...log.querySelectorAll("li")].find((line) => line.getBoundingClientRect().bottom > top);
+    return [first?.textContent?.slice(0, 20), Math.round((first?.getBoundingClientRect().top ?? 0) - top)];
+  });
+  for (const pause_ms of [0, 10, 40, 150]) { // also while it still glides, and while lines go at the other end
+    await hears(pause_ms ? 20 : 70, pause_ms);
+    await atEnd(`after lines each ${pause_ms} ms`);
+  }
+  await wheel(-400);
+  await until("that it was scrolled", async () => (await left()) > 100);
+  await until("that it stands", async () => {
+    const before = JSON.stringify(await read());
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return JSON.stringify(await read()) === before;
+  });
+  const before = await read();
+  await hears(5, 40);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  same(await read(), before, "what is read stays where it was");
+  await wheel(100_000);
+  await atEnd("when the person goes there");
+  await hears(5, 40);
+  await atEnd("from then on");
+  await page.setViewport({ width: 1000, height: 500 });
+  await atEnd("in a smaller window");
+  await wheel(-200);
+  await until("that it was scrolled", async () => (await left()) > 100);
+  await type(page, "and what I type myself");
+  await atEnd("which the person has typed");
+}
+
+/** A minute of a tone, as a file. */
 function tone() {
   const [rate, seconds] = [8000, 60];
   const wav = Buffer.alloc(44 + rate * seconds);
