@@ -283,28 +283,33 @@ export const CARDS = "page: music plays, waits, pauses, stops; an activation cod
 /** @param {Bench} bench */
 function testCards(bench) {
   for (const [name, use] of bench.both) {
-    test(`${name}: ${CARDS}`, async () => {
-      const wav = tone();
-      const radio = http.createServer((request, response) => {
-        if (request.url === "/none.wav") return void response.writeHead(404).end();
-        response.writeHead(200, { "Content-Type": "audio/wav", "Content-Length": wav.length }).end(wav);
-      });
-      await new Promise((resolve) => radio.listen(0, "127.0.0.1", () => resolve(undefined)));
-      const { port } = /** @type {import("node:net").AddressInfo} */ (radio.address());
+    test(`${name}: ${CARDS}`, () => withRadio(async (radio) => {
       const seen = async (/** @type {Page} */ page, /** @type {string} */ what) => {
         same(await page.evaluate(auditInPage), [], `${what}: names, contrast, sizes`);
         if (name === "chromium") await page.screenshot({ path: `${bench.screens}/desktop-light-${what}.png` });
       };
-      try {
-        await withEcho(bench, async (page, say) => {
-          await opensLinks(page, say);
-          await activates(page, say, () => seen(page, "activation"));
-          await playsMusic(page, say, `http://127.0.0.1:${port}`, () => seen(page, "music"));
-        }, use);
-      } finally {
-        radio.close();
-      }
-    });
+      await withEcho(bench, async (page, say) => {
+        await opensLinks(page, say);
+        await activates(page, say, () => seen(page, "activation"));
+        await playsMusic(page, say, radio, () => seen(page, "music"));
+      }, use);
+    }));
+  }
+}
+
+/** A minute of a tone, at every address but /none.wav. @param {(url:string) => Promise<void>} use */
+export async function withRadio(use) {
+  const wav = tone();
+  const radio = http.createServer((request, response) => {
+    if (request.url === "/none.wav") return void response.writeHead(404).end();
+    response.writeHead(200, { "Content-Type": "audio/wav", "Content-Length": wav.length }).end(wav);
+  });
+  await new Promise((resolve) => radio.listen(0, "127.0.0.1", () => resolve(undefined)));
+  try {
+    await use(`http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (radio.address()).port}`);
+  } finally {
+    radio.close();
+    radio.closeAllConnections();
   }
 }
 

@@ -9,6 +9,7 @@ import { auditInPage } from "./audit.js";
 import { launchChromium, openPage } from "./browsers.js";
 import { Gateway } from "./gateway.js";
 import { check, note, same, test, until } from "./harness.js";
+import { withRadio } from "./page.js";
 import { plain, speak } from "./speech.js";
 import { call, captions, ears, nextAnswer, nextHeard, reach, type } from "./talk.js";
 
@@ -437,6 +438,12 @@ async function choosesSpeaker(page, url, sound) {
       await type(page, "tell me a joke");
       await reach(page, ["speaking"]);
     });
+    await page.keyboard.press("Escape");
+    await reach(page, ["ready"], 30_000);
+    await withRadio((radio) => heard(() => page.evaluate((url) => {
+      const data = JSON.stringify({ type: "music", state: "start", url, text: "Song" });
+      /** @type {any} */ (window).probe.channels.at(-1).dispatchEvent(new MessageEvent("message", { data }));
+    }, `${radio}/a.wav`)));
   } finally {
     await page.evaluate(() => localStorage.clear());
     sound.control("unload-module", module);

@@ -122,13 +122,16 @@ async function useDevices() {
     manager.selectDevice("audioinput", ear.id);
   }
   const mouth = speaker.id ? findDevice(speakers, speaker) : null;
-  if (mouth) manager.selectDevice("audiooutput", mouth.id).catch(() => undefined);
+  if (mouth) useSpeaker(mouth.id).catch(() => undefined);
 }
+
+/** For the voice and for music. @param {string} id */
+const useSpeaker = (id) => Promise.all([manager.selectDevice("audiooutput", id), music.use(id)]);
 
 const settings = new Settings({
   track: () => manager.microphoneTrack,
   microphone: ({ id }) => manager.selectDevice("audioinput", id),
-  speaker: ({ id }) => manager.selectDevice("audiooutput", id).catch(() => ui.say("once", "speakerFailed")),
+  speaker: ({ id }) => useSpeaker(id).catch(() => ui.say("once", "speakerFailed")),
   avatar: (name) => chooser.choose(name || role.avatar),
   changed: () => {
     ui.setToggle(loadPrefs().toggle);

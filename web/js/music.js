@@ -5,6 +5,7 @@
 
 import { byId } from "./dom.js";
 import { label, t } from "./i18n.js";
+import { setLoudspeaker } from "./manager/compat.js";
 
 /** @typedef {{url:URL, title:string}} Song */
 
@@ -61,6 +62,11 @@ export class Music {
   setVolume(volume) {
     this.#volume = volume;
     this.#apply();
+  }
+
+  /** The loudspeaker that the voice comes out of. @param {string} deviceId @returns {Promise<boolean>} */
+  use(deviceId) {
+    return setLoudspeaker(this.#audio, deviceId);
   }
 
   /** @param {boolean} on somebody speaks */
