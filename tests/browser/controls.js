@@ -250,6 +250,7 @@ async function figures(page, look) {
   const before = Number(await until("a curve", async () => (await points()) >= 2 && points()));
   await until("more of it", async () => (await points()) > before);
   await look("plots");
+  check(/M.*h/.test(await page.$eval("[data-plot=turn] path", (path) => path.getAttribute("d") ?? "")), "a curve of the answers");
   check(/\d ms/.test(await page.$eval("[data-plot=rtt] b", (now) => now.textContent ?? "")), "the figure of now");
   await page.click("#save-report");
   const report = await lastFile(page);

@@ -78,7 +78,8 @@ export class Details {
   #sample() {
     if (!this.#shown || document.hidden) return;
     const { isConnected } = this.#manager.getConnectionInfo();
-    this.#plots.take(isConnected ? this.#manager.getQualityMetrics() : {});
+    const turn = this.#turn_ms ? { turn_s: this.#turn_ms / 1000 } : {}; // of the last one, until the next
+    this.#plots.take(isConnected ? { ...this.#manager.getQualityMetrics(), ...turn } : {});
   }
 
   /** @param {View} view */

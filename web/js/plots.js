@@ -9,7 +9,9 @@ import { translate } from "./i18n.js";
 /** The first series is drawn full, the second one dashed. @type {readonly Plot[]} */
 const PLOTS = [
   { name: "mos", key: "figureMos", unit: "", least: 4.5, digits: 1, series: [{ figure: "mos", scale: 1 }] },
+  { name: "turn", key: "figureTurn", unit: "s", least: 2, digits: 1, series: [{ figure: "turn_s", scale: 1 }] },
   { name: "rtt", key: "figureRtt", unit: "ms", least: 100, digits: 0, series: [{ figure: "rtt_ms", scale: 1 }] },
+  { name: "jitter", key: "figureJitter", unit: "ms", least: 50, digits: 0, series: [{ figure: "jitter_ms", scale: 1 }] },
   {
     name: "loss", key: "figureLoss", unit: "%", least: 5, digits: 1,
     series: [{ figure: "loss_up", scale: 100 }, { figure: "loss_down", scale: 100 }],
