@@ -44,6 +44,9 @@ export function installProbe() {
     }
   };
 
+  // A connection may be made before the first press, and a context that was begun then waits for a gesture and for this.
+  for (const gesture of ["click", "keydown"]) addEventListener(gesture, () => void probe.context?.resume(), true);
+
   const send = RTCDataChannel.prototype.send;
   RTCDataChannel.prototype.send = function (/** @type {any} */ data) {
     if (typeof data === "string") probe.sent.push({ at: performance.now(), message: JSON.parse(data) });
