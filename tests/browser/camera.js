@@ -1,6 +1,9 @@
-// The camera that is off: what the assistant is told when it asks for a picture and gets none. And Firefox with a camera and
-// with its own questions: permissions that are refused, given and taken back, the picture that is dragged about.
+// The camera that is off: what the assistant is told when it asks for a picture and gets none. And Firefox with cameras and
+// with its own questions: permissions that are refused, given and taken back, the picture that is dragged about, the other
+// camera.
 
+import fs from "node:fs";
+import path from "node:path";
 import { inFirefoxItself, launchChromium, launchFirefox, openPage, permissionCode, STOP_SHARING, unexpected } from "./browsers.js";
 import { check, same, test, until } from "./harness.js";
 import { call, captions, dial, reach, type } from "./talk.js";
@@ -176,14 +179,16 @@ function refusesOtherwise({ inChromium, gateway }) {
 }
 
 /** @param {Bench} bench */
-function inFirefoxToo({ gateway, folder, card }) {
-  test("firefox: camera: denies, allows, takes back; the person says no; the picture dragged, pushed away, off", async () => {
-    const browser = await launchFirefox(folder, card().env, {
+function inFirefoxToo({ gateway, binary, folder, card }) {
+  test("firefox: camera: denies, allows, takes back; the person says no; the picture dragged, pushed away, switched", async () => {
+    const cameras = path.join(path.dirname(binary), "../tests/cameras.so");
+    const log = path.join(folder, "cameras.log");
+    check(fs.existsSync(cameras), `${cameras} is not built`);
+    const browser = await launchFirefox(folder, { ...card().env, LD_PRELOAD: cameras, CAMERAS_LOG: log }, {
       args: ["--remote-allow-system-access"],
       extraPrefsFirefox: {
         "media.navigator.permission.disabled": false,
-        "media.navigator.streams.fake": true, // a camera and a microphone of its own,
-        "media.navigator.permission.fake": true, // for which it asks as for any other
+        "media.webrtc.camera.allow-pipewire": false,
       },
     });
     const permit = (/** @type {"microphone"|"camera"} */ what, /** @type {"granted"|"denied"} */ state) =>
@@ -200,6 +205,11 @@ function inFirefoxToo({ gateway, folder, card }) {
       await permit("camera", "granted");
       await saysNo(page);
       await drags(page);
+      const told = () => fs.readFileSync(log, "utf8").trim().replaceAll("\n", ", ");
+      // For the person who said no; the first, the second, and that one again.
+      const wanted = "on 1, off 1, on 1, off 1, on 2, off 2, on 2, off 2";
+      await until("the cameras off", () => told().length >= wanted.length);
+      same(told(), wanted, "what the cameras were told");
       same(unexpected(page), [], "console");
     } finally {
       await browser.close();
@@ -258,9 +268,36 @@ async function drags(page) {
   await settled([1024, 359]);
   await page.keyboard.press("Escape");
   await reach(page, ["ready"], 30_000);
+  await switches(page);
+  const moment = page.waitForSelector("#preview.taken");
   await type(page, "take a photo");
+  await moment;
   await page.waitForSelector(".card canvas");
   same(await cameras(page), 1, "the photo is of the picture that is on, which stays on");
+  check((await grey(page, ".card canvas")) > BRIGHT, "the photo is of the second camera");
   await page.click("#camera-toggle");
   await until("the camera off", async () => (await cameras(page)) === 0);
+}
+
+/** Between the greys of the first two cameras (cameras.c). */
+const BRIGHT = 128;
+
+/** Of a picture's middle, 0 to 255. @param {Page} page @param {string} selector @returns {Promise<number>} */
+const grey = (page, selector) =>
+  page.$eval(selector, (/** @type {any} */ picture) => {
+    const canvas = document.createElement("canvas");
+    const pen = canvas.getContext("2d");
+    pen?.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    return pen?.getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data[0] ?? 0;
+  });
+
+/** From the first camera to the second; the third one is another program's: so the second again. @param {Page} page */
+async function switches(page) {
+  check((await grey(page, "#preview video")) < BRIGHT, "the first camera is the darker one");
+  await page.click("#camera-switch");
+  await until("the other camera", async () => (await cameras(page)) === 1 && (await grey(page, "#preview video")) > BRIGHT);
+  await page.click("#camera-switch");
+  await page.waitForSelector("#notice[data-key=cameraBusy]");
+  await until("the second camera again", async () =>
+    (await cameras(page)) === 1 && (await grey(page, "#preview video")) > BRIGHT);
 }

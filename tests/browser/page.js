@@ -487,10 +487,13 @@ function testCamera({ folder, microphone, gateway, screens }) {
         const now = await cameras();
         return now.length === 1 && now[0] !== first;
       });
+      await switchesInVain(page, cameras);
       await page.$eval("#camera", (dialog) => {
         new MutationObserver(() => dialog.setAttribute("data-seen", "")).observe(dialog, { attributeFilter: ["open"] });
       });
+      const moment = page.waitForSelector("#preview.taken");
       await type(page, "take a photo");
+      await moment;
       await page.waitForSelector(".card canvas");
       check(!(await page.$("#camera[data-seen]")), "no countdown: the picture is on");
       same((await cameras()).length, 1, "the photo is of the picture that is on, which stays on");
@@ -502,4 +505,44 @@ function testCamera({ folder, microphone, gateway, screens }) {
       await browser.close();
     }
   });
+}
+
+/** The next camera is another program's: the one before is opened again, and the page says why. Then a phone's, which have
+ * sides: the other side is asked for. @param {Page} page @param {() => Promise<string[]>} cameras that are open */
+async function switchesInVain(page, cameras) {
+  const before = await cameras();
+  await page.evaluate(() => {
+    const { mediaDevices } = navigator;
+    const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+    mediaDevices.getUserMedia = async () => {
+      mediaDevices.getUserMedia = ask;
+      throw new DOMException("Could not start video source", "NotReadableError");
+    };
+  });
+  await page.click("#camera-switch");
+  await page.waitForSelector("#notice[data-key=cameraBusy]");
+  await until("the camera before", async () => JSON.stringify(await cameras()) === JSON.stringify(before));
+  await page.click("#notice-close");
+  await page.evaluate(() => {
+    const { mediaDevices } = navigator;
+    const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+    const settings = MediaStreamTrack.prototype.getSettings;
+    const sides = /** @type {string[]} */ ([]);
+    Object.assign(window, { sides });
+    mediaDevices.getUserMedia = (/** @type {any} */ wish) => {
+      const { facingMode, ...video } = wish.video;
+      sides.push(facingMode.exact);
+      return ask({ video });
+    };
+    MediaStreamTrack.prototype.getSettings = function () {
+      return { ...settings.call(this), facingMode: sides.at(-1) ?? "user" };
+    };
+  });
+  const mirrored = () => page.$eval("#preview", (box) => box.classList.contains("mirrored"));
+  for (const side of ["environment", "user"]) {
+    await page.click("#camera-switch");
+    await until(`the ${side} side`, async () =>
+      (await page.evaluate(() => /** @type {any} */ (window).sides.at(-1))) === side && (await cameras()).length === 1);
+    await until("a picture as in a mirror of oneself alone", async () => (await mirrored()) === (side === "user"));
+  }
 }

@@ -9,6 +9,7 @@ const QUALITIES = [0.85, 0.7, 0.5, 0.3];
 const COUNT = 3;
 const COUNT_MS = 700;
 const FIRST_FRAME_MS = 2000;
+const FLASH_MS = 400;
 /** For the browser's own question; with the countdown it is less than the 8 s after which the gateway answers for us. */
 const ANSWER_MOST_MS = 5000;
 
@@ -42,7 +43,10 @@ export class Camera {
     if (this.#busy) throw new Error("a picture is already being taken");
     this.#busy = true;
     try {
-      return running ? await still(running) : await this.#inFullView();
+      if (!running) return await this.#inFullView();
+      const photo = await still(running);
+      flash(running);
+      return photo;
     } finally {
       this.#busy = false;
     }
@@ -115,6 +119,13 @@ const noPicture = (why) => new Error(`no picture was taken: ${why}`);
 /** @param {MediaStream} stream */
 function letGo(stream) {
   for (const track of stream.getTracks()) track.stop();
+}
+
+/** The moment of it is seen, as the countdown is where the camera was off. @param {HTMLVideoElement} video */
+function flash(video) {
+  const frame = video.parentElement;
+  frame?.classList.add("taken");
+  setTimeout(() => frame?.classList.remove("taken"), FLASH_MS);
 }
 
 /** @param {HTMLVideoElement} video */

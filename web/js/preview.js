@@ -106,7 +106,7 @@ export class Preview {
       if (before.facingMode) this.#facing = facing;
     } catch (error) {
       this.#onTrouble(cameraTrouble(error));
-      await this.#open(before.deviceId ? { deviceId: before.deviceId } : {}).catch(() => this.off());
+      await this.#open(before.deviceId ? { deviceId: { exact: before.deviceId } } : {}).catch(() => this.off());
     }
     this.#busy = false;
     this.#show();
