@@ -227,6 +227,28 @@ def test_socket_speech():
         check(loud > 300, f"the answer can be heard (RMS {loud:.0f})")
 
 
+def test_socket_clean():
+    """A client that cleans nothing itself, and asks."""
+    with Gateway("--clean", "on", backend="embedded") as g, Caller(g) as c:
+        ready = c.message("ready", patience=30)
+        check(ready and ready["features"]["clean"] is True, "a gateway that may clean sound says so")
+        c.say(type="clean", echo=True, noise=True, gain=True)
+        c.say(type="listen", state="start", mode="manual")
+        c.play(spoken("what time is it", tail=0.4))
+        c.say(type="listen", state="stop")
+        heard = c.message("stt", patience=60)
+        check(heard and "time" in heard["text"].lower(), f"what was cleaned is recognised ({heard and heard['text']})")
+        check(c.message("tts", state="stop", patience=60), "and answered, through the canceller")
+        c.say(type="clean")
+        c.say(type="ping", t=1)
+        check(c.message("pong", t=1) and not any(m["type"] == "error" for _, m in c.seen), "it ends when it is asked to")
+    with Gateway(backend=MockAssistant().url) as g, Caller(g) as c:
+        ready = c.message("ready")
+        check(ready and ready["features"]["clean"] is False, "by default none is cleaned")
+        c.say(type="clean", echo=True)
+        check(c.message("error", code="bad_message"), "and who asks is told")
+
+
 def test_socket_abort():
     mock = MockAssistant()
     with Gateway(backend=mock.url) as g, Caller(g) as c:
