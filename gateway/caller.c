@@ -1,4 +1,6 @@
-/* gateway/caller.c - a session whose caller has a WebSocket instead of a peer connection.
+/* gateway/caller.c - a session whose caller has a WebSocket instead of a peer connection, or beside one that mends
+ * itself or is being made: then the socket carries the call until its page says over the connection that it is
+ * back.
  *
  * The socket is the HTTP thread's (http_caller.c) and known here by its number; what comes under another number is
  * of a socket that has been replaced. Text messages are those of the data channel. Of binary ones those of
@@ -9,6 +11,8 @@
 #include "gateway/log.h"
 #include "gateway/session.h"
 #include "gateway/worker.h"
+
+#define STALE_US WR_S(5) /* for a page whose socket broke to say over its connection what it has */
 
 static bool tell(gw_session *s, gw_kind kind, wr_bytes bytes, bool must) {
   gw_message message = {.kind = (uint16_t)kind, .number = s->caller.number, .ref = gw_session_ref(s)};
@@ -21,30 +25,53 @@ bool gw_caller_open(gw_session *s, const gw_request *request, wr_time now) {
     gw_session_refuse(s, request, GW_HTTP_FULL);
     return false;
   }
+  bool goes_on = request->beside && s->has_chat && !s->caller.number;
+  if (request->beside) gw_caller_close(s, GW_FAREWELL_REPLACED, "another socket took the session");
+  if (request->beside) gw_hold_break(s, now); /* what went into the connection may not have arrived */
+  if (request->beside && request->heard >= 0) gw_page_heard(s, request->heard);
   s->caller = (gw_caller){.number = request->number, .pcm = pcm, .opened_at = now};
+  s->stale_until = request->beside ? WR_NEVER : 0;
   gw_session_send_reply(s, gw_session_reply(s, request), request);
   gw_session_connected(s, now);
-  gw_page_opened(s, 0, now);
+  if (goes_on)
+    gw_page_moved(s, 0, now);
+  else
+    gw_page_opened(s, 0, now);
   return true;
 }
 
-static void forget(gw_session *s) {
+static void drop(gw_session *s) {
   gw_pcm_close(s->caller.pcm);
   s->caller = (gw_caller){0};
+}
+
+static void forget(gw_session *s) {
+  drop(s);
   s->heard = false;
   gw_page_closed(s);
 }
 
-void gw_caller_close(gw_session *s, gw_farewell code, const char *reason) {
+static void tell_close(gw_session *s, gw_farewell code, const char *reason) {
   uint8_t bytes[128];
   size_t len = strlen(reason);
-  if (!s->caller.number) return;
   if (len > sizeof(bytes) - 2) len = sizeof(bytes) - 2;
   bytes[0] = (uint8_t)((unsigned)code >> 8);
   bytes[1] = (uint8_t)((unsigned)code & 0xff);
   memcpy(bytes + 2, reason, len);
   (void)tell(s, GW_CALLER_CLOSE, wr_bytes_of(bytes, len + 2), true);
+}
+
+void gw_caller_close(gw_session *s, gw_farewell code, const char *reason) {
+  if (!s->caller.number) return;
+  tell_close(s, code, reason);
   forget(s);
+}
+
+void gw_caller_leave(gw_session *s, uint32_t held_ms, wr_time now) {
+  tell_close(s, GW_FAREWELL_NORMAL, "the call is back on its connection");
+  drop(s);
+  (void)gw_session_return(s, now);
+  gw_downlink_rest(&s->down, WR_MS(held_ms));
 }
 
 /* ---- from the caller ---- */
@@ -62,7 +89,11 @@ static void on_sound(gw_session *s, wr_bytes piece, wr_time now) {
 
 static void on_gone(gw_session *s, wr_bytes code, wr_time now) {
   bool hung_up = code.len == 2 && (code.data[0] << 8 | code.data[1]) == GW_FAREWELL_HANGUP;
-  forget(s);
+  drop(s);
+  if (!hung_up) s->stale_until = wr_time_min(s->stale_until, now + STALE_US);
+  if (!hung_up && gw_session_return(s, now)) return;
+  s->heard = false;
+  gw_page_closed(s);
   if (!hung_up) {
     gw_session_lose(s, WR_END_REMOTE, now);
     return;

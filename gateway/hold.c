@@ -48,7 +48,7 @@ static wr_time known_until(const gw_session *s) {
 }
 
 void gw_hold_played(gw_session *s) {
-  if (s->conn)
+  if (s->conn && !gw_session_by_socket(s))
     arrived(s, known_until(s), s->rtt_us);
   else
     gw_downlink_arrived(&s->down, WR_NEVER); /* a WebSocket loses nothing while it stands */
@@ -83,7 +83,9 @@ static void look(gw_session *s, wr_time now) {
   }
 }
 
-static bool is_watched(const gw_session *s) { return s->conn && !s->echo && s->state == GW_SESSION_CONNECTED; }
+static bool is_watched(const gw_session *s) {
+  return s->conn && !gw_session_by_socket(s) && !s->echo && s->state == GW_SESSION_CONNECTED;
+}
 
 void gw_hold_answered(gw_session *s, wr_time now) {
   if ((s->deaf.is || s->deaf.asked_at) && is_watched(s)) look(s, now);

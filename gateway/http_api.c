@@ -105,6 +105,8 @@ gw_http_error gw_api_place(gw_http *http, const gw_claims *claims, gw_request *r
   gw_map_key key = request->resumes ? gw_key_of_id(id) : (gw_map_key){{0}};
   if (request->resumes && gw_map_get(&http->sessions, &key, &value))
     *ref = unpack_ref(value);
+  else if (request->beside)
+    return GW_HTTP_NO_SESSION;
   else
     request->resumes = false;
   gw_http_error error = gw_auth_allows(claims, request, id, time(NULL));

@@ -63,6 +63,7 @@ static bool read_options(gw_request *request, const json_t *root, uint8_t id[16]
   if (!token || !gw_unhex(both, sizeof(both), token)) return true; /* no token of ours: a new session */
   const json_t *heard = json_object_get(root, "heard");
   request->resumes = true;
+  request->beside = json_is_true(json_object_get(root, "beside"));
   if (json_is_integer(heard) && json_integer_value(heard) >= 0) request->heard = json_integer_value(heard);
   memcpy(id, both, 16);
   memcpy(request->secret, both + 16, 16);

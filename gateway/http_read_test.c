@@ -123,7 +123,17 @@ TEST(http_read_hello_takes_the_options_of_an_offer) {
   REQUIRE(r != NULL);
   CHECK(r->purpose == GW_FOR_SOCKET && r->has_mode && r->mode == XZ_MODE_MANUAL && r->resumes && r->heard == 4);
   CHECK(strcmp(r->mac, "02:00:00:aa:bb:cc") == 0);
-  CHECK(id[15] == 0x0f && r->secret[15] == 0xff);
+  CHECK(id[15] == 0x0f && r->secret[15] == 0xff && !r->beside);
+  free(r);
+  r = gw_read_hello(WR_BYTES_LITERAL("{\"type\":\"hello\",\"beside\":true,\"resume\":"
+                                     "\"000102030405060708090a0b0c0d0e0f00112233445566778899aabbccddeeff\"}"),
+                    id, &why);
+  REQUIRE(r != NULL);
+  CHECK(r->resumes && r->beside);
+  free(r);
+  r = gw_read_hello(WR_BYTES_LITERAL("{\"type\":\"hello\",\"beside\":true}"), id, &why);
+  REQUIRE(r != NULL);
+  CHECK(!r->beside); /* beside nothing */
   free(r);
   static const char *const bad[] = {
       "", "{", "[]", "{}", "{\"type\":\"offer\"}", "{\"type\":\"hello\",\"mode\":\"x\"}"};

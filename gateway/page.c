@@ -50,7 +50,7 @@ void gw_page_heard(gw_session *s, int64_t number) {
 
 /* Who is heard so long after he was told has it: had it been lost, he would have come back for it. */
 void gw_page_tick(gw_session *s) {
-  wr_time heard_at = s->conn ? s->quiet.heard_at : s->caller.heard_at;
+  wr_time heard_at = gw_session_by_socket(s) ? s->caller.heard_at : s->quiet.heard_at;
   gw_said_arrived(&s->said, heard_at - TOLD_US);
 }
 
@@ -74,6 +74,12 @@ void gw_page_opened(gw_session *s, uint16_t channel, wr_time now) {
   }
   if (s->worker->draining) gw_page_say_draining(s, now);
   gw_page_say_ready(s, now);
+  say_waiting(s, now);
+}
+
+void gw_page_moved(gw_session *s, uint16_t channel, wr_time now) {
+  s->may_lack = s->has_chat = true;
+  s->chat = channel;
   say_waiting(s, now);
 }
 
@@ -297,4 +303,38 @@ void gw_page_recv(gw_session *s, const wr_event *event, wr_time now) {
     on_message(s, &m, now);
   else
     echo(s, event, now);
+}
+
+/* Beside a socket only what asks of the connection itself is answered, there, and what is a word of its own: a text
+ * that has its number, the result of a call. What to listen to was said anew over the socket, and may be old here.
+ */
+void gw_page_recv_beside(gw_session *s, const wr_event *event, wr_time now) {
+  static _Thread_local gw_page_message m;
+  char pong[80];
+  if (!s->conn_has_chat || event->channel != s->conn_chat) return;
+  count(s, GW_MESSAGES_IN);
+  s->messages_in++;
+  if (!event->is_text) {
+    on_binary(s, event, now);
+    return;
+  }
+  gw_page_message_read(&m, event->message);
+  switch ((int)m.type) {
+    case GW_PAGE_PING:
+      snprintf(pong, sizeof(pong), "{\"type\":\"pong\",\"t\":%s}", m.t);
+      (void)wr_conn_send_message(s->conn, s->conn_chat, true, wr_bytes_of(pong, strlen(pong)), now);
+      s->dirty = true;
+      return;
+    case GW_PAGE_HEARD:
+      if (gw_session_by_socket(s)) gw_caller_leave(s, m.size, now);
+      s->stale_until = 0;
+      on_heard(s, &m, now);
+      return;
+    case GW_PAGE_TEXT:
+      if (m.id > 0) on_text(s, &m, now);
+      return;
+    case GW_PAGE_TOOL_RESULT:
+    case GW_PAGE_PHOTO:
+    case GW_PAGE_CAMERA: on_message(s, &m, now); return;
+  }
 }

@@ -7,6 +7,8 @@
 
 #include "gateway/tally.h"
 
+#define HELD_MAX_MS 2000 /* a page holds less */
+
 typedef void reader(gw_page_message *m, const json_t *root);
 
 static void bad(gw_page_message *m, const char *why) {
@@ -152,6 +154,8 @@ static void read_heard(gw_page_message *m, const json_t *root) {
   m->type = GW_PAGE_HEARD;
   m->id = json_integer_value(n);
   if (!json_is_integer(n) || m->id < 0) bad(m, "heard: n is no number of a message");
+  double held_ms = json_number_value(json_object_get(root, "held"));
+  m->size = held_ms > 0 ? held_ms < HELD_MAX_MS ? (uint32_t)held_ms : HELD_MAX_MS : 0;
 }
 
 static void read_clean(gw_page_message *m, const json_t *root) {

@@ -29,7 +29,7 @@ typedef enum gw_page_type {
   GW_PAGE_STATS,       /* |samples|, |concealed|, |network| */
   GW_PAGE_PHOTO,       /* |id|, |size|, |mime| */
   GW_PAGE_CAMERA,      /* |ok|: it is on */
-  GW_PAGE_HEARD,       /* |id|: number of the last message that came; 0: none */
+  GW_PAGE_HEARD,       /* |id|: number of the last message that came; 0: none. |size|: ms of sound still to play */
   GW_PAGE_CLEAN,       /* |clean| */
 } gw_page_type;
 

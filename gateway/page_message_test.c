@@ -51,6 +51,13 @@ TEST(page_message_others) {
   CHECK_EQ(m.id, 0);
   CHECK_EQ(read("{\"type\":\"heard\",\"n\":9007199254740993}"), GW_PAGE_HEARD);
   CHECK_EQ(m.id, 9007199254740993);
+  CHECK_EQ(m.size, 0);
+  CHECK_EQ(read("{\"type\":\"heard\",\"n\":1,\"held\":95.5}"), GW_PAGE_HEARD);
+  CHECK_EQ(m.size, 95);
+  CHECK_EQ(read("{\"type\":\"heard\",\"n\":1,\"held\":1e300}"), GW_PAGE_HEARD);
+  CHECK_EQ(m.size, 2000);
+  CHECK_EQ(read("{\"type\":\"heard\",\"n\":1,\"held\":-5}"), GW_PAGE_HEARD);
+  CHECK_EQ(m.size, 0);
   CHECK_EQ(read("{\"type\":\"heard\",\"n\":-1}"), GW_PAGE_BAD);
   CHECK_EQ(read("{\"type\":\"heard\",\"n\":1.0}"), GW_PAGE_BAD);
   CHECK_EQ(read("{\"type\":\"heard\"}"), GW_PAGE_BAD);

@@ -114,6 +114,7 @@ typedef struct gw_request {
   uint8_t secret[16]; /* resume */
   bool resumes;
   int64_t heard; /* with |resumes|: number of the last message that the caller got; -1: not said */
+  bool beside;   /* with |resumes|: what carries the call goes on; never a new session */
   bool has_mode;
   xz_mode mode;
   char mac[18]; /* "" none given */

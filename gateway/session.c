@@ -176,8 +176,10 @@ static void drop_conn(gw_session *s) {
   gw_conn_sums_add(&s->worker->metrics.conns, &stats);
   wr_conn_wipe(s->conn);
   s->conn = NULL;
+  s->conn_until = WR_NEVER;
+  s->conn_has_chat = s->conn_told = false;
   gw_video_forget(&s->video);
-  gw_page_closed(s);
+  if (!gw_session_by_socket(s)) gw_page_closed(s);
   gw_minute_restart(&s->minute);
   s->announced = s->heard = false;
   gw_worker_forget(s->worker, s);
@@ -201,6 +203,7 @@ static void drop_peer(gw_session *s, const char *why, wr_time now) {
   drop_conn(s);
   gw_caller_close(s, GW_FAREWELL_REPLACED, why);
   s->offered_at = 0;
+  s->stale_until = 0;
   gw_quality_init(&s->quality);
 }
 
@@ -225,6 +228,10 @@ static bool take_peer(gw_session *s, const gw_request *request, wr_time now) {
   if (request->purpose == GW_FOR_SOCKET) return gw_caller_open(s, request, now);
   start_conn(s, now);
   if (!answer(s, request, now)) return false;
+  if (gw_session_by_socket(s)) {
+    s->conn_until = now + WR_S(config_of(s)->connect_seconds);
+    return true;
+  }
   set_state(s, GW_SESSION_CONNECTING, now + WR_S(config_of(s)->connect_seconds),
             request->resumes ? "resumed" : NULL, now);
   gw_log(GW_INFO, "session", "session", s->id_text, "state", request->resumes ? "resumed" : "connecting", NULL);
@@ -284,7 +291,7 @@ void gw_session_open(gw_session *s, const gw_request *request, wr_time now) {
   s->echo = request->purpose == GW_FOR_ECHO || strcmp(config_of(s)->backend, "echo") == 0;
   s->created_at = now;
   s->auto_listen = request->purpose == GW_FOR_WHIP || (request->has_mode && request->mode != XZ_MODE_MANUAL);
-  s->quality_at = s->ends_at = WR_NEVER;
+  s->quality_at = s->ends_at = s->conn_until = WR_NEVER;
   gw_minute_init(&s->minute, now);
   gw_tally_init(&s->tally, request->browser);
   wr_rng_fill(&w->settings.rng, s->id, sizeof(s->id));
@@ -320,8 +327,30 @@ static bool would_agree(gw_session *s, const gw_request *request) {
   return !err;
 }
 
+/* What carries the call goes on carrying it: a socket comes beside a connection, or a connection beside a socket.
+ */
+static void come_beside(gw_session *s, const gw_request *request, wr_time now) {
+  bool is_socket = request->purpose == GW_FOR_SOCKET;
+  if (!is_socket) {
+    keep_tally(s, now);
+    drop_conn(s);
+    s->offered_at = 0;
+  }
+  if (!take_peer(s, request, now)) {
+    if (!is_socket) drop_conn(s);
+    return;
+  }
+  if (is_socket) count(s, GW_SESSIONS_BRIDGED);
+  s->tally.n_reconnects++;
+  gw_session_note(s, "beside", is_socket ? "socket" : "connection", NULL, now);
+}
+
 static void resume(gw_session *s, const gw_request *request, wr_time now) {
   if (request->purpose != GW_FOR_SOCKET && !would_agree(s, request)) return;
+  if (request->beside && (request->purpose == GW_FOR_SOCKET || gw_session_by_socket(s))) {
+    come_beside(s, request, now);
+    return;
+  }
   gw_hold_break(s, now);
   drop_peer(s, "another connection took the session", now);
   if (request->heard >= 0) gw_page_heard(s, request->heard);
@@ -394,14 +423,16 @@ void gw_session_candidates(gw_session *s, const gw_request *request, bool last, 
 
 bool gw_session_has_peer(const gw_session *s) { return s->conn || s->caller.number; }
 
+bool gw_session_by_socket(const gw_session *s) { return s->caller.number != 0; }
+
 wr_err gw_session_send_message(gw_session *s, uint16_t channel, bool is_text, wr_bytes message, wr_time now) {
-  if (s->conn) return wr_conn_send_message(s->conn, channel, is_text, message, now);
-  return gw_caller_say(s, is_text, message);
+  if (gw_session_by_socket(s) || !s->conn) return gw_caller_say(s, is_text, message);
+  return wr_conn_send_message(s->conn, channel, is_text, message, now);
 }
 
 wr_err gw_session_send_audio(gw_session *s, const gw_downlink_item *item, wr_time now) {
-  if (s->conn) return wr_conn_send_audio(s->conn, item->opus, item->timestamp, item->marker, now);
-  return gw_caller_play(s, item->opus);
+  if (gw_session_by_socket(s) || !s->conn) return gw_caller_play(s, item->opus);
+  return wr_conn_send_audio(s->conn, item->opus, item->timestamp, item->marker, now);
 }
 
 void gw_session_hush(gw_session *s) {
@@ -418,8 +449,10 @@ void gw_session_ask_key_frame(gw_session *s, wr_time now) {
 
 bool gw_session_stats(const gw_session *s, wr_conn_stats *stats) {
   *stats = (wr_conn_stats){0};
-  if (s->conn) wr_conn_get_stats(s->conn, stats);
-  if (s->caller.number) gw_caller_stats(s, stats);
+  if (gw_session_by_socket(s))
+    gw_caller_stats(s, stats);
+  else if (s->conn)
+    wr_conn_get_stats(s->conn, stats);
   return gw_session_has_peer(s);
 }
 
@@ -448,7 +481,7 @@ void gw_session_connected(gw_session *s, wr_time now) {
   bool was_degraded = s->state == GW_SESSION_DEGRADED;
   set_state(s, GW_SESSION_CONNECTED, WR_NEVER, NULL, now);
   s->tally.is_connected = true;
-  if (s->conn) {
+  if (s->conn && !gw_session_by_socket(s)) {
     count(s, GW_CONN_CONNECTED);
     record_phases(s, now);
   }
@@ -481,11 +514,50 @@ void gw_session_lose(gw_session *s, wr_end end, wr_time now) {
   gw_log(GW_INFO, "session", "session", s->id_text, "state", "lost", "reason", wr_end_text(end), NULL);
 }
 
+bool gw_session_return(gw_session *s, wr_time now) {
+  wr_conn_state state = s->conn ? wr_conn_get_state(s->conn) : WR_CONN_CLOSED;
+  if (state != WR_CONN_CONNECTED && state != WR_CONN_DISCONNECTED) return false;
+  s->conn_until = WR_NEVER;
+  gw_quiet_init(&s->quiet);
+  gw_session_note(s, "beside", "return", NULL, now);
+  if (s->conn_told && s->conn_has_chat)
+    gw_page_moved(s, s->conn_chat, now);
+  else if (s->conn_has_chat)
+    gw_page_opened(s, s->conn_chat, now);
+  else
+    gw_page_closed(s);
+  s->conn_told = true;
+  s->dirty = true;
+  if (state == WR_CONN_CONNECTED) return true;
+  set_state(s, GW_SESSION_DEGRADED, WR_NEVER, NULL, now);
+  gw_hold_break(s, now);
+  return true;
+}
+
+/* Beside a socket that carries the call; what becomes of it is its own affair. */
+static void on_state_beside(gw_session *s, const wr_event *event, wr_time now) {
+  static const char *const words[] = {"new", "connecting", "connected", "disconnected", "closed"};
+  gw_session_note(s, "beside", words[event->state], NULL, now);
+  if (event->state == WR_CONN_DISCONNECTED) count(s, GW_CONN_DISCONNECTED);
+  if (event->state == WR_CONN_CLOSED) count(s, GW_CONN_CLOSED);
+  if (event->state != WR_CONN_CONNECTED) return;
+  count(s, GW_CONN_CONNECTED);
+  record_phases(s, now);
+  s->conn_until = WR_NEVER;
+}
+
 static void on_state(gw_session *s, const wr_event *event, wr_time now) {
+  if (gw_session_by_socket(s)) {
+    on_state_beside(s, event, now);
+    return;
+  }
   switch (event->state) {
     case WR_CONN_NEW:
     case WR_CONN_CONNECTING: return;
-    case WR_CONN_CONNECTED: gw_session_connected(s, now); return;
+    case WR_CONN_CONNECTED:
+      s->conn_until = WR_NEVER;
+      gw_session_connected(s, now);
+      return;
     case WR_CONN_DISCONNECTED:
       count(s, GW_CONN_DISCONNECTED);
       if (s->state == GW_SESSION_CONNECTED) set_state(s, GW_SESSION_DEGRADED, WR_NEVER, NULL, now);
@@ -519,7 +591,25 @@ void gw_session_heard(gw_session *s, const wr_audio *audio, wr_time now) {
 
 static void on_channel_open(gw_session *s, const wr_event *event, wr_time now) {
   if (!wr_bytes_equal(event->message, WR_BYTES_LITERAL("chat")) || s->purpose == GW_FOR_ECHO) return;
+  s->conn_has_chat = true;
+  s->conn_chat = event->channel;
+  if (gw_session_by_socket(s)) return; /* it is told how things stand when it carries them */
+  s->conn_told = true;
   gw_page_opened(s, event->channel, now);
+}
+
+static void on_channel_closed(gw_session *s, const wr_event *event, wr_time now) {
+  if (!s->conn_has_chat || event->channel != s->conn_chat) return;
+  s->conn_has_chat = false;
+  gw_session_note(s, "chat", "closed", NULL, now);
+  if (!gw_session_by_socket(s)) gw_page_closed(s);
+}
+
+static void on_message(gw_session *s, const wr_event *event, wr_time now) {
+  if (gw_session_by_socket(s) || now < s->stale_until)
+    gw_page_recv_beside(s, event, now);
+  else
+    gw_page_recv(s, event, now);
 }
 
 /* The buffer is the worker's: nothing of one caller's picture stays in it. */
@@ -539,20 +629,18 @@ static void on_data_ready(gw_session *s, wr_time now) {
 static void on_event(gw_session *s, const wr_event *event, wr_time now) {
   switch (event->kind) {
     case WR_EVENT_STATE: on_state(s, event, now); return;
-    case WR_EVENT_AUDIO: gw_session_heard(s, &event->audio, now); return;
+    case WR_EVENT_AUDIO:
+      if (!gw_session_by_socket(s)) gw_session_heard(s, &event->audio, now); /* the socket brings it, too */
+      return;
     case WR_EVENT_VIDEO: on_video(s, &event->video, now); return;
     case WR_EVENT_DATA_READY: on_data_ready(s, now); return;
     case WR_EVENT_CHANNEL_OPEN: on_channel_open(s, event, now); return;
-    case WR_EVENT_MESSAGE: gw_page_recv(s, event, now); return;
+    case WR_EVENT_MESSAGE: on_message(s, event, now); return;
     case WR_EVENT_MESSAGE_TOO_BIG:
       count(s, GW_MESSAGE_TOO_BIG);
       gw_page_say_error(s, "too_big", "a message may have at most 64 KiB", now);
       return;
-    case WR_EVENT_CHANNEL_CLOSED:
-      if (!s->has_chat || event->channel != s->chat) return;
-      gw_page_closed(s);
-      gw_session_note(s, "chat", "closed", NULL, now);
-      return;
+    case WR_EVENT_CHANNEL_CLOSED: on_channel_closed(s, event, now); return;
     case WR_EVENT_PATH:
       gw_worker_learn(s->worker, s, &event->path.remote);
       gw_hold_moved(s, now);
@@ -597,7 +685,7 @@ static void pump(gw_session *s, wr_time now) {
 
 static void judge_quality(gw_session *s, wr_time now) {
   wr_stats stats;
-  if (!s->conn) return;
+  if (!s->conn || gw_session_by_socket(s)) return;
   wr_conn_read_stats(s->conn, &stats, now);
   gw_quality_step(&s->quality, &stats);
   gw_tally_second(&s->tally, &s->quality.figures);
@@ -627,7 +715,7 @@ static void sample_quality(gw_session *s, wr_time now) {
 }
 
 static wr_time deadline_of(const gw_session *s) {
-  wr_time at = wr_time_min(wr_time_min(s->state_until, s->ends_at), s->quality_at);
+  wr_time at = wr_time_min(wr_time_min(s->state_until, s->ends_at), wr_time_min(s->quality_at, s->conn_until));
   if (s->conn) at = wr_time_min(at, wr_conn_deadline(s->conn));
   if (s->capture) at = wr_time_min(at, s->capture->until);
   at = wr_time_min(at, gw_video_deadline(&s->video));
@@ -641,7 +729,7 @@ static wr_time deadline_of(const gw_session *s) {
 
 /* Long packets of speech while short ones would not pass. */
 static void follow_way(gw_session *s, wr_time now) {
-  if (!s->conn) {
+  if (!s->conn || gw_session_by_socket(s)) {
     gw_downlink_join(&s->down, 0);
     gw_downlink_spare(&s->down, false);
     return;
@@ -703,6 +791,7 @@ void gw_session_tick(gw_session *s, wr_time now) {
     gw_session_close(s, GW_END_HANGUP, now);
     return;
   }
+  if (now >= s->conn_until) drop_conn(s);
   if (s->conn && now >= wr_conn_deadline(s->conn)) wr_conn_tick(s->conn, now);
   if (s->capture && gw_capture_is_over(s->capture, now)) end_record(s, "time", now);
   gw_video_tick(&s->video, now);
@@ -732,7 +821,9 @@ static const char *end_text(gw_counter end) {
   return "unknown";
 }
 
-static const char *transport_text(const gw_session *s) { return s->conn ? s->is_tcp ? "tcp" : "udp" : "websocket"; }
+static const char *transport_text(const gw_session *s) {
+  return gw_session_by_socket(s) || !s->conn ? "websocket" : s->is_tcp ? "tcp" : "udp";
+}
 
 static bool is_orderly(gw_counter end) {
   return end == GW_END_HANGUP || end == GW_END_REMOTE || end == GW_END_DRAINED;

@@ -83,7 +83,8 @@ typedef struct gw_link {
   xz_udp_stats counted; /* of its datagrams, in the metrics already */
 } gw_link;
 
-/* The caller's end where there is no WebRTC: a WebSocket at the HTTP thread, and samples (gateway/caller.c). */
+/* The caller's end where there is no WebRTC, or none that works just now: a WebSocket at the HTTP thread, and
+ * samples (gateway/caller.c). While there is one it carries the call. */
 typedef struct gw_caller {
   uint32_t number; /* of the socket; 0: there is none */
   gw_pcm *pcm;     /* while there is one */
@@ -105,14 +106,15 @@ typedef struct gw_session {
   uint32_t slot, generation;
   gw_session_state state;
   gw_purpose purpose;
-  bool echo;        /* audio and messages go straight back */
-  bool dirty;       /* something may wait in |conn|: settle goes round again */
-  bool announced;   /* phases of connecting were recorded */
-  bool heard;       /* first audio was recorded */
-  bool closing;     /* to be torn down at the end of settle */
-  gw_counter end;   /* why */
-  wr_conn *conn;    /* NULL: wiped */
-  gw_caller caller; /* at most one of the two */
+  bool echo;          /* audio and messages go straight back */
+  bool dirty;         /* something may wait in |conn|: settle goes round again */
+  bool announced;     /* phases of connecting were recorded */
+  bool heard;         /* first audio was recorded */
+  bool closing;       /* to be torn down at the end of settle */
+  gw_counter end;     /* why */
+  wr_conn *conn;      /* NULL: wiped */
+  gw_caller caller;   /* if it has a socket, |conn| only stands beside it: lost, being mended, or being made */
+  wr_time conn_until; /* beside: a new one that has not connected by then is given up; WR_NEVER */
   void *conn_memory;
   uint8_t id[16], secret[16];
   char id_text[GW_ID_HEX + 1];
@@ -125,9 +127,12 @@ typedef struct gw_session {
   wr_time ends_at;                 /* it was sent away, and closes at last by then */
   wr_time offered_at, answered_at; /* of this connection, see gw_timeline */
   bool has_chat, said_ready, auto_listen;
-  bool had_chat; /* at any time: the caller may come back for what it was to be told */
-  bool may_lack; /* what was said over the channel before this one; its page has not told */
-  uint16_t chat; /* the channel "chat" */
+  bool had_chat;                 /* at any time: the caller may come back for what it was to be told */
+  bool may_lack;                 /* what was said over the channel before this one; its page has not told */
+  uint16_t chat;                 /* the channel "chat" */
+  bool conn_has_chat, conn_told; /* |conn| has such a channel; over it was said how things stand */
+  uint16_t conn_chat;
+  wr_time stale_until; /* what comes over |conn| may be older than what came over the socket; "heard" ends it */
   uint64_t messages_in, messages_out;
   int64_t last_text; /* number of the last typed text that came with one */
   gw_said said;      /* and to be told when there is a channel again */
@@ -191,7 +196,8 @@ gw_http_error gw_session_record(gw_session *session, gw_capture *capture, wr_tim
 void gw_session_note(gw_session *session, const char *event, const char *what, const char *why, wr_time now);
 
 /* ---- to the caller, over whatever there is ---- */
-bool gw_session_has_peer(const gw_session *session); /* false: lost */
+bool gw_session_has_peer(const gw_session *session);  /* false: lost */
+bool gw_session_by_socket(const gw_session *session); /* that carries it, whatever |conn| does */
 wr_err gw_session_send_message(gw_session *session, uint16_t channel, bool is_text, wr_bytes message, wr_time now);
 wr_err gw_session_send_audio(gw_session *session, const gw_downlink_item *item, wr_time now);
 void gw_session_hush(gw_session *session); /* nothing of the answer leaves, or is heard, any more */
@@ -202,6 +208,8 @@ bool gw_session_stats(const gw_session *session, wr_conn_stats *stats); /* false
 void gw_session_heard(gw_session *session, const wr_audio *audio, wr_time now);
 void gw_session_connected(gw_session *session, wr_time now);
 void gw_session_lose(gw_session *session, wr_end end, wr_time now);
+/* The socket is no more and |conn| carries the call again, as well as it can. false: there is none that could. */
+bool gw_session_return(gw_session *session, wr_time now);
 gw_reply *gw_session_reply(gw_session *session, const gw_request *request); /* filled but for the text */
 void gw_session_send_reply(gw_session *session, gw_reply *reply, const gw_request *request);
 void gw_session_refuse(gw_session *session, const gw_request *request, gw_http_error error);
@@ -209,6 +217,8 @@ void gw_session_refuse(gw_session *session, const gw_request *request, gw_http_e
 /* ---- gateway/caller.c: a WebSocket for a peer ---- */
 /* The socket |request->number| is the caller's; answers. false: refused, nothing changed. */
 bool gw_caller_open(gw_session *session, const gw_request *request, wr_time now);
+/* The caller is back on |conn| and has |held_ms| of the socket's sound still to play: nothing is heard twice. */
+void gw_caller_leave(gw_session *session, uint32_t held_ms, wr_time now);
 void gw_caller_message(gw_session *session, const gw_message *message, wr_time now);
 void gw_caller_close(gw_session *session, gw_farewell code, const char *reason); /* does nothing if there is none */
 wr_err gw_caller_say(gw_session *session, bool is_text, wr_bytes message);
@@ -222,11 +232,15 @@ void gw_session_describe(const gw_session *session, gw_session_row *row, wr_time
 
 /* ---- gateway/page.c: the data channel ---- */
 void gw_page_recv(gw_session *session, const wr_event *event, wr_time now);
+/* Over |conn|, which does not carry the call: or did not, and its page has not said yet that it is back. */
+void gw_page_recv_beside(gw_session *session, const wr_event *event, wr_time now);
 /* What is true now or never: dropped if there is no channel. */
 void gw_page_say(gw_session *session, const char *json, wr_time now);
 /* Part of the conversation: numbered, kept for a caller who is away, and for one who lost it. */
 void gw_page_say_or_keep(gw_session *session, const char *json, wr_time now);
 void gw_page_opened(gw_session *session, uint16_t channel, wr_time now); /* "chat" is there, perhaps again */
+/* Something else carries the conversation, whose page knows how things stand. */
+void gw_page_moved(gw_session *session, uint16_t channel, wr_time now);
 void gw_page_closed(gw_session *session);
 /* The caller, who comes back, has |number| and all before it; the rest is said again to him. */
 void gw_page_heard(gw_session *session, int64_t number);

@@ -334,7 +334,7 @@ static void on_offer(gw_worker *w, const gw_message *m, gw_request *request, wr_
     gw_session *s = session_of(w, m->ref);
     bool may = s && (!request->resumes || wr_equal_secret(s->secret, request->secret, sizeof(s->secret)));
     if (may) gw_session_reoffer(s, request, now);
-    if (may || !request->resumes) {
+    if (may || !request->resumes || request->beside) {
       if (!may) refuse(w, request->number, GW_HTTP_NO_SESSION);
       return;
     }

@@ -303,6 +303,87 @@ def test_socket_resume():
         check(wait_for(lambda: g.metric('session_total{result="ok",reason="hangup"}') >= 1), "closed with 4000: hung up")
 
 
+def test_socket_beside_a_connection():
+    """A socket carries the call of a connection that its page does not trust just now, and gives it back."""
+    mock = MockAssistant()
+    with Gateway("--admin-token", "a", backend=mock.url) as g, Peer(g) as peer:
+        ready = peer.message("ready")
+        token, row = ready["resume"], lambda: json.loads(g.request("GET", peer.answer["location"],
+                                                                  headers={"Authorization": "Bearer a"})[1])
+        peer.text("speak 7 100 0.06")
+        last = peer.message("tts", state="sentence_start")["n"]
+        check(wait_for(lambda: peer.heard(7) > 20), "an answer is being heard")
+        with Caller(g, resume=token, beside=True, heard=last) as c:
+            check(c.hello["resumed"] is True and c.hello["sessionId"] == ready["sessionId"], "a socket comes beside")
+            check(wait_for(lambda: len(c.sound) > 20), "the answer goes on over it")
+            before = peer.heard(7)
+            time.sleep(0.3)
+            check(peer.heard(7) - before <= 1, "and over the connection no more")
+            check(row()["transport"] == "websocket" and row()["state"] == "connected", "the admin sees it")
+            peer.say(type="ping", t=1)
+            check(peer.message("pong", t=1), "the connection can still be asked whether it is there")
+            peer.say(type="abort")  # said before the socket was there, for all one knows
+            peer.say(type="listen", state="start", mode="manual")
+            n = len(c.sound)
+            check(wait_for(lambda: len(c.sound) > n + 20) and energy([piece for _, piece in c.sound[-10:]]) > 0,
+                  "what comes late over it silences nothing")
+            c.say(type="ping", t=2)
+            check(c.message("pong", t=2), "what is said over the socket is answered there")
+            n = len(c.sound)
+            before = peer.heard(7)
+            peer.say(type="heard", n=last, held=100)
+            check(c.ended.wait(PATIENCE) and c.code == 1000, "the page is back on the connection: the socket closes with 1000")
+            stop = peer.message("tts", state="stop")
+            check(stop and stop["n"] == last + 1, "the answer goes on there, to its end")
+            heard = peer.heard(7) + len(c.sound)
+            check(100 * 3 - 3 <= heard <= 100 * 3 + 60, f"all of it was heard, and little twice ({heard} of 300 pieces)")
+        peer.text("speak 8 3")
+        check(peer.message("stt", text="speak 8 3") and peer.message("tts", state="stop"), "the conversation goes on")
+        check(len(mock.links) == 1 and g.metric('reconnects_total{kind="bridge"}') == 1, "one session, counted")
+        with Caller(g, resume=token, beside=True, heard=1000) as c:
+            check(c.hello["resumed"] is True, "once more")
+            peer.say(type="abort")
+        peer.say(type="ping", t=3)
+        check(peer.message("pong", t=3) and wait_for(lambda: row()["transport"] == "udp"),
+              "a socket that breaks: the connection goes on")
+        peer.say(type="heard", n=1000)
+        peer.text("speak 9 3")
+        check(peer.message("stt", text="speak 9 3"), "with whatever is said over it")
+        with Caller(g, hello=False) as c:
+            c.say(type="hello", resume="0" * 64, beside=True)
+            error = c.message("error")
+            check(error and error["status"] == 404 and c.ended.wait(PATIENCE) and c.code == 1013, "beside nothing: 404")
+
+
+def test_socket_gives_way_to_a_connection():
+    """WebRTC that found a path at last, in the middle of a call by WebSocket."""
+    mock = MockAssistant()
+    with Gateway("--connect-seconds", "2", backend=mock.url) as g, Caller(g) as c:
+        c.message("ready")
+        token = c.hello["resume"]
+        c.text("speak 7 100 0.06")
+        last = c.message("tts", state="sentence_start")["n"]
+        with Peer(g, resume=token, beside=True, post=False) as lost:
+            body = json.dumps({"type": "offer", "sdp": lost.offer, "resume": token, "beside": True})
+            status, data, _ = g.request("POST", "/api/offer", body, {"Content-Type": "application/json"})
+            check(status == 200 and json.loads(data)["resumed"] is True, "an offer beside it is answered")
+            time.sleep(2.5)
+            n = len(c.sound)
+            check(wait_for(lambda: len(c.sound) > n + 5) and not c.ended.is_set(), "one that never connects disturbs nobody")
+        with Peer(g, resume=token, beside=True, heard=last) as peer:
+            check(peer.answer["resumed"] is True, "another one")
+            peer.say(type="ping", t=1)
+            check(peer.message("pong", t=1), "which connects")
+            n = len(c.sound)
+            check(wait_for(lambda: len(c.sound) > n + 5) and peer.heard(7) == 0, "and carries nothing yet")
+            peer.say(type="heard", n=last, held=80)
+            check(peer.message("ready"), "until its page says so")
+            check(c.ended.wait(PATIENCE) and c.code == 1000, "the socket closes")
+            stop = peer.message("tts", state="stop")
+            check(stop and stop["n"] == last + 1 and peer.heard(7) > 20, "the answer goes on to its end")
+            check(len(mock.links) == 1, "one session")
+
+
 def test_socket_limits():
     with Gateway("--max-sessions", "2", "--workers", "1", backend=MockAssistant().url) as g:
         callers = [Caller(g) for _ in range(2)]
