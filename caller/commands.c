@@ -94,6 +94,8 @@ bool caller_obey(caller *c, const mgr_command *command, caller_out *out, wr_time
       if (link && link->location[0] && (link->n_lines || link->gathered))
         caller_ask(c, REQUEST_TRICKLE, 0, link->number, false, link->location);
       return false;
+    case MGR_COMMAND_CARRY: /* it has nothing but WebRTC */
+    case MGR_COMMAND_LEAVE:
     case MGR_COMMAND_USE_SERVERS: return false;
     case MGR_COMMAND_TELL_TEXT: c->n_texts_done = command->value; return pass_on(command, out);
     case MGR_COMMAND_MIC_LIVE: c->mic_live = command->value != 0; return pass_on(command, out);

@@ -335,6 +335,7 @@ void gw_page_recv_beside(gw_session *s, const wr_event *event, wr_time now) {
       return;
     case GW_PAGE_TOOL_RESULT:
     case GW_PAGE_PHOTO:
-    case GW_PAGE_CAMERA: on_message(s, &m, now); return;
+    case GW_PAGE_CAMERA:
+    case GW_PAGE_CLEAN: on_message(s, &m, now); return;
   }
 }

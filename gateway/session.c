@@ -771,7 +771,8 @@ void gw_session_recv(gw_session *s, const wr_path *path, wr_span datagram, wr_ti
       gw_hold_answered(s, now);
     else
       hear(s, path, now);
-    if (gw_brake_step(&s->brake, wr_conn_queue_in_us(s->conn, now), now)) gw_page_say_queue(s, now);
+    bool is_late = gw_brake_step(&s->brake, wr_conn_queue_in_us(s->conn, now), now);
+    if (is_late && !gw_session_by_socket(s)) gw_page_say_queue(s, now);
   }
   gw_session_settle(s, now);
 }

@@ -4,6 +4,7 @@
  *
  * Each step has a deadline; what comes out of order is taken as it comes (a path may be found before the answer's
  * promise resolves). Left out: what happens when a step fails (recover.c). */
+#include "manager/beside.h"
 #include "manager/state.h"
 
 #define SERVERS_MARGIN_US MGR_S(30) /* credentials that end this soon are asked for anew first */
@@ -62,13 +63,14 @@ void mgr_attempt_quiet_restart(mgr_manager *m, mgr_reason reason) {
 /* ---- the link ---- */
 
 void mgr_attempt_close(mgr_manager *m, bool remove) {
+  mgr_beside_close(m);
   if (!m->link.number) return;
   mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_CLOSE, .link = m->link.number, .value = remove});
   mgr_turn_out out = {0};
   if (m->turn.channel) mgr_turn_set_channel(&m->turn, false, true, &out);
   mgr_core_follow_turn(m, &out);
   m->link = (mgr_link){.trickle_at = MGR_NEVER};
-  m->quiet_request = 0;
+  m->quiet_request = m->n_unproved = 0;
   m->step = MGR_STEP_NONE;
   m->step_until = m->proof_until = MGR_NEVER;
   mgr_alive_stop(&m->alive);
@@ -191,6 +193,10 @@ static void on_gathered(mgr_manager *m) {
 }
 
 void mgr_attempt_on_answered(mgr_manager *m, const mgr_event *event) {
+  if (event->request == m->beside.link.request) {
+    mgr_beside_on_answered(m, event);
+    return;
+  }
   if (event->request == m->quiet_request) {
     m->quiet_request = 0;
     trickle_soon(m, 0);
@@ -243,6 +249,10 @@ static void on_socket_refused(mgr_manager *m, mgr_reason reason, uint32_t retry_
 }
 
 void mgr_attempt_on_refused(mgr_manager *m, const mgr_event *event) {
+  if (event->request == m->beside.link.request) {
+    mgr_beside_on_refused(m);
+    return;
+  }
   if (event->request == m->servers_request) {
     m->servers_request = 0;
     if (m->has_servers) m->refresh_at = m->now + SERVERS_RETRY_US;
@@ -291,6 +301,10 @@ static void on_channel_open(mgr_manager *m) {
   m->link.channel = m->link.path = m->link.secure = true;
   if (m->step == MGR_STEP_UP) return;
   bool same_session = m->link.resumed || m->link.was_up;
+  if (mgr_beside_carries(m)) { /* where nothing was interrupted */
+    mgr_recover_done(m);
+    return;
+  }
   mgr_texts_new_channel(&m->texts);
   mgr_recover_done(m);
   mgr_turn_out out = {0};
@@ -343,7 +357,7 @@ static void on_channel_closed(mgr_manager *m) {
   if (!m->link.channel) return;
   m->link.channel = false;
   mgr_turn_out out = {0};
-  mgr_turn_set_channel(&m->turn, false, true, &out);
+  if (!mgr_beside_carries(m)) mgr_turn_set_channel(&m->turn, false, true, &out);
   mgr_core_follow_turn(m, &out);
   if (m->step != MGR_STEP_UP) {
     on_link_dead(m, MGR_REASON_CHANNEL_CLOSED); /* twice in trouble: an ICE restart alone will not do */
@@ -357,6 +371,10 @@ static void on_channel_closed(mgr_manager *m) {
 }
 
 void mgr_attempt_on_link(mgr_manager *m, const mgr_event *event) {
+  if (event->link != m->link.number) {
+    mgr_beside_on_link(m, event);
+    return;
+  }
   switch (event->kind) {
     case MGR_EVENT_DESCRIBED: on_described(m); return;
     case MGR_EVENT_CANDIDATE: on_candidate(m); return;

@@ -44,6 +44,8 @@ void mgr_settings_default(mgr_settings *s) {
       .offline_ms = 120000,
       .stable_ms = 10000,
       .direct_failures = 2,
+      .bridge_ms = 250,
+      .probe_ms = 5000,
       .near_ms = 5000,
       .near_wait_ms = 600,
       .require_microphone = false,
@@ -64,7 +66,7 @@ void mgr_settings_specification(mgr_settings *s) {
 void mgr_ladder_init(mgr_ladder *l, uint64_t seed) { *l = (mgr_ladder){.random = seed, .connected_at = MGR_NEVER}; }
 
 /* PCG32 (XSH RR): small, and the same everywhere. Uniform in [0, bound]. */
-static uint32_t draw(mgr_ladder *l, uint32_t bound) {
+uint32_t mgr_ladder_draw(mgr_ladder *l, uint32_t bound) {
   uint64_t old = l->random;
   l->random = old * 6364136223846793005u + 1442695040888963407u;
   uint32_t x = (uint32_t)(((old >> 18) ^ old) >> 27), turn = (uint32_t)(old >> 59);
@@ -76,12 +78,12 @@ uint32_t mgr_ladder_wait_ms(mgr_ladder *l, const mgr_settings *s, uint32_t most_
   uint32_t last = s->n_backoff ? s->n_backoff - 1 : 0;
   uint32_t base_ms = s->backoff_ms[l->n_attempts < last ? l->n_attempts : last];
   if (base_ms > most_ms) base_ms = most_ms;
-  uint32_t wait_ms = s->jitter ? draw(l, base_ms) : base_ms;
+  uint32_t wait_ms = s->jitter ? mgr_ladder_draw(l, base_ms) : base_ms;
   l->n_attempts++;
   if (!retry_after_ms) return wait_ms;
   if (retry_after_ms > s->retry_after_max_ms) retry_after_ms = s->retry_after_max_ms;
   /* All who were sent away with the same figure would come back in the same instant. */
-  uint32_t spread_ms = s->jitter ? draw(l, retry_after_ms / 8) : 0;
+  uint32_t spread_ms = s->jitter ? mgr_ladder_draw(l, retry_after_ms / 8) : 0;
   return wait_ms > retry_after_ms ? wait_ms : retry_after_ms + spread_ms;
 }
 

@@ -18,6 +18,8 @@ typedef struct mgr_ladder {
 } mgr_ladder;
 
 void mgr_ladder_init(mgr_ladder *l, uint64_t seed);
+/* Uniform in [0, bound]. */
+uint32_t mgr_ladder_draw(mgr_ladder *l, uint32_t bound);
 /* What the next attempt has to wait, in ms; counts it. |most_ms|: of the ladder's own wish. |retry_after_ms|: the
  * server's wish, 0 none. */
 uint32_t mgr_ladder_wait_ms(mgr_ladder *l, const mgr_settings *s, uint32_t most_ms, uint32_t retry_after_ms);

@@ -4,6 +4,7 @@
  * recover.c, turn.c), then what is due is done. What the hands are to do is appended to a list that they drain. */
 #include "manager/manager.h"
 
+#include "manager/beside.h"
 #include "manager/state.h"
 
 #define SLEPT_US MGR_S(3)         /* a tick this late: the page or the device slept */
@@ -30,6 +31,7 @@ void mgr_manager_init(mgr_manager *m, const mgr_settings *settings, mgr_time now
                      .refresh_at = MGR_NEVER,
                      .prepared_until = MGR_NEVER};
   m->link.trickle_at = MGR_NEVER;
+  mgr_beside_init(m);
   for (int i = 0; i < MGR_N_PHASES; i++) m->phases[i] = MGR_NEVER;
   mgr_ladder_init(&m->ladder, settings->seed);
   mgr_turn_init(&m->turn);
@@ -59,9 +61,12 @@ void mgr_core_set_state(mgr_manager *m, mgr_state state, mgr_reason reason) {
     delay_ms = (uint32_t)((m->step_until - m->now) / 1000);
   m->state = state;
   m->reason = reason;
+  /* What is done about the link does not concern who talks over a bridge. */
+  bool is_mending = state == MGR_STATE_UNSTABLE || state == MGR_STATE_RESTARTING;
+  mgr_state told_state = is_mending && mgr_beside_carries(m) ? MGR_STATE_CONNECTED : state;
   mgr_command tell = {.kind = MGR_COMMAND_TELL_STATE,
                       .link = m->link.number,
-                      .state = (int32_t)state,
+                      .state = (int32_t)told_state,
                       .reason = (int32_t)reason,
                       .rung = (int32_t)m->rung,
                       .value = (int32_t)m->ladder.n_attempts,
@@ -83,15 +88,32 @@ static void say(mgr_manager *m, mgr_command_kind kind, int32_t value) {
   mgr_core_do(m, (mgr_command){.kind = (int32_t)kind, .link = m->link.number, .value = value});
 }
 
+/* For the other side. A link that is silent may lose it: kept until a later ping is answered. */
+static void say_over(mgr_manager *m, mgr_command_kind kind, int32_t value) {
+  mgr_core_do(m, (mgr_command){.kind = (int32_t)kind, .link = mgr_beside_carrier(m), .value = value});
+  if (kind == MGR_COMMAND_SAY_TEXT || m->link.route == MGR_ROUTE_SOCKET || mgr_beside_carries(m)) return;
+  if (m->n_unproved == MGR_N_UNPROVED)
+    for (m->n_unproved = 0; m->n_unproved < MGR_N_UNPROVED - 1; m->n_unproved++)
+      m->unproved[m->n_unproved] = m->unproved[m->n_unproved + 1];
+  m->unproved[m->n_unproved++] = (mgr_word){.kind = (int32_t)kind, .value = value, .at = m->now};
+}
+
+static void prove_words(mgr_manager *m, mgr_time sent_at) {
+  uint32_t n = 0, kept = 0;
+  while (n < m->n_unproved && m->unproved[n].at < sent_at) n++;
+  for (; n < m->n_unproved; n++) m->unproved[kept++] = m->unproved[n];
+  m->n_unproved = kept;
+}
+
 void mgr_core_follow_turn(mgr_manager *m, const mgr_turn_out *given) {
   mgr_turn_out out = *given;
   mgr_turn_finish(&m->turn, &out);
-  if (out.say_abort) say(m, MGR_COMMAND_SAY_ABORT, 0);
+  if (out.say_abort) say_over(m, MGR_COMMAND_SAY_ABORT, 0);
   if (out.hush) say(m, MGR_COMMAND_HUSH, 1);
   if (out.unhush) say(m, MGR_COMMAND_HUSH, 0);
-  if (out.say_stop) say(m, MGR_COMMAND_SAY_STOP, 0);
-  if (out.say_listen) say(m, MGR_COMMAND_SAY_LISTEN, (int32_t)out.listen_mode);
-  if (out.say_text) say(m, MGR_COMMAND_SAY_TEXT, m->texts.said);
+  if (out.say_stop) say_over(m, MGR_COMMAND_SAY_STOP, 0);
+  if (out.say_listen) say_over(m, MGR_COMMAND_SAY_LISTEN, (int32_t)out.listen_mode);
+  if (out.say_text) say_over(m, MGR_COMMAND_SAY_TEXT, m->texts.said);
   if (out.clear_notice) say(m, MGR_COMMAND_CLEAR_NOTICE, 0);
   if (out.notice) say(m, MGR_COMMAND_TELL_NOTICE, (int32_t)out.notice);
   if (out.mic_changed) say(m, MGR_COMMAND_MIC_LIVE, m->turn.mic_live);
@@ -142,6 +164,8 @@ static void on_microphone(mgr_manager *m, int32_t value) {
   if (value == MGR_MIC_READY) {
     m->mic_retried = false;
     if (m->link.number) say(m, MGR_COMMAND_ATTACH, 1);
+    if (m->beside.link.number && !m->beside.leaves)
+      mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_ATTACH, .link = m->beside.link.number, .value = 1});
     return;
   }
   if (!m->wanted || value == MGR_MIC_UNKNOWN) return;
@@ -334,16 +358,23 @@ static void apply_sender(mgr_manager *m) {
   mgr_core_do(m, (mgr_command){.kind = MGR_COMMAND_SENDER, .link = m->link.number});
 }
 
+static void on_pong(mgr_manager *m, const mgr_event *event) {
+  mgr_alive_pong(&m->alive, event->more ? -1 : event->value, m->now); /* ballast takes its time */
+  mgr_time sent_at = m->now - MGR_MS(event->value) - PONG_ROUNDED_US;
+  if (event->value >= 0) prove_words(m, sent_at);
+  /* What a bridge carries the link does not prove. */
+  if (event->value >= 0 && !mgr_beside_carries(m) && mgr_texts_proved(&m->texts, sent_at)) tell_texts(m, false);
+  mgr_recover_heard(m, true);
+  if (event->more) mgr_recover_answered(m, event);
+}
+
 static void on_channel_message(mgr_manager *m, const mgr_event *event) {
   mgr_turn_out out = {0};
-  m->alive.came_at = m->now;
+  bool is_link = event->link == m->link.number;
+  if (is_link) m->alive.came_at = m->now;
   switch (event->kind) {
     case MGR_EVENT_PONG:
-      mgr_alive_pong(&m->alive, event->more ? -1 : event->value, m->now); /* ballast takes its time */
-      if (event->value >= 0 && mgr_texts_proved(&m->texts, m->now - MGR_MS(event->value) - PONG_ROUNDED_US))
-        tell_texts(m, false);
-      mgr_recover_heard(m, true);
-      if (event->more) mgr_recover_answered(m, event);
+      if (is_link) on_pong(m, event);
       break;
     case MGR_EVENT_READY:
       mgr_core_mark(m, MGR_PHASE_READY);
@@ -383,11 +414,13 @@ static bool is_of_request(int32_t kind) {
 }
 
 static bool is_stale(const mgr_manager *m, const mgr_event *event) {
-  if (is_of_link(event->kind)) return !m->link.number || event->link != m->link.number;
+  if (is_of_link(event->kind))
+    return !event->link || (event->link != m->link.number && event->link != m->beside.link.number);
   if (!is_of_request(event->kind)) return false;
   if (!event->request) return true;
   if (event->kind == MGR_EVENT_SERVERS) return event->request != m->servers_request;
-  bool is_known = event->request == m->link.request || event->request == m->quiet_request;
+  bool is_known = event->request == m->link.request || event->request == m->quiet_request ||
+                  event->request == m->beside.link.request;
   return !is_known && !(event->kind == MGR_EVENT_REFUSED && event->request == m->servers_request);
 }
 
@@ -468,7 +501,7 @@ static void dispatch(mgr_manager *m, const mgr_event *event) {
   } else if (kind == MGR_EVENT_ENDED) {
     on_ended(m);
   } else if (kind == MGR_EVENT_QUEUE) {
-    on_queue(m, event->value);
+    if (event->link == m->link.number) on_queue(m, event->value);
   } else {
     on_world(m, event);
   }
@@ -477,7 +510,8 @@ static void dispatch(mgr_manager *m, const mgr_event *event) {
 /* ---- time ---- */
 
 static void give_up_if_due(mgr_manager *m) {
-  if (m->now >= m->overall_until && m->step != MGR_STEP_UP) mgr_recover_fail(m, MGR_REASON_GAVE_UP);
+  if (m->now >= m->overall_until && m->step != MGR_STEP_UP && !mgr_beside_take_over(m))
+    mgr_recover_fail(m, MGR_REASON_GAVE_UP);
   if (m->now >= m->prepared_until && !m->wanted) {
     m->prepared_until = MGR_NEVER;
     m->wants_ahead = false;
@@ -494,6 +528,7 @@ static void do_what_is_due(mgr_manager *m) {
   if (m->now >= m->mic_at) mgr_core_ask_microphone(m, true);
   say_texts(m);
   mgr_recover_watch(m);
+  mgr_beside_watch(m);
   mgr_turn_out out = {0};
   mgr_turn_tick(&m->turn, m->now, &out);
   mgr_core_follow_turn(m, &out);
@@ -507,6 +542,7 @@ mgr_time mgr_manager_deadline(const mgr_manager *m) {
   if (!m->wanted) at = mgr_time_min(at, m->prepared_until);
   at = mgr_time_min(at, m->mic_at);
   at = mgr_time_min(at, m->turn.until);
+  at = mgr_time_min(at, mgr_beside_deadline(m));
   return mgr_time_min(at, mgr_recover_deadline(m));
 }
 

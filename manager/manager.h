@@ -56,6 +56,8 @@ typedef struct mgr_settings {
   uint32_t stable_ms;             /* a connection of this age starts the counters anew */
   uint32_t direct_failures;       /* attempts without a path after which relays are tried alone */
   bool socket;                    /* there is another transport, tried after one attempt without a path */
+  uint32_t bridge_ms;             /* silence after a ping, and it carries the call meanwhile; 0: never */
+  uint32_t probe_ms; /* while it carries the call WebRTC is tried after so long, twice that, ...; 0: never */
   uint32_t near_ms, near_wait_ms; /* so long after the loss of a call who is not reached is asked that often */
   bool require_microphone;        /* true: no microphone is final; false: typing goes on */
   /* the conversation */

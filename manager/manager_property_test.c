@@ -38,30 +38,44 @@ static void random_settings(mgr_settings *s) {
   s->jitter = upto(3) != 0;
   s->gather_wait_ms = upto(3) ? 0 : 500;
   s->require_microphone = upto(7) == 0;
+  s->socket = upto(1);
   if (upto(3) == 0) mgr_settings_specification(s);
 }
 
-/* A link is opened only when the one before was closed, and commands name the one that is open. */
-static bool law_of_commands(uint32_t open_link) {
+static bool may_name(const mgr_command *c, uint32_t open_link, uint32_t beside) {
+  bool of_both = c->kind == MGR_COMMAND_OFFER || c->kind == MGR_COMMAND_TRICKLE || c->kind == MGR_COMMAND_CLOSE;
+  return c->link && (c->link == open_link || (of_both && c->link == beside));
+}
+
+/* A link is opened only when the one before was closed, one at most beside it, and commands name what is open. */
+static bool law_of_commands(uint32_t open_link, uint32_t beside) {
   for (size_t i = 0; i < w.n_log; i++) {
     const mgr_command *c = &w.log[i];
     bool names_link = c->kind == MGR_COMMAND_OFFER || c->kind == MGR_COMMAND_RESTART ||
                       c->kind == MGR_COMMAND_PING || c->kind == MGR_COMMAND_TRICKLE ||
                       c->kind == MGR_COMMAND_SAMPLE || c->kind == MGR_COMMAND_CLOSE;
     if (c->kind == MGR_COMMAND_OPEN) {
-      if (!held(open_link == 0, "one link at a time")) return false;
-      open_link = c->link;
+      uint32_t *place = c->value ? &beside : &open_link;
+      if (!held(*place == 0, "one link at a time, and one beside it")) return false;
+      *place = c->link;
     }
-    if (names_link && !held(c->link == open_link, "a command names the open link")) return false;
-    if (c->kind == MGR_COMMAND_CLOSE) open_link = 0;
+    if (names_link && !held(may_name(c, open_link, beside), "a command names the open link")) return false;
+    if (c->kind == MGR_COMMAND_CLOSE) *(c->link == beside ? &beside : &open_link) = 0;
+    if (c->kind == MGR_COMMAND_LEAVE && !held(c->link == beside, "what is left stands beside")) return false;
+    if (c->kind != MGR_COMMAND_CARRY) continue;
+    if (!held(c->link == open_link || c->link == beside, "what carries is open")) return false;
+    if (!c->value || c->link == open_link) continue;
+    beside = open_link;
+    open_link = c->link;
   }
-  return held(w.m.link.number == open_link, "the open link is known");
+  return held(w.m.link.number == open_link, "the open link is known") &&
+         held(w.m.beside.link.number == beside, "and what is beside it");
 }
 
-static bool check_laws(uint32_t open_link) {
+static bool check_laws(uint32_t open_link, uint32_t beside) {
   mgr_time at = mgr_manager_deadline(&w.m);
   return held(at == MGR_NEVER || at > w.now || at == w.now, "a deadline is not in the past") &&
-         held(w.m.state <= MGR_STATE_CLOSED, "the state has a name") && law_of_commands(open_link);
+         held(w.m.state <= MGR_STATE_CLOSED, "the state has a name") && law_of_commands(open_link, beside);
 }
 
 static void random_sample(void) {
@@ -73,7 +87,7 @@ static void random_sample(void) {
 
 static bool random_event(void) {
   static const uint32_t pauses_ms[] = {0, 0, 0, 1, 5, 20, 100, 450, 1000, 3000, 10000, 60000};
-  uint32_t open_link = w.open_link;
+  uint32_t open_link = w.open_link, beside = w.beside;
   world_forget(&w);
   w.now += MGR_MS(pauses_ms[upto(11)]);
   while (upto(3) && mgr_manager_deadline(&w.m) <= w.now) world_tell(&w, MGR_EVENT_TICK, 0, 0);
@@ -86,11 +100,14 @@ static bool random_event(void) {
     static const int32_t statuses[] = {0, 200, 400, 401, 404, 409, 429, 500, 502, 503};
     mgr_event_kind kind = (mgr_event_kind)upto(MGR_N_EVENTS + 1);
     int32_t value = kind == MGR_EVENT_REFUSED ? statuses[upto(9)] : (int32_t)upto(9) - 1;
-    world_tell(&w, kind, value, upto(3) ? upto(5000) : check_rng_u32(&rng));
+    if (w.beside && !upto(2))
+      world_tell_beside(&w, kind, value);
+    else
+      world_tell(&w, kind, value, upto(3) ? upto(5000) : check_rng_u32(&rng));
   }
   w.link = w.open_link ? w.open_link : link;
   if (!upto(1) && request > w.request) w.request = request;
-  bool well = check_laws(open_link);
+  bool well = check_laws(open_link, beside);
   world_forget(&w);
   return well;
 }
@@ -113,7 +130,21 @@ static bool comes_to_rest(void) {
          held(!w.m.link.number || w.m.put_away, "and without a connection");
 }
 
+static void answer_beside(const mgr_command *c) {
+  if (c->kind == MGR_COMMAND_LEAVE) world_tell_beside(&w, MGR_EVENT_CHANNEL, 0);
+  if (c->kind == MGR_COMMAND_OPEN) world_tell_beside(&w, MGR_EVENT_DESCRIBED, 0);
+  if (c->kind != MGR_COMMAND_OFFER) return;
+  world_tell_beside(&w, MGR_EVENT_ANSWERED, 1);
+  world_tell_beside(&w, MGR_EVENT_CHANNEL, 1);
+}
+
 static void answer(const mgr_command *c) {
+  bool is_beside = c->kind == MGR_COMMAND_LEAVE || (c->kind == MGR_COMMAND_OPEN && c->value) ||
+                   (c->kind == MGR_COMMAND_OFFER && c->more);
+  if (is_beside) {
+    if (c->link == w.beside) answer_beside(c);
+    return;
+  }
   switch (c->kind) {
     case MGR_COMMAND_FETCH_SERVERS: world_tell(&w, MGR_EVENT_SERVERS, 0, 0); return;
     case MGR_COMMAND_OPEN: world_tell(&w, MGR_EVENT_DESCRIBED, 0, 0); return;

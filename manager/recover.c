@@ -3,6 +3,7 @@
  * Detection is by pings over the data channel: the browser's own "disconnected" comes seconds later. The cheapest
  * cure is at the same time the best question: an ICE restart answered 404 says that the gateway has forgotten us.
  */
+#include "manager/beside.h"
 #include "manager/state.h"
 
 #define N_RESTARTS_MAX 2            /* of one link in one trouble */
@@ -67,11 +68,13 @@ void mgr_recover_next(mgr_manager *m, mgr_reason reason, uint32_t retry_after_ms
   }
   if (m->draining) reason = MGR_REASON_DRAINING;
   mgr_recover_begin(m, reason);
-  if (mgr_ladder_is_used_up(&m->ladder, &m->settings) || m->now >= m->overall_until) {
+  bool is_over = mgr_ladder_is_used_up(&m->ladder, &m->settings) || m->now >= m->overall_until;
+  m->rung = choose_rung(m);
+  if ((is_over || m->rung != MGR_RUNG_RESTART) && mgr_beside_take_over(m)) return;
+  if (is_over) {
     mgr_recover_fail(m, MGR_REASON_GAVE_UP);
     return;
   }
-  m->rung = choose_rung(m);
   if (m->rung != MGR_RUNG_RESTART) mgr_attempt_close(m, m->rung == MGR_RUNG_NEW);
   m->step = MGR_STEP_WAIT;
   if (!m->online) {
@@ -97,6 +100,7 @@ void mgr_recover_done(mgr_manager *m) {
   mgr_ladder_connected(&m->ladder, m->link.route, m->now);
   mgr_bitrate_new_path(&m->bitrate, m->now);
   if (was_new) {
+    mgr_beside_on_up(m);
     mgr_alive_start(&m->alive, m->now);
     mgr_quality_restart(&m->quality);
     m->draining = false;
@@ -168,12 +172,14 @@ void mgr_recover_answered(mgr_manager *m, const mgr_event *pong) {
 void mgr_recover_heard(mgr_manager *m, bool over_channel) {
   if (m->step == MGR_STEP_UP) {
     if (over_channel) m->proof_until = MGR_NEVER;
+    if (over_channel) mgr_beside_link_is_well(m);
     if (m->state == MGR_STATE_UNSTABLE || m->state == MGR_STATE_SUSPENDED)
       mgr_core_set_state(m, m->wanted ? MGR_STATE_CONNECTED : MGR_STATE_PREPARED, m->reason);
     return;
   }
   if (!is_in_trouble(m) || !link_may_heal(m) || !m->link.channel) return;
   mgr_recover_done(m);
+  if (over_channel) mgr_beside_link_is_well(m);
   if (over_channel) return;
   mgr_alive_path_is_back(&m->alive, m->now);
   for (int i = 0; i < N_PROBES; i++) ping(m);
@@ -216,6 +222,7 @@ static void begin_anew(mgr_manager *m, mgr_reason reason) {
 
 void mgr_recover_look(mgr_manager *m, mgr_reason reason) {
   if (reason == MGR_REASON_NETWORK_CHANGED) mgr_ladder_new_network(&m->ladder);
+  if (reason == MGR_REASON_NETWORK_CHANGED) mgr_beside_new_network(m);
   if (m->frozen || m->put_away) return;
   if (m->step == MGR_STEP_UP) {
     if (reason == MGR_REASON_RESUMED) mgr_alive_excuse(&m->alive, m->now);

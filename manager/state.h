@@ -2,7 +2,8 @@
  *
  *   manager.c   events of the person, the page and the device; samples; the deadline
  *   attempt.c   one attempt, step by step: servers, description, offer, path, handshake, channel
- *   recover.c   signs of trouble, the ladder, giving up */
+ *   recover.c   signs of trouble, the ladder, giving up
+ *   beside.c    a socket beside a link that is silent, WebRTC beside a socket */
 #ifndef MANAGER_STATE_H
 #define MANAGER_STATE_H
 
@@ -39,6 +40,27 @@ typedef struct mgr_link {
   mgr_time trickle_at;
 } mgr_link;
 
+/* At most one: a socket beside a link of WebRTC, or the other way round. See beside.h. */
+typedef struct mgr_beside {
+  mgr_link link;
+  mgr_step step;     /* UP: it carries the call */
+  bool leaves;       /* it does not any more; what is on its way is still heard */
+  mgr_time until;    /* the step's end, or the farewell's; MGR_NEVER */
+  mgr_time well_at;  /* UP: the link has answered since; MGR_NEVER: it does not */
+  mgr_time at;       /* the next one not before */
+  mgr_time began_at; /* the last one */
+  mgr_time left_at;  /* the link carried the call again */
+  uint32_t n;        /* in a row, without success that lasted */
+} mgr_beside;
+
+#define MGR_N_UNPROVED 8 /* words kept; a longer row is none that a person makes */
+
+/* A word for the other side that may not have arrived. */
+typedef struct mgr_word {
+  int32_t kind, value;
+  mgr_time at;
+} mgr_word;
+
 struct mgr_manager {
   mgr_settings settings;
   mgr_time now;
@@ -65,6 +87,7 @@ struct mgr_manager {
   mgr_rung rung;
   mgr_time step_until, attempt_at;
   mgr_link link;
+  mgr_beside beside;
   uint32_t last_link, last_request;
   bool has_token, ever_up;
   mgr_time lost_at;
@@ -91,6 +114,8 @@ struct mgr_manager {
   uint32_t n_timelines; /* times the time-line was told */
 
   mgr_turn turn;
+  mgr_word unproved[MGR_N_UNPROVED]; /* over a link of WebRTC: oldest first */
+  uint32_t n_unproved;
   mgr_texts texts;
   mgr_quality quality;
   mgr_bitrate bitrate;

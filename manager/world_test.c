@@ -3,14 +3,35 @@
 
 #include "check.h"
 
+static void follow(world *w, const mgr_command *c) {
+  switch (c->kind) {
+    case MGR_COMMAND_OPEN:
+      if (c->value)
+        w->beside = c->link;
+      else
+        w->link = w->open_link = c->link;
+      return;
+    case MGR_COMMAND_CLOSE:
+      if (c->link == w->open_link) w->open_link = 0;
+      if (c->link == w->beside) w->beside = 0;
+      return;
+    case MGR_COMMAND_CARRY:
+      if (!c->value || c->link != w->beside) return;
+      w->beside = w->open_link;
+      w->link = w->open_link = c->link;
+      return;
+    case MGR_COMMAND_OFFER:
+    case MGR_COMMAND_RESTART: *(c->more ? &w->beside_request : &w->request) = c->request; return;
+    case MGR_COMMAND_FETCH_SERVERS: w->last_fetch = c->request; return;
+    default: return;
+  }
+}
+
 static void drain(world *w) {
   mgr_command c;
   while (mgr_manager_poll(&w->m, &c)) {
     if (w->n_log < WORLD_LOG_MAX) w->log[w->n_log++] = c;
-    if (c.kind == MGR_COMMAND_OPEN) w->link = w->open_link = c.link;
-    if (c.kind == MGR_COMMAND_CLOSE && c.link == w->open_link) w->open_link = 0;
-    if (c.kind == MGR_COMMAND_OFFER || c.kind == MGR_COMMAND_RESTART) w->request = c.request;
-    if (c.kind == MGR_COMMAND_FETCH_SERVERS) w->last_fetch = c.request;
+    follow(w, &c);
   }
 }
 
@@ -28,6 +49,12 @@ void world_tell(world *w, mgr_event_kind kind, int32_t value, uint32_t more) {
                      .request = is_servers ? w->last_fetch : w->request,
                      .value = value,
                      .more = more};
+  mgr_manager_handle(&w->m, &event, w->now);
+  drain(w);
+}
+
+void world_tell_beside(world *w, mgr_event_kind kind, int32_t value) {
+  mgr_event event = {.kind = (int32_t)kind, .link = w->beside, .request = w->beside_request, .value = value};
   mgr_manager_handle(&w->m, &event, w->now);
   drain(w);
 }

@@ -11,14 +11,17 @@ typedef struct world {
   mgr_time now;
   mgr_command log[WORLD_LOG_MAX]; /* since world_forget */
   size_t n_log;
-  uint32_t link, request; /* the newest named by a command; events name them */
-  uint32_t open_link;     /* opened and not closed; 0: none */
+  uint32_t link, request;          /* the newest named by a command; events name them */
+  uint32_t open_link;              /* opened and not closed; 0: none */
+  uint32_t beside, beside_request; /* the same of what stands beside it */
   uint32_t last_fetch;
 } world;
 
 void world_begin(world *w, const mgr_settings *settings);
 /* One event, and everything it leads to into the log. */
 void world_tell(world *w, mgr_event_kind kind, int32_t value, uint32_t more);
+/* The same, naming what stands beside the link. */
+void world_tell_beside(world *w, mgr_event_kind kind, int32_t value);
 void world_sample(world *w, uint32_t link, const mgr_sample *sample);
 /* Lets |ms| pass, deadline by deadline. */
 void world_wait(world *w, uint32_t ms);

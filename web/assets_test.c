@@ -63,7 +63,7 @@ TEST(web_assets_have_the_core_of_the_manager) {
   CHECK_TEXT(core->mime, "application/wasm");
   CHECK(core->is_made);
   const web_body *plain = &core->body[WEB_PLAIN];
-  CHECK(plain->len > 1000 && plain->len < 40 * 1024);
+  CHECK(plain->len > 1000 && plain->len < 48 * 1024);
   CHECK_BYTES(plain->data, 8, "\0asm\1\0\0\0", 8);
 }
 

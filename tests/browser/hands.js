@@ -100,15 +100,17 @@ test("hands: another channel on the same connection begins with what was heard, 
     peer.reopenChannel();
     channels[1].open();
     peer.send({ type: "abort" });
-    await peer.offer(1, null);
-    await peer.offer(2, "token");
+    await peer.offer(1, null, false);
+    await peer.offer(2, "token", false);
+    await peer.offer(3, "token", true);
     await peer.close(false, true);
   } finally {
     world.RTCPeerConnection = real;
     registry.releaseAll();
   }
   same(channels.map((channel) => channel.sent), [[], [{ type: "heard", n: 17 }, { type: "abort" }]], "said first");
-  same(offers.map((body) => [body.resume, body.heard]), [[undefined, undefined], ["token", 17]], "offers");
+  const [none, ...told] = offers.map(({ resume, heard, beside }) => [resume, heard, beside]);
+  same([none, told], [Array(3).fill(undefined), [["token", 17, undefined], ["token", 17, true]]], "offers");
 });
 
 test("hands: an attempt over relays has relays only, over TCP where that is asked for", () => {

@@ -71,6 +71,24 @@ export function installProbe() {
     return channel;
   };
 
+  // A call may go over a WebSocket for a while.
+  const Socket = window.WebSocket;
+  window.WebSocket = class extends Socket {
+    /** @param {string|URL} url @param {string|string[]} [protocols] */
+    constructor(url, protocols) {
+      super(url, protocols);
+      this.addEventListener("message", ({ data }) => {
+        if (typeof data === "string") probe.received.push({ at: performance.now(), message: JSON.parse(data) });
+      });
+    }
+
+    /** @override @param {any} data */
+    send(data) {
+      if (typeof data === "string") probe.sent.push({ at: performance.now(), message: JSON.parse(data) });
+      super.send(data);
+    }
+  };
+
   const ask = window.fetch;
   window.fetch = (input, init) => {
     if (init?.method === "POST") {

@@ -1,5 +1,6 @@
 // The page's network changes in the middle of the assistant's sentence. Recovered here is the sound: the time to recover
-// goes from the new path working to the second packet of sound that came through it, as the browser counts them.
+// goes from the new path working to the second packet of sound that came through it, as the browser counts them, or over a
+// WebSocket that stands in for it meanwhile.
 
 import { check, until } from "../browser/harness.js";
 import { captions, nextAnswer, reach, type } from "../browser/talk.js";
@@ -17,12 +18,22 @@ const DOWN_MS = 2000;
 const FRAMES_UNHEARD = 3;
 const TAIL_MS = 1500; // the stream runs on for a second
 
-/** Runs in the page: counts packets of sound, 50 times a second. */
+/** Runs in the page: counts packets of sound, 50 times a second, and each that comes over a WebSocket, as peer -1. */
 function countSound() {
   const { probe } = /** @type {any} */ (window);
   /** @type {{at_ms:number, peer:number, n:number}[]} */
   const counts = [];
   /** @type {any} */ (window).sound = counts;
+  let n_socket = 0;
+  window.WebSocket = class extends WebSocket {
+    /** @param {string|URL} url @param {string|string[]} [protocols] */
+    constructor(url, protocols) {
+      super(url, protocols);
+      this.addEventListener("message", ({ data }) => {
+        if (typeof data !== "string") counts.push({ at_ms: Date.now(), peer: -1, n: ++n_socket });
+      });
+    }
+  };
   // One does not wait for the other: a connection that is being closed may never answer.
   setInterval(async () => {
     const peer = probe.peers.length - 1;
@@ -37,8 +48,8 @@ function countSound() {
 /** In the page: epoch ms of the first look that has the second packet since |from_ms|. @param {number} from_ms */
 function soundSince(from_ms) {
   const counts = /** @type {{at_ms:number, peer:number, n:number}[]} */ (/** @type {any} */ (window).sound);
-  const before = counts.filter((one) => one.at_ms < from_ms).at(-1);
-  return counts.find((one) => one.at_ms >= from_ms && one.n >= (one.peer === before?.peer ? before.n : 0) + 2)?.at_ms;
+  const before = new Map(counts.filter((one) => one.at_ms < from_ms).map(({ peer, n }) => [peer, n]));
+  return counts.find((one) => one.at_ms >= from_ms && one.n >= (before.get(one.peer) ?? 0) + 2)?.at_ms;
 }
 
 /** Asks, and waits until the answer is in full flow. @param {Stage} stage */
@@ -59,9 +70,11 @@ async function framesOf({ page, gateway }) {
     /** @type {Map<number, number>} */
     const last = new Map();
     for (const { peer, n } of /** @type {any} */ (window).sound) last.set(peer, Math.max(n, last.get(peer) ?? 0));
-    return [...last.values()].reduce((sum, n) => sum + n, 0);
+    const socket = last.get(-1) ?? 0;
+    return { socket, rtp: [...last.values()].reduce((sum, n) => sum + n, 0) - socket };
   });
-  return { lost: figure('rtp_packets_total\\{direction="out"\\}') - received, repeated: figure("speech_repeated_frames_total") };
+  const lost = figure('rtp_packets_total\\{direction="out"\\}') - received.rtp;
+  return { lost, repeated: figure("speech_repeated_frames_total"), socket: received.socket };
 }
 
 /** @param {string} name @param {(stage:Stage) => Promise<void>} change @param {Partial<Entry>} [more] @returns {Entry} */
@@ -71,6 +84,10 @@ const moves = (name, change, more = {}) => ({
   limit_s: 20,
   target_ms: 1000,
   kept: true,
+  prepare: async (stage) => {
+    await stage.addGateway([]);
+    stage.proxy.sockets = true;
+  },
   inject: async (stage) => {
     await listen(stage);
     await change(stage);
@@ -87,8 +104,10 @@ const moves = (name, change, more = {}) => ({
     });
     await reach(page, ["ready"], 30_000);
     await sleep(TAIL_MS);
-    const { lost, repeated } = await framesOf(stage);
-    stage.note = `${lost} frames lost, ${repeated} said again`;
+    const { lost, repeated, socket } = await framesOf(stage);
+    stage.note = `${lost} frames lost, ${repeated} said again${socket ? `, ${socket} by WebSocket meanwhile` : ""}`;
+    const { route, bridged } = await page.evaluate(() => /** @type {any} */ (window).watch.manager.getConnectionInfo());
+    check(route !== "SOCKET" && !bridged, "the call is back on WebRTC");
     check(lost <= repeated + FRAMES_UNHEARD, stage.note);
   },
   ...more,

@@ -34,16 +34,18 @@ async function overTcp({ page, gateway }) {
   check(text.includes('"transport":"tcp"'), `the gateway's sessions: ${text}`);
 }
 
-/** Of the page's manager. @param {import("./lane.js").Stage} stage @returns {Promise<{route:string, isConnected:boolean}>} */
+/** Of the page's manager. @param {import("./lane.js").Stage} stage
+ * @returns {Promise<{route:string, bridged:boolean, isConnected:boolean}>} */
 const connectionOf = ({ page }) =>
-  page.evaluate(() => /** @type {any} */ (window).watch.manager?.getConnectionInfo() ?? { route: "", isConnected: false });
+  page.evaluate(() => /** @type {any} */ (window).watch.manager?.getConnectionInfo() ??
+    { route: "", bridged: false, isConnected: false });
 
 /** Without WebRTC there is no data channel to ping over. @param {import("./lane.js").Stage} stage @param {number} from_ms
  * @param {number} limit_s */
 async function overSocket(stage, from_ms, limit_s) {
   await until("a call by WebSocket", async () => {
-    const { route, isConnected } = await connectionOf(stage);
-    return route === "SOCKET" && isConnected;
+    const { route, bridged, isConnected } = await connectionOf(stage);
+    return (route === "SOCKET" || bridged) && isConnected;
   }, limit_s * 1000);
   return Date.now() - from_ms;
 }
@@ -57,8 +59,8 @@ async function talkOverSocket(stage) {
   await until("the words", async () => (await captions(stage.page, "assistant")).length > before);
   const dbfs = await stage.page.evaluate(() => /** @type {any} */ (window).watch.loudest(100));
   check(dbfs > SPEECH_DBFS, `nothing to be heard: ${dbfs} dBFS`);
-  const { route } = await connectionOf(stage);
-  check(route === "SOCKET", `the way is ${route}`);
+  const { route, bridged } = await connectionOf(stage);
+  check(route === "SOCKET" || bridged, `the way is ${route}`);
   stage.note = "by WebSocket";
 }
 
@@ -162,6 +164,29 @@ export const NETWORK = [
     inject: async ({ lab }) => lab.blockUdp(),
     recovery: overSocket,
     proof: talkOverSocket,
+  },
+  {
+    name: "UDP blocked until the call goes by WebSocket",
+    when: "during",
+    limit_s: 20,
+    kept: true,
+    prepare: letSocketsPass,
+    inject: async (stage) => {
+      stage.lab.blockUdp();
+      await until("WebRTC to be given up", async () => (await connectionOf(stage)).route === "SOCKET", 30_000);
+    },
+    heal: async ({ lab }) => lab.heal(),
+    recovery: async (stage, from_ms, limit_s) => {
+      await until("WebRTC again", async () => (await connectionOf(stage)).route !== "SOCKET", limit_s * 1000);
+      return Date.now() - from_ms;
+    },
+    proof: async (stage) => {
+      const before = (await captions(stage.page, "assistant")).length;
+      await type(stage.page, "tell me a joke");
+      await nextAnswer(stage.page, before);
+      const { route, isConnected } = await connectionOf(stage);
+      check(route !== "SOCKET" && isConnected, `the way is ${route}`);
+    },
   },
   {
     name: "TURN credentials expired, and the relay lost",

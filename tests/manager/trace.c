@@ -164,6 +164,7 @@ static void world_hears(const mgr_command *c) {
       break;
     case MGR_COMMAND_OFFER:
     case MGR_COMMAND_RESTART: answer_offer(); break;
+    case MGR_COMMAND_LEAVE: reply(MGR_EVENT_CHANNEL, 0, 0); break;
     case MGR_COMMAND_REOPEN_CHANNEL: reply(MGR_EVENT_CHANNEL, 1, 0); break;
     case MGR_COMMAND_PING: reply(MGR_EVENT_PONG, (int32_t)below(400), 0); break;
     case MGR_COMMAND_ASK_MICROPHONE:
@@ -314,6 +315,8 @@ static void begin(uint64_t seed) {
   s.seed = (uint64_t)below(1 << 21) << 32;
   s.seed |= draw();
   printf("new %" PRIu64 " %" PRId64 " %d", s.seed, w.now, specification);
+  s.socket = seed % 4 != 3 && chance(50); /* else among the settings that are drawn */
+  if (s.socket) printf(" socket=1");
 #define MGR_SETTING_LIST(name, count, most, meaning)                      \
   if (seed % 4 == 3 && chance(30)) {                                      \
     s.count = 1 + below(most);                                            \

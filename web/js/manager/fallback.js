@@ -1,12 +1,12 @@
-/* fallback.js - a connection for browsers without RTCPeerConnection: a WebSocket to GET /api/socket (docs/protocol.md,
- * "Without WebRTC"). To the manager it is a peer like any other.
+/* fallback.js - a connection for browsers without RTCPeerConnection, and for the time in which one finds no path: a WebSocket
+ * to GET /api/socket (docs/protocol.md, "Without WebRTC"). To the manager it is a peer like any other.
  *
  *   new WebRTCManager({ fallback: () => import("./fallback.js") })
  *
  * TCP has one path and finds it alone: there are no candidates, a restart is refused with 409 so that the core goes on
  * to the next rung, and a socket that breaks is a channel that closed: reopened, it takes the session up again. */
 
-import { Sound } from "./fallback_audio.js";
+import { fetchCapture, Sound } from "./fallback_audio.js";
 import { Sampler } from "./stats.js";
 
 /** @typedef {import("./peer.js").PeerLike} PeerLike */
@@ -31,6 +31,11 @@ export function createPeer(owner, registry, settings) {
   return new SocketPeer(owner, registry, settings);
 }
 
+/** Fetches what is not part of this module: later the network may be another one. */
+export function fetchAhead() {
+  fetchCapture();
+}
+
 /** @implements {PeerLike} */
 class SocketPeer {
   /** @type {WebSocket|null} */
@@ -43,6 +48,8 @@ class SocketPeer {
   #resume = null;
   /** The hello has been answered. */
   #up = false;
+  #beside = false;
+  #leaving = false;
   #closed = false;
   #heard = false;
   #abort = new AbortController();
@@ -69,8 +76,7 @@ class SocketPeer {
       const sound = new Sound(this.#registry, (piece) => this.#speak(piece));
       this.#sound = sound;
       this.#owner.sound(sound.stream, (volume) => sound.setVolume(volume));
-      await sound.load();
-      if (this.#track) sound.listenTo(this.#track);
+      this.#loadMicrophone(sound);
     } catch (error) {
       this.#owner.note("no sound", String(error)); // typed words and captions are left
     }
@@ -78,8 +84,19 @@ class SocketPeer {
     this.#report("GATHERED");
   }
 
-  /** @param {number} request @param {string|null} resume */
-  async offer(request, resume) {
+  /** Listening does not wait for it. @param {Sound} sound */
+  async #loadMicrophone(sound) {
+    try {
+      await sound.load();
+      if (this.#track && !this.#closed) sound.listenTo(this.#track);
+    } catch (error) {
+      this.#owner.note("no microphone", String(error));
+    }
+  }
+
+  /** @param {number} request @param {string|null} resume @param {boolean} beside */
+  async offer(request, resume, beside) {
+    this.#beside = beside;
     try {
       await this.#connect(
         resume,
@@ -145,8 +162,8 @@ class SocketPeer {
       on("open", async () => {
         opened = true;
         const macAddress = await this.#settings.macAddress;
-        const more = { ...(macAddress ? { macAddress } : {}), ...(resume ? { resume, heard: this.#owner.heard() } : {}) };
-        socket.send(JSON.stringify({ type: "hello", mode: "manual", ...more }));
+        const again = resume ? { resume, heard: this.#owner.heard(), ...(this.#beside ? { beside: true } : {}) } : {};
+        socket.send(JSON.stringify({ type: "hello", mode: "manual", ...(macAddress ? { macAddress } : {}), ...again }));
       }),
       on("message", ({ data }) => {
         if (this.#up || typeof data !== "string") return this.#receive(data);
@@ -161,6 +178,7 @@ class SocketPeer {
         this.#owner.note("socket closed", String(code));
         this.#up = false;
         this.#socket = null;
+        if (this.#leaving) return this.#playOut();
         this.#sound?.hush();
         if (was_up) this.#report("CHANNEL", { value: 0 });
         else if (opened) fail(0);
@@ -287,6 +305,21 @@ class SocketPeer {
       mic_level: this.#track ? this.#level : ABSENT,
       mic_energy: this.#track ? this.#energy : ABSENT,
     };
+  }
+
+  held() {
+    return this.#sound?.held_ms ?? 0;
+  }
+
+  /** The gateway closes it, after the last that it said over it. */
+  leave() {
+    this.#leaving = true;
+    this.attach(null);
+    if (!this.#up) this.#playOut();
+  }
+
+  #playOut() {
+    this.#held.push(this.#registry.after(this.held() + LOOK_MS, () => this.#report("CHANNEL", { value: 0 })));
   }
 
   states() {

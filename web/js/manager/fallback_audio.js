@@ -23,9 +23,21 @@ export class Schedule {
     return at_s;
   }
 
+  /** How much is still to be played. @param {number} now_s */
+  left_s(now_s) {
+    return Math.max(0, this.#next_s - now_s);
+  }
+
   clear() {
     this.#next_s = 0;
   }
+}
+
+const captureUrl = () => new URL("./fallback_capture.js", import.meta.url);
+
+/** Into the browser's cache: a worklet takes only what has an address. */
+export function fetchCapture() {
+  fetch(captureUrl()).then((response) => response.arrayBuffer()).catch(() => undefined);
 }
 
 /** @param {ArrayBuffer} bytes @returns {{samples:Float32Array<ArrayBuffer>, power:number}} */
@@ -74,11 +86,17 @@ export class Sound {
 
   /** To be called once, before `listenTo`. */
   async load() {
-    await this.#context.audioWorklet.addModule(new URL("./fallback_capture.js", import.meta.url));
+    await this.#context.audioWorklet.addModule(captureUrl());
+    if (this.#context.state === "closed") return;
     this.#capture = new AudioWorkletNode(this.#context, "xiaozhi-capture", { numberOfOutputs: 1, channelCount: 1 });
     this.#capture.port.onmessage = ({ data }) => this.#onPiece(data);
     // Only what leads to the destination is run; the processor gives silence.
     this.#capture.connect(this.#context.destination);
+  }
+
+  /** Of what was given, still to be heard. */
+  get held_ms() {
+    return this.#context.state === "running" ? this.#schedule.left_s(this.#context.currentTime) * 1000 : 0;
   }
 
   get stream() {

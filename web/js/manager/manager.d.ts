@@ -20,6 +20,8 @@ export interface Offer {
   resume?: string;
   /** With `resume`: number of the last message of the conversation that came. */
   heard?: number;
+  /** With `resume`: another connection carries the session, and goes on doing so. */
+  beside?: boolean;
 }
 
 export interface Servers {
@@ -64,9 +66,12 @@ export interface ManagerSettings {
   audio?: HTMLAudioElement;
   /** The first description has a section for a camera already; else it is negotiated when there is one (setCamera). */
   video?: boolean;
-  /** Loaded only where RTCPeerConnection is missing, or finds no path (not with `signalling` of one's own):
-   * `() => import("./fallback.js")`. The peer is a PeerLike of peer.js. */
-  fallback?: () => Promise<{ createPeer(owner: any, registry: any, settings: ManagerSettings): object }>;
+  /** Used where RTCPeerConnection is missing, finds no path, or has just lost it (not with `signalling` of one's own):
+   * `() => import("./fallback.js")`; in a call it is loaded ahead. The peer is a PeerLike of peer.js. */
+  fallback?: () => Promise<{
+    createPeer(owner: any, registry: any, settings: ManagerSettings): object;
+    fetchAhead?(): void;
+  }>;
   /** Of the jitter; random if absent. */
   seed?: number;
 }
@@ -187,6 +192,8 @@ export declare class WebRTCManager extends EventTarget {
     hushed: boolean;
     microphone: string;
     route: string;
+    /** The fallback carries the call until `route` does again. */
+    bridged: boolean;
     connectionState: string;
     iceConnectionState: string;
     iceGatheringState: string;

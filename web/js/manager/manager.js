@@ -38,6 +38,7 @@ const EVENTS = /** @type {const} */ ([
 ]);
 const SAMPLE_MS = 1000;
 const RECOVERIES_MOST = 100;
+const FETCH_AHEAD_MS = 1500; // the beginning of a call has the network for itself
 /** States in which there is something to measure. @type {number[]} */
 const MEASURED = [STATE.CONNECTED, STATE.UNSTABLE, STATE.RESTARTING];
 /** States in which connect() is over. @type {number[]} */
@@ -75,10 +76,16 @@ export class WebRTCManager extends EventTarget {
   /** @type {Map<number, PeerLike>} */
   #peers = new Map();
   #link = 0;
-  /** The link whose transport is still being loaded. */
-  #awaited = 0;
-  /** The link whose sender has the microphone. */
-  #attached = 0;
+  /** The link over which is heard and said: this one, or what stands beside it. */
+  #carrier = 0;
+  /** Links whose transport is still being loaded. @type {Set<number>} */
+  #awaited = new Set();
+  /** Links whose sender has the microphone. @type {Set<number>} */
+  #attached = new Set();
+  /** What there is to hear, by link. @type {Map<number, {stream:MediaStream, output:((volume:number) => void)|undefined}>} */
+  #sounds = new Map();
+  /** How each link goes. @type {Map<number, string>} */
+  #routes = new Map();
   /** @type {Set<Promise<unknown>>} peers that say good-bye */
   #farewells = new Set();
   /** @type {RTCConfiguration} */
@@ -87,7 +94,6 @@ export class WebRTCManager extends EventTarget {
   /** @type {string|null} */
   #resume = null;
   #location = "";
-  #route = "ALL";
   /** What was typed and has not surely arrived, by number. @type {Map<number, string>} */
   #texts = new Map();
   #lastText = 0;
@@ -337,8 +343,10 @@ export class WebRTCManager extends EventTarget {
 
   /** @param {object|string} data a message of the protocol @returns {boolean} given to the channel */
   sendData(data) {
+    /** @type {any} */
     const message = typeof data === "string" ? { type: "listen", state: "detect", text: data } : data;
-    return this.#peers.get(this.#link)?.send(message) ?? false;
+    const link = message.type === "photo" ? this.#link : this.#carrier; // its pieces follow it, see sendBinary
+    return this.#peers.get(link)?.send(message) ?? false;
   }
 
   /** @param {Blob} blob e.g. a picture, announced by its message @returns {Promise<void>} */
@@ -484,7 +492,7 @@ export class WebRTCManager extends EventTarget {
       case COMMAND.OPEN:
         return this.#open(command);
       case COMMAND.OFFER:
-        return void peer?.offer(command.request, command.rung === RUNG.RESUME ? this.#resume : null);
+        return void peer?.offer(command.request, command.rung === RUNG.RESUME ? this.#resume : null, command.more === 1);
       case COMMAND.TRICKLE:
         return peer?.trickle();
       case COMMAND.RESTART:
@@ -494,13 +502,18 @@ export class WebRTCManager extends EventTarget {
       case COMMAND.REOPEN_CHANNEL:
         return peer?.reopenChannel();
       case COMMAND.CLOSE:
-        if (this.#awaited === command.link) this.#awaited = 0;
+        this.#awaited.delete(command.link);
         return peer && this.#closePeer(command.link, peer, command.value !== 0);
       case COMMAND.PING:
         return void peer?.send(ping(performance.now(), command.value));
       case COMMAND.ATTACH:
-        this.#attached = command.value ? command.link : 0;
+        this.#attached[command.value ? "add" : "delete"](command.link);
         return void peer?.attach(command.value ? this.#microphone.track : null);
+      case COMMAND.CARRY:
+        return this.#carry(command.link, command.value === 1);
+      case COMMAND.LEAVE:
+        this.#attached.delete(command.link);
+        return peer?.leave();
       case COMMAND.SENDER:
         return void peer?.apply(/** @type {any} */ (this.#core?.sender()));
       case COMMAND.SAMPLE:
@@ -567,7 +580,10 @@ export class WebRTCManager extends EventTarget {
       retryIn_ms: command.delay_ms,
       retryAt_ms: command.delay_ms ? performance.now() + command.delay_ms : 0,
     };
-    if (command.state === STATE.CONNECTED) this.#connectedAt_ms ||= performance.now();
+    if (command.state === STATE.CONNECTED) {
+      if (!this.#connectedAt_ms) this.#fetchFallback();
+      this.#connectedAt_ms ||= performance.now();
+    }
     if (RESTING.includes(command.state)) {
       this.#connectedAt_ms = 0;
       this.#sound = null;
@@ -628,12 +644,14 @@ export class WebRTCManager extends EventTarget {
   }
 
   /** @param {Command} command */
-  #open({ link, route }) {
-    this.#route = nameOf(ROUTE, route);
-    this.#link = link;
-    this.#recorder.restart();
-    this.#lastReport = null;
-    this.#gatewayTimeline = null;
+  #open({ link, route, value }) {
+    this.#routes.set(link, nameOf(ROUTE, route));
+    if (!value) {
+      this.#link = this.#carrier = link;
+      this.#recorder.restart();
+      this.#lastReport = null;
+      this.#gatewayTimeline = null;
+    }
     if (route === ROUTE.SOCKET) return void this.#openSocket(link);
     const peer = this.#makePeer(this.#ownerOf(link));
     this.#peers.set(link, peer);
@@ -641,20 +659,29 @@ export class WebRTCManager extends EventTarget {
     peer.open(route === ROUTE.ALL ? this.#servers : relayOnly(this.#servers, route === ROUTE.RELAY_TCP));
   }
 
-  /** WebRTC found no path: the transport beside it, which few ever need, is loaded now. @param {number} link */
+  /** In a call the transport beside WebRTC is fetched ahead: who needs it may be on a network where old connections hang. */
+  #fetchFallback() {
+    if (!hasWebRtc() || !this.#settings.fallback) return;
+    this.#registry.after(FETCH_AHEAD_MS, async () => {
+      const other = await this.#settings.fallback?.().catch(() => null);
+      if (!this.#closed) other?.fetchAhead?.();
+    });
+  }
+
+  /** @param {number} link */
   async #openSocket(link) {
-    this.#awaited = link;
+    this.#awaited.add(link);
     try {
       const other = await this.#settings.fallback?.();
-      if (this.#awaited !== link || this.#closed) return;
+      if (!this.#awaited.has(link) || this.#closed) return;
       if (!other) throw new Error("there is no other transport");
       const peer = /** @type {PeerLike} */ (other.createPeer(this.#ownerOf(link), this.#registry, this.#settings));
       this.#peers.set(link, peer);
-      if (this.#attached === link) peer.attach(this.#microphone.track);
+      if (this.#attached.has(link)) peer.attach(this.#microphone.track);
       peer.open(this.#servers);
     } catch (error) {
       this.#recorder.note(`${link}: socket`, String(error));
-      if (this.#awaited === link) this.#tell({ kind: EVENT.BROKEN, link, value: 0 });
+      if (this.#awaited.has(link)) this.#tell({ kind: EVENT.BROKEN, link, value: 0 });
     }
   }
 
@@ -664,10 +691,8 @@ export class WebRTCManager extends EventTarget {
       report: (kind, fields) => this.#tell({ kind: EVENT[kind], link, ...fields }),
       message: (message) => this.#hear(link, message),
       sound: (stream, output) => {
-        if (link !== this.#link) return;
-        this.#sound = stream;
-        this.#speaker.listen(stream, output);
-        this.#emit("track", { stream, track: stream.getAudioTracks()[0] ?? null });
+        this.#sounds.set(link, { stream, output });
+        if (link === this.#carrier) this.#listenTo(link);
       },
       session: ({ location, resume }) => {
         if (link !== this.#link) return;
@@ -681,10 +706,33 @@ export class WebRTCManager extends EventTarget {
     };
   }
 
+  /** @param {number} link */
+  #listenTo(link) {
+    const sound = this.#sounds.get(link);
+    if (!sound) return;
+    const { stream, output } = sound;
+    this.#sound = stream;
+    if (link === this.#link) this.#speaker.listen(stream, output);
+    else this.#speaker.divert(output ?? (() => undefined));
+    this.#emit("track", { stream, track: stream.getAudioTracks()[0] ?? null });
+  }
+
+  /** The call changes over, without a word lost or heard twice: the gateway is told what came, and how much of the sound
+   * before has still to be played. @param {number} link @param {boolean} isLink not only beside it */
+  #carry(link, isLink) {
+    const held = Math.round(Math.max(0, ...[...this.#peers.values()].map((peer) => peer.held())));
+    if (isLink && link !== this.#link) [this.#link, this.#lastReport] = [link, null];
+    this.#carrier = link;
+    if (this.#routes.get(link) !== "SOCKET") this.#peers.get(link)?.send({ type: "heard", n: this.#numbers.last, held });
+    this.#listenTo(link);
+  }
+
   /** @param {number} link @param {PeerLike} peer @param {boolean} remove */
   #closePeer(link, peer, remove) {
     this.#peers.delete(link);
-    if (this.#attached === link) this.#attached = 0;
+    this.#sounds.delete(link);
+    this.#routes.delete(link);
+    this.#attached.delete(link);
     if (remove) {
       this.#location = "";
       this.#resume = null;
@@ -721,7 +769,7 @@ export class WebRTCManager extends EventTarget {
 
   /** @param {MediaStreamTrack|null} track */
   #useTrack(track) {
-    if (this.#attached) this.#peers.get(this.#attached)?.attach(track);
+    for (const link of this.#attached) this.#peers.get(link)?.attach(track);
   }
 
   // ---- statistics ----
@@ -831,7 +879,8 @@ export class WebRTCManager extends EventTarget {
       muted: this.#muted,
       hushed: this.#hushed,
       microphone: this.#micState,
-      route: this.#route,
+      route: this.#routes.get(this.#link) ?? "ALL",
+      bridged: this.#carrier !== this.#link,
       connectionState: states?.peer ?? "closed",
       iceConnectionState: states?.ice ?? "closed",
       iceGatheringState: states?.gathering ?? "new",

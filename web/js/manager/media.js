@@ -199,6 +199,8 @@ export class Loudspeaker {
   #unlocked = false;
   /** @type {(() => void)|null} */
   #following = null;
+  #hushed = false;
+  #diverted = false;
   #registry;
   #opening;
   #onBlocked;
@@ -231,14 +233,11 @@ export class Loudspeaker {
 
   /** @param {MediaStream|null} stream @param {(volume:number) => void} [output] plays it elsewhere, as loud as here */
   listen(stream, output) {
-    this.#following?.();
-    this.#following = null;
-    this.#element.srcObject = output ? null : stream;
-    if (output) {
-      const follow = () => output(this.#element.muted ? 0 : this.#element.volume);
-      this.#following = this.#registry.listen(this.#element, "volumechange", follow);
-      return follow();
-    }
+    const before = this.#element.srcObject;
+    this.divert(null);
+    if (output || before !== stream) this.#element.srcObject = output ? null : stream;
+    if (output) return this.#follow(output);
+    if (stream && before === stream && !this.#element.paused) return;
     // Before a gesture nothing could sound, and nobody is to be told of it: there is nothing to hear yet.
     if (stream && (this.#unlocked || !this.#own)) this.#play();
   }
@@ -270,9 +269,33 @@ export class Loudspeaker {
     });
   }
 
+  /** Something else is heard for a while, as loud as this; the stream here goes on, unheard, so that it is there at once when
+   * it is wanted again. @param {((volume:number) => void)|null} output plays it; null: no longer */
+  divert(output) {
+    this.#following?.();
+    this.#following = null;
+    const was = this.#diverted;
+    this.#diverted = output !== null;
+    if (was !== this.#diverted) this.#mute(); // the element may be somebody else's, who has muted it
+    if (output) this.#follow(output);
+  }
+
+  /** @param {(volume:number) => void} output */
+  #follow(output) {
+    const silent = () => (this.#diverted ? this.#hushed : this.#element.muted);
+    const follow = () => output(silent() ? 0 : this.#element.volume);
+    this.#following = this.#registry.listen(this.#element, "volumechange", follow);
+    follow();
+  }
+
   /** Not a syllable more of what is already on its way. @param {boolean} on */
   hush(on) {
-    this.#element.muted = on;
+    this.#hushed = on;
+    this.#mute();
+  }
+
+  #mute() {
+    this.#element.muted = this.#hushed || this.#diverted;
   }
 
   /** @param {string} deviceId @returns {Promise<boolean>} false: this browser offers no choice */

@@ -26,7 +26,8 @@ export const EVENT = Object.freeze({ TICK: 0, PREPARE: 1, START: 2, STOP: 3, RET
 export const COMMAND = Object.freeze({ FETCH_SERVERS: 1, OPEN: 2, OFFER: 3, TRICKLE: 4, RESTART: 5, USE_SERVERS: 6,
   REOPEN_CHANNEL: 7, CLOSE: 8, PING: 9, ASK_MICROPHONE: 10, RELEASE_MICROPHONE: 11, ATTACH: 12, MIC_LIVE: 13, HUSH: 14,
   SAY_LISTEN: 15, SAY_STOP: 16, SAY_ABORT: 17, SAY_TEXT: 18, SENDER: 19, TELL_STATE: 20, TELL_TURN: 21, TELL_QUALITY: 22,
-  TELL_ISSUES: 23, TELL_NOTICE: 24, TELL_TIMELINE: 25, TELL_RECOVERED: 26, CLEAR_NOTICE: 27, SAMPLE: 28, TELL_TEXT: 29 });
+  TELL_ISSUES: 23, TELL_NOTICE: 24, TELL_TIMELINE: 25, TELL_RECOVERED: 26, CLEAR_NOTICE: 27, SAMPLE: 28, CARRY: 30, LEAVE: 31,
+  TELL_TEXT: 29 });
 export const SAMPLE = Object.freeze(["pair", "pair_relayed", "pair_rtt_s", "pair_responses", "pair_bytes_sent",
   "pair_bytes_received", "pair_available_out_bps", "in_packets", "in_lost", "in_bytes", "in_jitter_s", "in_samples",
   "in_concealed", "in_silent_concealed", "in_buffer_delay_s", "in_buffer_emitted", "in_level", "out_packets", "out_bytes",
@@ -35,8 +36,8 @@ export const SAMPLE = Object.freeze(["pair", "pair_relayed", "pair_rtt_s", "pair
 export const SETTINGS = Object.freeze(["backoff_ms", "prepare", "prepared_idle_ms", "n_backoff", "max_attempts", "jitter",
   "retry_after_max_ms", "servers_ms", "describe_ms", "gather_wait_ms", "answer_ms", "path_ms", "secure_ms", "channel_ms",
   "trickle_ms", "ping_ms", "ping_idle_ms", "ping_timeout_ms", "restart_ms", "stuck_ms", "resume_window_ms", "overall_ms",
-  "offline_ms", "stable_ms", "direct_failures", "socket", "near_ms", "near_wait_ms", "require_microphone", "press_ms",
-  "thinking_ms", "audio_most_bps", "audio_least_bps", "video_most_bps", "may_red", "may_dtx"]);
+  "offline_ms", "stable_ms", "direct_failures", "socket", "bridge_ms", "probe_ms", "near_ms", "near_wait_ms",
+  "require_microphone", "press_ms", "thinking_ms", "audio_most_bps", "audio_least_bps", "video_most_bps", "may_red", "may_dtx"]);
 export const FIGURES = Object.freeze(["mos", "r_factor", "rtt_ms", "jitter_ms", "delay_ms", "loss_down", "loss_up", "in_bps",
   "out_bps", "video_bps", "available_out_bps", "concealed", "buffer_ms", "in_level", "mic_level", "relayed"]);
 export const REPORT = Object.freeze(["rtt_ms", "jitter_ms", "received", "lost"]);

@@ -29,8 +29,9 @@ import { Sampler } from "./stats.js";
  * @typedef {object} PeerLike  one connection, over whatever it runs; Peer is the one over WebRTC
  * @property {(config:RTCConfiguration) => Promise<void>} open
  *   makes audio and channel and describes them: DESCRIBED, CANDIDATE..., GATHERED, or BROKEN
- * @property {(request:number, resume:string|null) => Promise<void>} offer
- *   asks the gateway: ANSWERED or REFUSED, or BROKEN; then ICE, PEER and CHANNEL as it connects
+ * @property {(request:number, resume:string|null, beside:boolean) => Promise<void>} offer
+ *   asks the gateway: ANSWERED or REFUSED, or BROKEN; then ICE, PEER and CHANNEL as it connects. |beside|: another
+ *   connection carries the session, and goes on doing so
  * @property {(request:number) => Promise<void>} restart  a new path for the same session: ANSWERED or REFUSED
  * @property {() => void} trickle  sends the candidates held
  * @property {(config:RTCConfiguration) => void} useServers
@@ -45,6 +46,8 @@ import { Sampler } from "./stats.js";
  * @property {() => Promise<RTCStatsReport|null>} stats
  * @property {() => {peer:string, ice:string, gathering:string, channel:string}} states  as the browser names them
  * @property {() => RTCSessionDescription|null} description  the local one
+ * @property {() => number} held  ms of sound that came and has still to be played, by the peer itself
+ * @property {() => void} leave  says no more; when all that was on its way has been heard, CHANNEL 0
  * @property {(remove:boolean, now:boolean) => Promise<void>} close
  *   |remove|: also the session at the gateway; |now|: the page goes away, nothing may wait
  */
@@ -199,13 +202,14 @@ export class Peer {
 
   // ---- asking the gateway ----
 
-  /** @param {number} request @param {string|null} resume */
-  async offer(request, resume) {
+  /** @param {number} request @param {string|null} resume @param {boolean} beside */
+  async offer(request, resume, beside) {
     // Listening begins when the core says so, over the channel: hence "manual" whatever the way of talking.
     const body = { sdp: this.#describe(), type: /** @type {const} */ ("offer"), mode: "manual" };
     const late = this.#registry.hold("request", () => this.#lateAbort.abort());
     try {
-      const offer = resume ? { ...body, resume, heard: this.#owner.heard() } : body;
+      const again = resume ? { resume, heard: this.#owner.heard(), ...(beside ? { beside } : {}) } : {};
+      const offer = { ...body, ...again };
       const answer = await this.#signalling.offer(offer, this.#lateAbort.signal);
       if (this.#closed) return void this.#removeLate(answer);
       this.#location = answer.location;
@@ -462,6 +466,14 @@ export class Peer {
   /** @returns {Promise<RTCStatsReport|null>} */
   async stats() {
     return this.#closed || !this.#pc ? null : this.#pc.getStats().catch(() => null);
+  }
+
+  held() {
+    return 0; // the browser knows, and tells nobody
+  }
+
+  leave() {
+    this.#report("CHANNEL", { value: 0 });
   }
 
   states() {
