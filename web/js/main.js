@@ -13,7 +13,7 @@ import { byId, make, makeSheet, words } from "./dom.js";
 import { catchUp, firstRoles, manager, roles } from "./early.js";
 import { saveFile } from "./files.js";
 import { BUZZ, buzz } from "./haptics.js";
-import { applyLang, bindLangSelect, chooseLang, t, textOf, translate } from "./i18n.js";
+import { applyLang, bindLangSelect, chooseLang, label, t, textOf, translate } from "./i18n.js";
 import { hasWebRtc, soundNeedsGesture } from "./manager/compat.js";
 import { Music } from "./music.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
@@ -65,7 +65,7 @@ const preview = new Preview((key) => ui.say("once", key), async (track) => {
   preview.tell(manager.filming);
 });
 const music = new Music(({ url, title }) => {
-  captions.card([line(t("musicFailed", { text: title })), anchor(url, t("linkOpen", { host: url.host }))]);
+  captions.card([tag("p", t("musicFailed", { text: title })), anchor(url, t("linkOpen", { host: url.host }))]);
   showTalk();
 });
 const activation = new Activation((content) => {
@@ -253,7 +253,7 @@ const hands = {
   status,
   stopMusic: () => music.stop(),
   offerLink: (url) => {
-    captions.card([line(t("linkTitle")), anchor(url, t("linkOpen", { host: url.host }))]);
+    captions.card([line("linkTitle"), anchor(url, t("linkOpen", { host: url.host }))]);
     showTalk();
   },
   takePhoto: async () => {
@@ -262,8 +262,9 @@ const hands = {
     photos.push(copy);
     if (photos.length > PHOTOS_SHOWN) photos.shift()?.remove(); // the words beside it stay
     copy.setAttribute("role", "img");
-    copy.setAttribute("aria-label", t("photoTitle"));
-    captions.card([line(t("photoTitle")), copy]);
+    copy.dataset["tLabel"] = "photoTitle";
+    label(copy, "photoTitle");
+    captions.card([line("photoTitle"), copy]);
     showTalk();
     return photo;
   },
@@ -311,8 +312,12 @@ function playMusic(message) {
   }
 }
 
-/** @param {string} text */
-const line = (text) => tag("p", text);
+/** In another language, too. @param {string} key */
+function line(key) {
+  const element = words("p", key);
+  element.textContent = t(key);
+  return element;
+}
 
 /** @param {string} name @param {string} text */
 function tag(name, text) {
