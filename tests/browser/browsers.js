@@ -89,6 +89,10 @@ export async function openPage(browser, origin) {
     if (message.type() === "error" || message.type() === "warn") page.faults.push(message.text());
   });
   page.on("pageerror", (error) => page.faults.push(String(error)));
+  page.on("error", (error) => {
+    console.log(`       ${error.message}: the browser's own fault; who waits for this page would wait for minutes`);
+    void page.close().catch(() => undefined);
+  });
   page.on("request", (request) => {
     const url = request.url();
     if (!url.startsWith(`${origin}/`) && /^(https?|wss?):/.test(url)) page.foreign.push(url);

@@ -518,6 +518,21 @@ function testCheckup({ inChromium, both, gateway, binary, folder, microphone, sc
       }));
   }
 
+  for (const [name, use] of both) {
+    test(`${name}: start: the page is left in the middle of the connection test, and the next one works`, () =>
+      use(async (page) => {
+        for (const after_ms of [0, 100, 200, 300, 450]) {
+          await page.goto(`${gateway.url}/`);
+          await page.click("#check");
+          await page.waitForSelector("#checkup[open]");
+          await new Promise((resolve) => setTimeout(resolve, after_ms));
+          await page.goto(`${gateway.url}/admin`);
+          // Chromium crashed most of these times.
+          same(await page.evaluate(() => location.pathname), "/admin", "the next page");
+        }
+      }));
+  }
+
   test("chromium: start: the connection test names a path that UDP does not find", () =>
     inChromium(async (page) => {
       // No candidate gets through, in either direction: what a firewall that drops UDP comes to.

@@ -48,7 +48,9 @@ export class CheckupSheet {
     }
     translate(sheet);
     sheet.addEventListener("close", () => this.#checkup?.stop());
-    addEventListener("pagehide", () => this.#checkup?.stop());
+    // With a page that goes the browser ends it all by itself, and is not to be helped: Chromium's process of the page crashes
+    // when a microphone that is listened to and a connection are closed at `pagehide`. What comes back is ended then.
+    addEventListener("pageshow", ({ persisted }) => persisted && this.#checkup?.stop());
     return sheet;
   }
 
