@@ -76,6 +76,8 @@ function wav(samples) {
 
 /** A sound server without hardware: what is played into "mouth" is what the microphone hears. */
 export class SoundCard {
+  /** @type {import("node:child_process").ChildProcess[]} */
+  #listeners = [];
   #process;
   #socket;
   #console;
@@ -128,10 +130,20 @@ export class SoundCard {
     try {
       this.control("set-default-sink", "ear");
       this.control("set-default-source", "microphone");
+      this.hasten("mouth");
       return true;
     } catch {
       return false;
     }
+  }
+
+  /** A sink without hardware goes on 2 s at a time, and who begins to listen to it hears nothing before the next time, unless
+   * somebody wants less: so somebody does, all the while. @param {string} mouth @returns {() => void} until then */
+  hasten(mouth) {
+    const args = [`--device=${mouth}.monitor`, "--raw", "--format=s16le", "--rate=48000", "--channels=1", "--latency-msec=20"];
+    const listener = spawn("parec", args, { env: { ...process.env, ...this.env }, stdio: "ignore" });
+    this.#listeners.push(listener);
+    return () => void listener.kill();
   }
 
   /** Says it, and returns when it has been said. @param {string} file @param {string} [mouth] @returns {Promise<void>} */
@@ -183,6 +195,7 @@ export class SoundCard {
   }
 
   close() {
+    for (const listener of this.#listeners) listener.kill();
     this.#process.kill();
   }
 }

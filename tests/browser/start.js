@@ -342,9 +342,11 @@ async function withHeadset(sound, use) {
   const sink = sound.control("load-module", "module-null-sink", "sink_name=headset_mouth", "rate=48000", "channels=1").trim();
   const source = sound.control("load-module", "module-remap-source", "master=headset_mouth.monitor", "source_name=headset",
     "source_properties=device.description=Headset").trim();
+  const unhasten = sound.hasten("headset_mouth");
   try {
     await use();
   } finally {
+    unhasten();
     for (const module of [source, sink]) sound.control("unload-module", module);
   }
 }
@@ -394,7 +396,7 @@ async function choosesInFirefox(page, url, sound, folder) {
   await until("the other microphone on its way", async () => (await sent()) === "Microphone");
   await page.keyboard.press("Escape");
   await until("only the call's microphone", async () => (await open(page)) === 1);
-  // What Firefox makes of the first two seconds of a microphone that was just opened is understood by nobody.
+  // What Firefox makes of the first two seconds of a microphone that it has changed to in a call is understood by nobody.
   await new Promise((resolve) => setTimeout(resolve, 2500));
   await say("mouth");
   same((await offers(page)).length, 1, "offers");

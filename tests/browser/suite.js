@@ -31,7 +31,7 @@ import { testSignIn } from "./signin.js";
 import { testStart } from "./start.js";
 import { testStatistics } from "./statistics.js";
 import { PHRASES, plain, SoundCard, speak } from "./speech.js";
-import { bargeInTail, call, captions, holdWhile, nextAnswer, nextHeard, reach, state, type } from "./talk.js";
+import { bargeInTail, call, captions, dial, holdWhile, nextAnswer, nextHeard, reach, state, type } from "./talk.js";
 
 /** @typedef {import("puppeteer-core").Browser} Browser */
 /** @typedef {import("./browsers.js").WatchedPage} Page */
@@ -490,10 +490,12 @@ test("firefox: connects, hears spoken words through a capture device, and answer
     checkQuiet(page);
   }));
 
-test("firefox: hands-free", () =>
+test("firefox: hands-free: what is said as soon as the microphone is open is understood", () =>
   inFirefox(async (page) => {
-    await call(page, gateway.url, "auto");
-    await card?.play(speak(folder, "tell me a joke", 0.5).file);
+    await dial(page, gateway.url, "auto");
+    await until("the microphone", () => page.evaluate(() => /** @type {any} */ (window).probe.microphoneAt !== null));
+    await reach(page, ["listening"]);
+    await card?.play(speak(folder, "tell me a joke", 0.1).file);
     same(plain(await nextHeard(page)), "tell me a joke", "heard");
     await nextAnswer(page);
   }));
