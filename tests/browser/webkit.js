@@ -218,6 +218,23 @@ test("WebKitGTK: after close nothing is held, and the session is gone", async ()
 
 const NOTICE = 'document.getElementById("notice").hidden ? "" : document.getElementById("notice").textContent';
 
+/** To the page: the talk key without a pointer opens, and then sends. */
+async function speaksIn() {
+  const { file } = speak(folder, "what time is it", 0.3);
+  const tap = () => browser.run('document.getElementById("talk").click();');
+  const state = (/** @type {string} */ wanted) => reach(wanted, `document.documentElement.dataset.state === "${wanted}"`, 30_000);
+  await reach("the microphone", 'document.getElementById("talk").getAttribute("aria-disabled") === "false"');
+  await tap();
+  await state("listening");
+  await card.play(file);
+  await tap();
+  const heard = 'document.querySelectorAll("[data-who=person]")';
+  await reach("what was understood", `${heard}.length > 1`, 30_000);
+  same(plain(await browser.run(`return ${heard}[1].textContent;`)), "what time is it", "understood");
+  await state("speaking");
+  await state("ready");
+}
+
 test("the page in WebKitGTK: says what is missing, and works", async () => {
   await browser.goto(`${gateway.url}/`);
   await reach("a word on the start page", `(${NOTICE}).includes("WebRTC")`);
@@ -238,6 +255,7 @@ test("the page in WebKitGTK: says what is missing, and works", async () => {
   const caption = await browser.run('return document.querySelector("[data-who=assistant]").textContent;');
   note(`"${caption}", in the ear RMS ${Math.round(rms)}`);
   check(rms > 100, `sound in the ear: ${rms}`);
+  await speaksIn();
   await browser.run('document.getElementById("hangup").click();');
   await until("no session", async () => (await gateway.sessions()) === 0);
 });
