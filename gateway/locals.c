@@ -118,8 +118,8 @@ void gw_locals_find(gw_locals *locals, const wr_addr *bound, const gw_config *co
   memset(locals, 0, sizeof(*locals));
   locals->any = gw_addr_is_any(bound);
   if (!locals->any) add_local(locals, bound, bound);
+  v6_list[0] = 0;
   if (locals->any && bound->family == 6) read_v6(v6_list);
-  if (bound->family == 4) v6_list[0] = 0;
   for (int kind = REAL; locals->any && kind <= LOOPBACK; kind++)
     add_interfaces(locals, bound, config->interface, v6_list, (interface_kind)kind);
   for (size_t i = 0; i < public_ip->n; i++) {

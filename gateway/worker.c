@@ -451,6 +451,7 @@ static void on_message(gw_worker *w, gw_message *m, wr_time now) {
       gw_reach_learn(&w->reach, &(gw_reach_address){m->path.local, m->path.remote, WR_CANDIDATE_SRFLX});
       break;
     case GW_ADDRESSES:
+      WR_ASSERT(m->owned);
       w->locals = *(const gw_locals *)m->owned;
       w->settings.locals = &w->locals;
       (void)gw_reach_move(&w->reach, &w->locals, now);
