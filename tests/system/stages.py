@@ -236,7 +236,7 @@ def hears():
 
 
 def test_stages_a_wake_word_is_told():
-    with Gateway("--wake-word", "Computer") as g, Peer(g) as p:
+    with Gateway("--wake-word", "Computer", backend="embedded") as g, Peer(g) as p:
         check(p.message("ready")["features"].get("wakeWord") == "Computer", "the page learns which, from the assistant's hello")
 
 
