@@ -124,7 +124,8 @@ const relayOf = ({ page }) =>
     const pair = report.get(chosen) ?? all.find((one) => one.type === "candidate-pair" && one.selected) ??
       all.find((one) => one.type === "candidate-pair" && one.nominated && one.state === "succeeded");
     const local = report.get(pair?.localCandidateId);
-    return local?.candidateType === "relay" ? `${local.address}:${local.port}` : `${local?.candidateType}`;
+    if (!local) return ""; // Firefox, just now: it goes over to another
+    return local.candidateType === "relay" ? `${local.address}:${local.port}` : local.candidateType;
   });
 
 /** Nothing goes wrong: the manager is ahead of the credentials' end, and nobody hears it.
@@ -135,7 +136,7 @@ async function outlive(stage, relays) {
   const end_ms = Date.now() + 3 * LIFE_S * 1000;
   while (Date.now() < end_ms) {
     const relay = await relayOf(stage);
-    if (relay !== relays.at(-1)) relays.push(relay);
+    if (relay && relay !== relays.at(-1)) relays.push(relay);
     if (await page.evaluate(() => document.documentElement.dataset["state"] === "ready")) await type(page, QUESTION);
     await sleep(500);
   }
