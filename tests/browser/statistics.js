@@ -7,6 +7,7 @@ import { execFileSync } from "node:child_process";
 import dgram from "node:dgram";
 import fs from "node:fs";
 import path from "node:path";
+import { launchChromium, openPage } from "./browsers.js";
 import { Gateway } from "./gateway.js";
 import { check, note, same, test, until } from "./harness.js";
 
@@ -215,7 +216,9 @@ async function roundTripsAgree(call) {
 }
 
 /** @param {Bench} bench */
-export function testStatistics({ inChromium, binary, folder }) {
+export function testStatistics(bench) {
+  testRfc8888(bench);
+  const { inChromium, binary, folder } = bench;
   test("chromium: statistics: the gateway's are the browser's own and the record's, with loss in both directions", async () => {
     const records = fs.mkdtempSync(path.join(folder, "records-"));
     const gateway = new Gateway(binary, { args: ["--backend", "echo", "--admin-token", TOKEN, "--capture-dir", records] });
@@ -236,6 +239,56 @@ export function testStatistics({ inChromium, binary, folder }) {
       });
     } finally {
       middle.close();
+      await gateway.stop();
+    }
+  });
+}
+
+/** In the page: a call of sound alone. @param {string} url */
+async function callInPage(url) {
+  const peer = new RTCPeerConnection();
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+  for (const track of stream.getTracks()) peer.addTrack(track, stream);
+  await peer.setLocalDescription();
+  const body = JSON.stringify({ type: "offer", sdp: peer.localDescription?.sdp });
+  const headers = { "Content-Type": "application/json" };
+  const answer = await (await fetch(`${url}/api/offer`, { method: "POST", headers, body })).json();
+  await peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+  Object.assign(window, { call: { peer } });
+  return { id: answer.sessionId, offer: body, sdp: answer.sdp };
+}
+
+/** In the page: what its estimate of the way out is. @returns {Promise<number>} */
+async function estimateInPage() {
+  const report = await /** @type {any} */ (window).call.peer.getStats();
+  const pairs = [...report.values()].filter(({ type, nominated }) => type === "candidate-pair" && nominated);
+  return pairs[0]?.availableOutgoingBitrate ?? 0;
+}
+
+/** Chromium offers RFC 8888 where it is told to. @param {Bench} bench */
+function testRfc8888({ binary, folder, microphone }) {
+  test("chromium: feedback of RFC 8888 is agreed to, and tells both sides what the way carries", async () => {
+    const args = ["--no-sandbox", "--disable-gpu", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+      "--autoplay-policy=no-user-gesture-required",
+      "--force-fieldtrials=WebRTC-RFC8888CongestionControlFeedback/Enabled,offer:true/"];
+    const gateway = new Gateway(binary, { args: ["--backend", "echo", "--admin-token", TOKEN] });
+    await gateway.start();
+    const browser = await launchChromium(folder, microphone, { args });
+    try {
+      const page = await openPage(browser, gateway.url);
+      await page.goto(`${gateway.url}/`);
+      const { id, offer, sdp } = await page.evaluate(callInPage, gateway.url);
+      check(offer.includes("ack ccfb"), "the browser offers it");
+      check(sdp.includes("a=rtcp-fb:* ack ccfb\r\n") && !sdp.includes("transport-cc"), "the answer has it, and nothing besides");
+      await until("an estimate of the browser's", async () => (await page.evaluate(estimateInPage)) > 0, 20_000);
+      await until("an estimate of the gateway's", async () => {
+        const headers = { Authorization: `Bearer ${TOKEN}` };
+        const minute = await (await fetch(`${gateway.url}/api/sessions/${id}/last-minute`, { headers })).text();
+        return /"targetKbps":[1-9]/.test(minute);
+      }, 20_000);
+      await page.evaluate(() => /** @type {any} */ (window).call.peer.close());
+    } finally {
+      await browser.close();
       await gateway.stop();
     }
   });
