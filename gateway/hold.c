@@ -6,7 +6,9 @@
 #include "gateway/worker.h"
 
 #define MARGIN_US WR_MS(20) /* rather a frame twice than none */
-#define ROAM_US WR_S(1)     /* a path so soon after the caller was asked at a new address is that address */
+#define SACK_US \
+  WR_MS(200)            /* so long a browser may keep an acknowledgement back: the path may have died meanwhile */
+#define ROAM_US WR_S(1) /* a path so soon after the caller was asked at a new address is that address */
 
 static void tell(gw_session *s, const char *what, const char *why, wr_time now) {
   gw_session_note(s, "caller", what, why, now);
@@ -43,7 +45,7 @@ void gw_hold_break(gw_session *s, wr_time now) {
 
 /* When he was heard, and had answered something, last. */
 static wr_time known_until(const gw_session *s) {
-  wr_time proved_at = wr_conn_arrival(s->conn).proved_at;
+  wr_time proved_at = wr_conn_arrival(s->conn).proved_at - SACK_US;
   return proved_at < s->quiet.heard_at ? proved_at : s->quiet.heard_at;
 }
 
@@ -76,7 +78,7 @@ static void look(gw_session *s, wr_time now) {
       gw_downlink_pause(&s->down, true, now);
       return;
     case GW_DEAF_ENDS:
-      take_back(s, s->deaf.before_at);
+      take_back(s, s->deaf.before_at - SACK_US);
       tell(s, "hears", "answered", now);
       gw_downlink_pause(&s->down, s->quiet.missed, now);
       return;
