@@ -357,7 +357,8 @@ static void on_channel_closed(mgr_manager *m) {
   if (!m->link.channel) return;
   m->link.channel = false;
   mgr_turn_out out = {0};
-  if (!mgr_beside_carries(m)) mgr_turn_set_channel(&m->turn, false, true, &out);
+  bool goes_on = mgr_beside_carries(m) || mgr_beside_comes_until(m) > m->now;
+  if (!goes_on) mgr_turn_set_channel(&m->turn, false, true, &out);
   mgr_core_follow_turn(m, &out);
   if (m->step != MGR_STEP_UP) {
     on_link_dead(m, MGR_REASON_CHANNEL_CLOSED); /* twice in trouble: an ICE restart alone will not do */

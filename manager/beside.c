@@ -14,6 +14,7 @@
 #define STEADY_US MGR_MS(600) /* two pings: the link is well again */
 #define STEADY_TWICE_MOST 5   /* doubled so often at most */
 #define AGAIN_US MGR_S(1)     /* after a socket that came to nothing; doubled as often */
+#define COMING_US MGR_MS(600) /* so long a link that is lost waits for a socket that was asked for */
 #define LEAVE_US MGR_S(3)     /* for what is still on its way over a socket that was left */
 #define FIRST_PROBE_MS 1000   /* what broke in mid-call may be whole already */
 #define PROBE_MOST_MS 60000
@@ -24,6 +25,19 @@ static bool is_bridge(const mgr_manager *m) {
 
 bool mgr_beside_carries(const mgr_manager *m) {
   return is_bridge(m) && m->beside.step == MGR_STEP_UP && !m->beside.leaves;
+}
+
+static bool is_coming(const mgr_manager *m) {
+  return is_bridge(m) && m->beside.step != MGR_STEP_UP && !m->beside.leaves;
+}
+
+mgr_time mgr_beside_comes_until(const mgr_manager *m) {
+  return is_coming(m) && m->online ? m->beside.began_at + COMING_US : 0;
+}
+
+/* The link is lost, and nothing was begun for another one. */
+static bool is_waited_for(const mgr_manager *m) {
+  return m->link.number && m->step == MGR_STEP_WAIT && m->rung != MGR_RUNG_RESTART;
 }
 
 uint32_t mgr_beside_carrier(const mgr_manager *m) {
@@ -72,6 +86,7 @@ static void probe_later(mgr_manager *m) {
 static void fail(mgr_manager *m) {
   bool was_bridge = is_bridge(m), carried = mgr_beside_carries(m);
   mgr_beside_close(m);
+  if (was_bridge && is_waited_for(m)) m->step_until = m->now;
   if (carried) tell(m, MGR_COMMAND_CARRY, m->link.number, 1);
   if (carried) mgr_core_set_state(m, m->state, m->reason);
   if (!was_bridge) {
@@ -160,6 +175,7 @@ static void bridge(mgr_manager *m) {
   }
   tell(m, MGR_COMMAND_CARRY, b->link.number, 0);
   say_again(m);
+  if (is_waited_for(m) && mgr_beside_take_over(m)) return;
   mgr_core_set_state(m, m->state, m->reason);
 }
 

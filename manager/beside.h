@@ -13,7 +13,9 @@
 #include "manager/state.h"
 
 void mgr_beside_init(mgr_manager *m);
-bool mgr_beside_carries(const mgr_manager *m);                   /* the bridge does */
+bool mgr_beside_carries(const mgr_manager *m); /* the bridge does */
+/* A bridge was asked for just now: a link that is lost waits for it until then. Otherwise 0. */
+mgr_time mgr_beside_comes_until(const mgr_manager *m);
 uint32_t mgr_beside_carrier(const mgr_manager *m);               /* number of whatever carries what is said */
 void mgr_beside_close(mgr_manager *m);                           /* if there is one */
 void mgr_beside_on_link(mgr_manager *m, const mgr_event *event); /* DESCRIBED .. BROKEN, of its number */

@@ -274,3 +274,40 @@ TEST(beside_a_socket_that_breaks_leaves_the_call_to_the_link) {
   world_wait(&w, 1000);
   CHECK_EQ(world_last(&w, MGR_COMMAND_TELL_STATE)->state, MGR_STATE_RESTARTING);
 }
+
+/* Firefox on another network: its connection fails and its channel closes while the socket is on its way. */
+static void lost_while_a_socket_comes(void) {
+  connected(MGR_MODE_AUTO);
+  world_tell(&w, MGR_EVENT_PEER, 4, 0);
+  CHECK(w.beside && !mgr_beside_carries(&w.m));
+  world_tell_beside(&w, MGR_EVENT_DESCRIBED, 0);
+  world_tell(&w, MGR_EVENT_CHANNEL, 0, 0);
+  CHECK(w.beside);
+  CHECK_EQ(w.m.state, MGR_STATE_RECONNECTING);
+}
+
+TEST(beside_a_link_that_is_lost_waits_for_a_socket_that_comes) {
+  lost_while_a_socket_comes();
+  uint32_t socket = w.beside;
+  world_wait(&w, 100);
+  world_tell_beside(&w, MGR_EVENT_ANSWERED, 1);
+  world_tell_beside(&w, MGR_EVENT_CHANNEL, 1);
+  CHECK_EQ(w.m.link.number, socket);
+  CHECK_EQ(w.m.state, MGR_STATE_CONNECTED);
+  CHECK_EQ(mgr_manager_turn(&w.m), MGR_TURN_LISTENING);
+  CHECK_EQ(w.m.counts.n_resumes, 0);
+}
+
+TEST(beside_a_socket_that_does_not_come_is_not_waited_for_long) {
+  lost_while_a_socket_comes();
+  uint32_t link = w.m.link.number;
+  world_wait(&w, 700);
+  CHECK(w.m.link.number > link && !w.beside);
+  CHECK_EQ(w.m.rung, MGR_RUNG_RESUME);
+  CHECK_EQ(mgr_manager_turn(&w.m), MGR_TURN_NONE);
+  lost_while_a_socket_comes();
+  link = w.m.link.number;
+  world_tell_beside(&w, MGR_EVENT_CHANNEL, 0); /* refused */
+  world_wait(&w, 1);
+  CHECK(w.m.link.number > link && !w.beside);
+}

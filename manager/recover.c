@@ -75,6 +75,12 @@ void mgr_recover_next(mgr_manager *m, mgr_reason reason, uint32_t retry_after_ms
     mgr_recover_fail(m, MGR_REASON_GAVE_UP);
     return;
   }
+  if (m->rung == MGR_RUNG_RESUME && mgr_beside_comes_until(m) > m->now) {
+    m->step = MGR_STEP_WAIT;
+    m->step_until = mgr_beside_comes_until(m);
+    mgr_core_set_state(m, MGR_STATE_RECONNECTING, reason);
+    return;
+  }
   if (m->rung != MGR_RUNG_RESTART) mgr_attempt_close(m, m->rung == MGR_RUNG_NEW);
   m->step = MGR_STEP_WAIT;
   if (!m->online) {
@@ -190,6 +196,7 @@ void mgr_recover_heard(mgr_manager *m, bool over_channel) {
 
 void mgr_recover_try(mgr_manager *m) {
   m->rung = choose_rung(m);
+  if (m->rung != MGR_RUNG_RESTART) mgr_attempt_close(m, m->rung == MGR_RUNG_NEW); /* a bridge was waited for */
   m->step = MGR_STEP_WAIT;
   m->step_until = MGR_NEVER;
   mgr_state state = m->rung == MGR_RUNG_RESTART ? MGR_STATE_RESTARTING : MGR_STATE_RECONNECTING;
