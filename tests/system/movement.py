@@ -19,8 +19,8 @@ MOVED_BY = {
     "rtp_duplicate_total": ("lib/jitter/reorder_test.c", "CHECK_EQ(reorder.n_duplicate, 3)"),
     "datagrams_of_servers_total": ("tests/ice/reach", "datagrams_of_servers_total"),
     "rtp_recovered_total": ("tests/faults/loss.js", "rtp_recovered_total"),
-    "rtp_asked_total": ("tests/faults/loss.js", "rtp_asked_total"),
-    "rtp_resent_total": ("tests/faults/loss.js", "rtp_resent_total"),
+    "rtp_asked_total": ("lib/conn/conn_test.c", "CHECK(stats.rtp_asked >= 15"),
+    "rtp_resent_total": ("lib/conn/conn_test.c", "CHECK_EQ(stats.rtp_recovered, stats.rtp_asked)"),
     "circuit_breaks_total": ("lib/conn/feedback_test.c", "CHECK(stopped.breaks >= 1)"),
     'session_total{reason="drained"}': ("tests/system/run", "and is ended at the deadline"),  # with the process
     'session_total{reason="no_srtp"}': ("lib/dtls/dtls_test.c", "WR_DTLS_END_NO_SRTP"),
