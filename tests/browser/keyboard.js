@@ -117,17 +117,19 @@ async function usesByKeys(page) {
   same(found, all.slice(all.indexOf("#lang") + 1), "what Tab finds in a call");
   note(`${all.length} in a call: ${all.join(" ")}`);
   await tabTo(page, "#log", "back");
-  for (let i = 0; i < 3; i++) await page.keyboard.press("Tab"); // to the third suggestion
-  await page.keyboard.press("Enter");
-  same([await captions(page, "person"), await focused(page)], [["Who are you?"], "#log"], "asked, and the focus is in its place");
-  await nextAnswer(page);
+  if (found.includes("button")) { // else the assistant was quicker than Esc, and the log is not empty any more
+    for (let i = 0; i < 3; i++) await page.keyboard.press("Tab"); // to the third suggestion
+    await page.keyboard.press("Enter");
+    same([await captions(page, "person"), await focused(page)], [["Who are you?"], "#log"], "asked, and the focus is in its place");
+    await nextAnswer(page);
+  }
   await page.keyboard.press("Escape");
   await reach(page, ["ready"], 30_000);
   await tabTo(page, "#text");
   await page.keyboard.type("what time is it");
   await page.keyboard.press("Enter");
   await nextAnswer(page, (await captions(page, "assistant")).length);
-  same([(await captions(page, "person"))[1], await focused(page)], ["what time is it", "#text"], "asked, and the focus");
+  same([(await captions(page, "person")).at(-1), await focused(page)], ["what time is it", "#text"], "asked, and the focus");
   await reach(page, ["ready"], 30_000);
 
   await tabTo(page, "#talk", "back");

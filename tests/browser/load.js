@@ -63,7 +63,7 @@ function tokensOf(text) {
     const parts = node.getChildren(source);
     return parts.length ? parts.flatMap(visit) : [node.getText(source)];
   };
-  return visit(source);
+  return visit(source).filter(Boolean); // the end of the file is one, or carries a comment
 }
 
 /** @param {string} origin @param {string[]} starts */
