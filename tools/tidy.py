@@ -19,7 +19,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(work|home|root|Users)/[\w.]")
 TASK = re.compile(r"\b(TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b(?!.*#\d+)")
 RULES = ("file-length", "line-length", "function-length", "header-comment", "task-marks", "machine-paths",
          "trailing-blanks", "banned-calls", "dead-code", "has-test", "fuzz-corpus", "glossary", "limits",
-         "metrics", "settings", "pitfalls", "inputs", "allow-list")
+         "metrics", "settings", "pitfalls", "inputs", "ignored", "allow-list")
 UNIT_TESTED = ("lib/", "crypto/", "xiaozhi/", "manager/", "caller/", "sim/")
 
 
@@ -224,6 +224,13 @@ def check_inputs(rules, files):
         rules.report("inputs", "rows", f"SECURITY.md: {len(rows)} inputs, not 20 or more")
 
 
+def check_ignored(rules):
+    """What .gitignore names was not written by anybody."""
+    command = ["git", "ls-files", "-ci", "--exclude-standard"]
+    for path in subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines():
+        rules.report("ignored", path, f"{path} is ignored by git, and in it all the same: git rm --cached")
+
+
 def main():
     rules = Rules()
     rules.declare(*RULES)
@@ -244,6 +251,7 @@ def main():
     check_tables(rules)
     check_pitfalls(rules, files)
     check_inputs(rules, files)
+    check_ignored(rules)
     for rule, subject in sorted(set(rules.allowed) - rules.used):
         if rule == "has-test" and subject in files:
             print(f"note: tools/tidy.allow: `{rule} {subject}` is not needed any more")
