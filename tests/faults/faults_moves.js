@@ -4,6 +4,7 @@
 
 import { check, until } from "../browser/harness.js";
 import { captions, nextAnswer, reach, type } from "../browser/talk.js";
+import { pairInUse } from "./pair.js";
 import { sleep } from "./time.js";
 
 /** @typedef {import("./matrix.js").Entry} Entry */
@@ -115,18 +116,12 @@ const moves = (name, change, more = {}) => ({
 
 const LIFE_S = 9;
 
-/** The relay that the page uses: its address there. @param {Stage} stage @returns {Promise<string>} */
-const relayOf = ({ page }) =>
-  page.evaluate(async () => {
-    const report = await /** @type {any} */ (window).probe.peers.at(-1).getStats();
-    const all = [...report.values()];
-    const chosen = all.find((one) => one.type === "transport" && one.selectedCandidatePairId)?.selectedCandidatePairId;
-    const pair = report.get(chosen) ?? all.find((one) => one.type === "candidate-pair" && one.selected) ??
-      all.find((one) => one.type === "candidate-pair" && one.nominated && one.state === "succeeded");
-    const local = report.get(pair?.localCandidateId);
-    if (!local) return ""; // Firefox, just now: it goes over to another
-    return local.candidateType === "relay" ? `${local.address}:${local.port}` : local.candidateType;
-  });
+/** The relay that the page uses: its address there; "": Firefox, just now, goes over to another.
+ * @param {Stage} stage @returns {Promise<string>} */
+async function relayOf({ page }) {
+  const { local } = await pairInUse(page);
+  return !local ? "" : local.candidateType === "relay" ? `${local.address}:${local.port}` : local.candidateType;
+}
 
 /** Nothing goes wrong: the manager is ahead of the credentials' end, and nobody hears it.
  * @param {Stage} stage @param {string[]} relays gets those that were used */

@@ -19,6 +19,7 @@ import { call, captions, nextAnswer, nextHeard, reach } from "../browser/talk.js
 import { permitMicrophone, privileged } from "./hands.js";
 import { DOOR, HTTP, Internet, SECRET, TURN, UDP } from "./internet.js";
 import { launch } from "./lane.js";
+import { pairInUse } from "./pair.js";
 import { Proxy } from "./proxy.js";
 
 /** @typedef {import("../browser/browsers.js").WatchedPage} Page */
@@ -104,21 +105,15 @@ const WAYS = [
 ];
 
 /** @param {Page} page @returns {Promise<Path>} */
-const pathOf = (page) =>
-  page.evaluate(async () => {
-    const report = await /** @type {any} */ (window).probe.peers.at(-1).getStats();
-    const all = [...report.values()];
-    const chosen = all.find((one) => one.type === "transport" && one.selectedCandidatePairId)?.selectedCandidatePairId;
-    const pair = report.get(chosen) ?? all.find((one) => one.type === "candidate-pair" && one.selected) ??
-      all.find((one) => one.type === "candidate-pair" && one.nominated && one.state === "succeeded");
-    const [local, remote] = [report.get(pair?.localCandidateId), report.get(pair?.remoteCandidateId)];
-    return {
-      local: local?.candidateType ?? "none",
-      protocol: local?.protocol ?? "none",
-      relay: (local?.candidateType === "relay" && local.relayProtocol) || "-",
-      remote: remote?.candidateType ?? "none",
-    };
-  });
+async function pathOf(page) {
+  const { local, remote } = await pairInUse(page);
+  return {
+    local: local?.candidateType ?? "none",
+    protocol: local?.protocol ?? "none",
+    relay: (local?.candidateType === "relay" && local.relayProtocol) || "-",
+    remote: remote?.candidateType ?? "none",
+  };
+}
 
 /** A key, and a certificate for |name| under a root of its own. @param {string} folder @param {string} name */
 function certify(folder, name) {

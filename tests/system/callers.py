@@ -214,14 +214,18 @@ def test_socket_conversation():
               "it closes by DELETE: closed with 1000")
 
 
+def asks_the_time(c, what):
+    c.say(type="listen", state="start", mode="manual")
+    c.play(spoken("what time is it", tail=0.4))
+    c.say(type="listen", state="stop")
+    heard = c.message("stt", patience=60)
+    check(heard and "time" in heard["text"].lower(), f"{what} is recognised ({heard and heard['text']})")
+
+
 def test_socket_speech():
     with Gateway(backend="embedded") as g, Caller(g) as c:
         check(c.message("ready", patience=30), "the embedded assistant is ready")
-        c.say(type="listen", state="start", mode="manual")
-        c.play(spoken("what time is it", tail=0.4))
-        c.say(type="listen", state="stop")
-        heard = c.message("stt", patience=60)
-        check(heard and "time" in heard["text"].lower(), f"a spoken phrase is recognised ({heard and heard['text']})")
+        asks_the_time(c, "a spoken phrase")
         check(c.message("tts", state="stop", patience=60), "and answered")
         loud = energy([piece for _, piece in c.sound])
         check(loud > 300, f"the answer can be heard (RMS {loud:.0f})")
@@ -233,11 +237,7 @@ def test_socket_clean():
         ready = c.message("ready", patience=30)
         check(ready and ready["features"]["clean"] is True, "a gateway that may clean sound says so")
         c.say(type="clean", echo=True, noise=True, gain=True)
-        c.say(type="listen", state="start", mode="manual")
-        c.play(spoken("what time is it", tail=0.4))
-        c.say(type="listen", state="stop")
-        heard = c.message("stt", patience=60)
-        check(heard and "time" in heard["text"].lower(), f"what was cleaned is recognised ({heard and heard['text']})")
+        asks_the_time(c, "what was cleaned")
         check(c.message("tts", state="stop", patience=60), "and answered, through the canceller")
         c.say(type="clean")
         c.say(type="ping", t=1)
