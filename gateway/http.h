@@ -131,6 +131,7 @@ struct gw_http {
   gw_overload overload;
   lws_sorted_usec_list_t pulse; /* each second */
   wr_time pulse_at, cpu_was[GW_MAX_WORKERS], process_cpu_was;
+  uint32_t overflowed_was[GW_MAX_WORKERS];
   bool on_loopback; /* where we listen */
   gw_turn_fetch ice_fetch;
   lws_sorted_usec_list_t ice_due;

@@ -1,5 +1,6 @@
 /* gateway/http_pulse.c - once a second: how busy the workers are, read from their threads' clocks, and how busy the
  * process is, of the cores it may use: threads that share one core are never busy alone, but late all the same.
+ * What the system threw away for want of room says so too, where the clocks do not.
  * And whether all of them turn, which the service manager is told. */
 #include <pthread.h>
 #include <sched.h>
@@ -32,6 +33,17 @@ static double busy(wr_time cpu, wr_time *was, double span, int n) {
   return percent;
 }
 
+/* Datagrams of all workers that the system threw away since the last time. */
+static uint32_t overflowed(gw_http *http) {
+  uint32_t sum = 0;
+  for (uint16_t i = 0; i < http->n_workers; i++) {
+    uint32_t now = gw_udp_overflowed(&http->workers[i].udp);
+    sum += now - http->overflowed_was[i];
+    http->overflowed_was[i] = now;
+  }
+  return sum;
+}
+
 static void measure(gw_http *http) {
   wr_time now = gw_now();
   double most = 0, span = http->pulse_at ? (double)(now - http->pulse_at) : 0;
@@ -43,7 +55,9 @@ static void measure(gw_http *http) {
   http->pulse_at = now;
   http->metrics.busiest_percent = most;
   if (process > most) most = process;
-  if (!gw_overload_step(&http->overload, most, (double)http->config->overload)) return;
+  uint32_t n_overflowed = overflowed(http);
+  http->metrics.overflowed += n_overflowed;
+  if (!gw_overload_step(&http->overload, most, n_overflowed, (double)http->config->overload)) return;
   http->metrics.overloaded = http->overload.on;
   if (http->overload.on) gw_errors_note(&http->errors, "worker", "overloaded", NULL, time(NULL));
   gw_log(http->overload.on ? GW_WARN : GW_INFO, http->overload.on ? "overloaded" : "overload_over", NULL);

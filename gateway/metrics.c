@@ -239,6 +239,9 @@ static void write_http(gw_text *out, const gw_http_metrics *http) {
   }
   figure(out, "overloaded", "gauge", "1 while new calls are refused for the sake of those that run",
          http->overloaded);
+  figure(out, "datagrams_overflowed_total", "counter",
+         "Datagrams the system threw away as no worker fetched them in time; not among those received",
+         http->overflowed);
   figure(out, "workers_stalled", "gauge", "Media threads that have not turned for 5 s; their figures are missing",
          http->workers_stalled);
   head(out, "worker_busy_ratio", "gauge", "Share of a core that the busiest worker took in the last second");

@@ -81,6 +81,7 @@ typedef struct gw_http_metrics {
   uint64_t responses[6];  /* by hundreds: [2] is 2xx */
   uint64_t errors[32];    /* by gw_http_error code */
   double busiest_percent; /* of a core, by the busiest worker, in the last second */
+  uint64_t overflowed;    /* datagrams that no worker fetched in time */
   bool overloaded;
   unsigned workers_stalled;
   uint64_t trace_spans[GW_N_TRACE_FATES];

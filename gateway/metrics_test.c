@@ -117,6 +117,7 @@ TEST(metrics_of_http_and_of_the_process) {
   gw_metrics metrics = {.timers = 4};
   gw_http_metrics http = {.responses = {[2] = 11},
                           .overloaded = true,
+                          .overflowed = 18,
                           .workers_stalled = 2,
                           .reloads = 12,
                           .reloads_failed = 13,
@@ -132,6 +133,7 @@ TEST(metrics_of_http_and_of_the_process) {
     unsigned value;
   } rows[] = {{"http_responses_total{class=\"2xx\"}", 11},
               {"overloaded", 1},
+              {"datagrams_overflowed_total", 18},
               {"workers_stalled", 2},
               {"reloads_total{result=\"ok\"}", 12},
               {"reloads_total{result=\"refused\"}", 13},

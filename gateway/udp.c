@@ -4,6 +4,7 @@
 #include "gateway/udp.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -193,4 +194,10 @@ void gw_udp_flush(gw_udp *udp) {
     }
   }
   udp->n_out = 0;
+}
+
+uint32_t gw_udp_overflowed(const gw_udp *udp) {
+  uint32_t figures[SK_MEMINFO_VARS] = {0};
+  socklen_t len = sizeof(figures);
+  return getsockopt(udp->fd, SOL_SOCKET, SO_MEMINFO, figures, &len) ? 0 : figures[SK_MEMINFO_DROPS];
 }

@@ -43,5 +43,7 @@ uint8_t *gw_udp_room(gw_udp *udp);
 /* The bytes in the room are to go along |path|. */
 void gw_udp_queue(gw_udp *udp, const wr_path *path, size_t len);
 void gw_udp_flush(gw_udp *udp);
+/* How many datagrams the system threw away so far because the socket's queue was full; wraps around. Any thread. */
+uint32_t gw_udp_overflowed(const gw_udp *udp);
 
 #endif

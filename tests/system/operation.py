@@ -3,6 +3,7 @@ notice of an end and of a reload: nothing."""
 import ctypes
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -90,11 +91,20 @@ class Stopped:
         self.call(self.DETACH)
 
 
+def flood(port):
+    """Some MB for the media port from many ports, so that every worker gets its part."""
+    for _ in range(16):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(1000):
+                sender.sendto(bytes(1200), ("127.0.0.1", port))
+
+
 def test_a_worker_that_hangs():
     health = lambda: g.request("GET", "/healthz")  # noqa: E731
     with tempfile.TemporaryDirectory() as folder:
         manager = Manager(folder)
-        with Gateway("--workers", "2", env={"NOTIFY_SOCKET": manager.path}) as g:
+        with Gateway("--workers", "2", env={"NOTIFY_SOCKET": manager.path}) as g, Peer(g) as peer:
+            port = int(re.search(r"^a=candidate:.* 127\.0\.0\.1 (\d+) ", peer.answer["sdp"], re.M)[1])
             check(manager.hears() and manager.said[0] == "READY=1", "the service manager is told that all is well")
             with Stopped(g.process, "worker 1"):
                 check(wait_for(lambda: health()[0] == 503), "one worker hangs: /healthz says so")
@@ -103,6 +113,9 @@ def test_a_worker_that_hangs():
                 n = manager.n
                 check(g.metric('errors_total{kind="worker",reason="stalled"}') == 1, "it is among the errors")
                 check(not wait_for(lambda: manager.n > n, 3), "the service manager is told no more")
+                check(g.metric("datagrams_overflowed_total") == 0, "nothing was thrown away")
+                over = wait_for(lambda: flood(port) or g.metric("overloaded"))
+                check(over and g.metric("datagrams_overflowed_total") > 0, "what it does not fetch is thrown away: counted, overloaded")
             check(manager.hears() and health()[0] == 200 and g.metric("workers_stalled") == 0, "it goes on: all is well")
 
 
