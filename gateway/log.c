@@ -1,10 +1,13 @@
 /* gateway/log.c - formatting and the one write. */
 #include "gateway/log.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,7 +16,7 @@
 #define N_PAIRS_MAX 12
 
 static _Atomic gw_severity least = GW_INFO;
-static bool as_json;
+static gw_log_form form_used;
 
 static const char *const names[] = {"debug", "info", "warn", "error"};
 
@@ -26,7 +29,17 @@ void gw_log_level(const char *level) {
 
 void gw_log_setup(const char *level, const char *format) {
   gw_log_level(level);
-  as_json = strcmp(format, "json") == 0;
+  form_used = strcmp(format, "json") == 0                                  ? GW_LOG_JSON
+              : gw_log_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM")) ? GW_LOG_JOURNAL
+                                                                           : GW_LOG_TEXT;
+}
+
+bool gw_log_is_journal(int fd, const char *stream) {
+  struct stat status;
+  char own[64];
+  if (!stream || fstat(fd, &status)) return false;
+  snprintf(own, sizeof(own), "%" PRIuMAX ":%" PRIuMAX, (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+  return strcmp(own, stream) == 0;
 }
 
 static void write_quoted(wr_writer *w, const char *text) {
@@ -63,14 +76,26 @@ static void write_time(wr_writer *w, int64_t wall_us) {
   wr_write_text(w, text);
 }
 
-size_t gw_log_format(char *out, size_t cap, bool json, int64_t wall_us, gw_severity severity, const char *event,
-                     const char *const *pairs) {
+/* What stands before the event. */
+static void write_head(wr_writer *w, gw_log_form form, int64_t wall_us, gw_severity severity) {
+  static const char *const priorities[] = {"<7>", "<6>", "<4>", "<3>"}; /* sd-daemon(3) */
+  if (form == GW_LOG_JOURNAL) {
+    wr_write_text(w, priorities[severity]);
+    return;
+  }
+  bool json = form == GW_LOG_JSON;
+  wr_write_text(w, json ? "{\"time\":\"" : "");
+  write_time(w, wall_us);
+  wr_write_text(w, json ? "\",\"level\":\"" : " ");
+  wr_write_text(w, names[severity]);
+  wr_write_text(w, json ? "\",\"event\":" : " ");
+}
+
+size_t gw_log_format(char *out, size_t cap, gw_log_form form, int64_t wall_us, gw_severity severity,
+                     const char *event, const char *const *pairs) {
   wr_writer w = wr_writer_of((uint8_t *)out, cap - 2); /* room for what ends a line that was cut */
-  wr_write_text(&w, json ? "{\"time\":\"" : "");
-  write_time(&w, wall_us);
-  wr_write_text(&w, json ? "\",\"level\":\"" : " ");
-  wr_write_text(&w, names[severity]);
-  wr_write_text(&w, json ? "\",\"event\":" : " ");
+  bool json = form == GW_LOG_JSON;
+  write_head(&w, form, wall_us, severity);
   json ? write_quoted(&w, event) : wr_write_text(&w, event);
   for (size_t i = 0; pairs[i]; i += 2) {
     wr_writer before = w;
@@ -103,8 +128,8 @@ void gw_log(gw_severity severity, const char *event, ...) {
   struct timespec wall;
   clock_gettime(CLOCK_REALTIME, &wall);
   char line[2048];
-  size_t len = gw_log_format(line, sizeof(line) - 1, as_json, (int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000,
-                             severity, event, pairs);
+  size_t len = gw_log_format(line, sizeof(line) - 1, form_used,
+                             (int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000, severity, event, pairs);
   line[len++] = '\n';
   if (write(STDERR_FILENO, line, len) < 0) return; /* nowhere left to say it */
 }

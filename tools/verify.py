@@ -104,7 +104,7 @@ SECTIONS = [
     ("load", "calls are added until they are refused; those that run keep their quality",
      [["bench/overload.py"]], carries),
     ("packages", "installs, is configured, stands behind a proxy, is monitored",
-     [["tests/package/run"], ["tests/deploy/run"]], None),
+     [["tests/package/run"], ["tests/deploy/run"], ["tests/package/booted"]], None),
     ("parts", "every part has its tests",
      [["build/release/unit_tests"]], None),
     ("coverage", "more than 85 % of the lines of C, and of those of JavaScript, run in tests",

@@ -20,7 +20,8 @@ SOURCES = {
     "tests/browser/run": "tests/browser/*.js", "tests/browser/webkit": "tests/browser/webkit.js",
     "tests/system/run": "tests/system/*",
     "tests/faults/run": "tests/faults/*.js", "tests/verify/run": "tests/verify/page.js", "tests/package/run": "tests/package/run",
-    "tests/deploy/run": "tests/deploy/run", "bench/overload.py": "bench/overload.py", "build/release/unit_tests": "tests/check.c",
+    "tests/deploy/run": "tests/deploy/run", "tests/package/booted": "tests/package/booted",
+    "bench/overload.py": "bench/overload.py", "build/release/unit_tests": "tests/check.c",
     "build/release/wr_sim": "sim/*.c", "tools/coverage.sh": "tools/coverage.sh",
     "tests/browser/covered.js": "tests/browser/covered.js"}
 BY_BROWSER = r"^(chromium|firefox): "

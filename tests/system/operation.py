@@ -115,7 +115,7 @@ def test_a_worker_that_hangs():
                 check(not wait_for(lambda: manager.n > n, 3), "the service manager is told no more")
                 check(g.metric("datagrams_overflowed_total") == 0, "nothing was thrown away")
                 over = wait_for(lambda: flood(port) or g.metric("overloaded"))
-                check(over and g.metric("datagrams_overflowed_total") > 0, "what it does not fetch is thrown away: counted, overloaded")
+                check(over and g.metric("datagrams_overflowed_total") > 0, "what it does not fetch is lost: counted, overloaded")
             check(manager.hears() and health()[0] == 200 and g.metric("workers_stalled") == 0, "it goes on: all is well")
 
 
