@@ -26,7 +26,6 @@ FIRST = 200
 RAMP = 100         # calls a second, of those that come at once
 LASTS_S = 100     # the calls that are watched
 REFUSED_S = 10     # watched so long
-LIMIT = 95         # percent of a core: `serve --help`
 BACKENDS = {"echo": ["--backend", "echo", "--address-rate", "0"],
             "embedded": ["--backend", "embedded", "--speech", "scripted", "--address-rate", "0"]}
 

@@ -155,8 +155,9 @@ def test_figures_of_messages():
         check(wait_for(lambda: g.metric('page_samples_total{kind="played"}') >= 48000 and
                        g.metric('page_samples_total{kind="concealed"}') >= 480), "what a page says of its sound is counted")
         for _ in range(2):
-            p.say(type="listen", state="detect", text="speak 4 1", n=1)
+            p.say(type="listen", state="detect", text="speak 4 40 0.02", n=1)
         check(wait_for(lambda: g.metric('page_messages_refused_total{reason="repeated"}') == 1), "typed text that comes again")
+        check(wait_for(lambda: p.heard(4) > 0), "an answer is being heard")
         mock.links[0].send_frame(b"")
         mock.links[0].send_frame(b"\xff" * 40)
         check(wait_for(lambda: g.metric("speech_refused_total") > 0), "speech of the assistant that is no Opus")
