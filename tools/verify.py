@@ -112,7 +112,7 @@ SECTIONS = [
       ["env", f"COVERAGE={JS_COVERAGE}", "tests/browser/webkit"],
       ["node", "tests/browser/covered.js", JS_COVERAGE, str(COVERAGE_LEAST)]], covers),
 ]
-NOT_RUN = "Edge and Safari: not to be had here, not run. Kubernetes: judged by its schemas. Images: ./dev package --image."
+NOT_RUN = "Edge and Safari: not to be had here, not run. Kubernetes: its schemas. Images, manifest: ./dev package --image."
 
 
 def run(command):
