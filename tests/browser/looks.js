@@ -71,6 +71,7 @@ async function openIn(page, url, route, lang) {
   }, lang);
   await page.goto(url + route, { waitUntil: "load" });
   if (route !== "/chat") return;
+  if (await page.evaluate(() => !("WebAssembly" in window))) return; // nothing is prepared
   await until("the prepared connection", () => page.evaluate(() => document.documentElement.dataset["link"] === "prepared"));
   await page.evaluate(takeOver);
 }
@@ -134,7 +135,7 @@ export function testLooks(bench) {
       test(`chromium: looks: every state of the operator's page on a ${device}, light and dark, in all languages`, () =>
         bench.inChromium((page) => withDesk(bench.binary, page, (desk) => seeDesk(bench, page, device, desk))));
     }
-    test(`chromium: looks: every notice in every language on a ${device}; without WebRTC`, () =>
+    test(`chromium: looks: every notice in every language on a ${device}; without WebRTC, without WebAssembly`, () =>
       bench.inChromium((page) => seeNotices(bench, page, device)));
   }
 }
@@ -349,16 +350,19 @@ async function seeNotices({ gateway, screens }, page, device) {
       await show(page, {}, [["clearnotice", {}], ["blocked", { blocked: false }], told]);
       await look(JSON.stringify(told));
     }
-    const { identifier } = await page.evaluateOnNewDocument(() => void Reflect.deleteProperty(window, "RTCPeerConnection"));
-    for (const route of ["/", "/chat"]) {
-      await openIn(page, gateway.url, route, lang);
-      await look(`${route} without WebRTC`);
-      faults.push(...(await axe(page, true)).map((fault) => `${route} without WebRTC in ${lang}: ${fault}`));
-      const name = `${device}-light-${lang}-${route === "/" ? "start" : "chat"}-without-webrtc.png`;
-      fs.mkdirSync(path.join(screens, "looks"), { recursive: true });
-      await page.screenshot({ path: path.join(screens, "looks", name) });
+    for (const [what, global] of [["WebRTC", "RTCPeerConnection"], ["WebAssembly", "WebAssembly"]]) {
+      const without = (/** @type {string} */ name) => void Reflect.deleteProperty(window, name);
+      const { identifier } = await page.evaluateOnNewDocument(without, String(global));
+      for (const route of ["/", "/chat"]) {
+        await openIn(page, gateway.url, route, lang);
+        await look(`${route} without ${what}`);
+        faults.push(...(await axe(page, true)).map((fault) => `${route} without ${what} in ${lang}: ${fault}`));
+        const name = `${device}-light-${lang}-${route === "/" ? "start" : "chat"}-without-${String(what).toLowerCase()}.png`;
+        fs.mkdirSync(path.join(screens, "looks"), { recursive: true });
+        await page.screenshot({ path: path.join(screens, "looks", name) });
+      }
+      await page.removeScriptToEvaluateOnNewDocument(identifier);
     }
-    await page.removeScriptToEvaluateOnNewDocument(identifier);
   }
   check(!faults.length, [...new Set(faults)].join("\n       "));
 }

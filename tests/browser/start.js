@@ -61,6 +61,7 @@ async function checkUp(page, url) {
 /** @param {Bench} bench */
 export function testStart(bench) {
   testRoles(bench);
+  testOldBrowser(bench);
   testOperatorsRoles(bench);
   testDevices(bench);
   testLook(bench);
@@ -165,6 +166,46 @@ async function rolesInPage(root, list) {
   });
   applyLang("en");
   return said;
+}
+
+/** @param {Bench} bench */
+function testOldBrowser({ inChromium, gateway }) {
+  test("chromium: start: an older browser: without AbortSignal.timeout roles come, without WebAssembly both pages say so", () =>
+    inChromium(async (page) => {
+      await page.evaluateOnNewDocument(() => {
+        for (const name of ["timeout", "any"]) Reflect.deleteProperty(AbortSignal, name);
+      });
+      await page.goto(`${gateway.url}/`);
+      await until("the gateway's roles", () => page.evaluate(() => localStorage.getItem("xiaozhi-rtc-roles") !== null));
+      const { identifier } = await page.evaluateOnNewDocument(() => {
+        WebAssembly.compileStreaming = () => Promise.reject(new Error("lost on the way"));
+      });
+      /** @type {Record<string, string>} */
+      const found = await checkUp(page, gateway.url);
+      same([found["path"], found["verdict"]], ["bad unreachable", "bad"], "without the core");
+      await page.removeScriptToEvaluateOnNewDocument(identifier);
+      await page.evaluateOnNewDocument(() => { // as where the policy's word for it is not known
+        const refuse = () => {
+          throw new WebAssembly.CompileError("disallowed by embedder");
+        };
+        Object.assign(WebAssembly, { Module: refuse, compile: async () => refuse(), compileStreaming: async () => refuse() });
+      });
+      await page.goto(`${gateway.url}/`);
+      const told = await page.$eval("#notice", (box) => (/** @type {HTMLElement} */ (box).hidden ? "" : box.textContent ?? ""));
+      check(/too old/.test(told), `the start page says "${told}"`);
+      same(await checkUp(page, gateway.url), {
+        page: "bad tooOld", microphone: "skip checkSkipped", gateway: "skip checkSkipped", relay: "skip checkSkipped",
+        path: "skip checkSkipped", assistant: "skip checkSkipped", verdict: "bad",
+      }, "the connection test");
+      await page.goto(`${gateway.url}/chat`);
+      const said = () => page.$eval("#notice", (box) => (/** @type {HTMLElement} */ (box).hidden ? "" : box.textContent?.trim()));
+      await until("the same words", async () => (await said()) === told);
+      await page.click("#notice-close");
+      same(await said(), "", "put away");
+      await page.click("#start");
+      await until("the same words at the start key", async () => (await said()) === told);
+      await page.evaluate(() => localStorage.clear());
+    }));
 }
 
 /** @param {Bench} bench */

@@ -36,6 +36,10 @@ ${FEATURES.map((feature) => `| ${feature} | ${BROWSERS.map((name) => cell(name, 
 - Chrome, Edge and Safari are run on a grid: \`docker compose -f docker-compose.test.yml up\` has Chrome, Edge and Firefox, any
   other driver goes by its address: \`./dev compatibility --grid http://HOST:4444 safari\`. A grid's browsers have a test
   microphone with a tone: speech is not understood there, hands-free is left out.
+
+The page needs Chromium 97 or Safari 16, which know the word \`'wasm-unsafe-eval'\` of its policy, or Firefox 98, which has
+\`<dialog>\`: read from what it uses, not run. Tried by hand: in QtWebEngine 6.4 (Chromium 102) all of the table works; in
+QtWebEngine 5.15 (Chromium 87) no call can be made, and the page says that the browser is too old.
 `;
 }
 

@@ -1,5 +1,7 @@
 /* gate.js - requests in the admin's name. The token is kept for this tab only and goes into a header only. */
 
+import { giveUpAfter } from "../js/manager/compat.js";
+
 const KEPT = "xiaozhi-rtc-admin";
 const FORM = /^[\w.~+/-]{1,511}=*$/; // RFC 6750: what may stand in the header
 const PATIENCE_MS = 8000;
@@ -37,7 +39,7 @@ export class Refused extends Error {
 export async function ask(token, path, { method = "GET", body, anyStatus = false } = {}) {
   if (!FORM.test(token)) throw new Refused(401, "");
   const headers = { Authorization: `Bearer ${token}`, ...(body ? { "Content-Type": "application/json" } : {}) };
-  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const signal = giveUpAfter(PATIENCE_MS);
   /** @type {RequestInit} */
   const options = { method, headers, signal, cache: "no-store", ...(body ? { body: JSON.stringify(body) } : {}) };
   const answer = await fetch(path, options).catch((error) => {

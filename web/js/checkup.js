@@ -2,7 +2,7 @@
  * with what to do about it. Nothing stays open afterwards. */
 
 import { RoomEar } from "./devices.js";
-import { hasMicrophoneAccess, hasWebRtc } from "./manager/compat.js";
+import { hasMicrophoneAccess, hasWebAssembly, hasWebRtc } from "./manager/compat.js";
 import { WebRTCManager } from "./manager/manager.js";
 import { serversOf } from "./manager/http.js";
 import { tokenHeaders } from "./token.js";
@@ -56,7 +56,7 @@ export class Checkup {
   async run() {
     for (const step of STEPS) this.#tell(step, { mark: "wait", key: "checkWait" });
     try {
-      this.#checkPage();
+      if (!this.#checkPage()) return this.#skip("microphone", "gateway", "relay", "path", "assistant");
       await this.#checkMicrophone();
       const servers = await this.#checkGateway();
       if (!servers) return this.#skip("relay", "path", "assistant");
@@ -83,10 +83,14 @@ export class Checkup {
     for (const step of steps) this.#tell(step, { mark: "skip", key: "checkSkipped" });
   }
 
+  /** @returns {boolean} false: nothing else can go well */
   #checkPage() {
-    if (!hasMicrophoneAccess()) this.#tell("page", { mark: "bad", key: "insecure" });
+    const able = hasWebAssembly();
+    if (!able) this.#tell("page", { mark: "bad", key: "tooOld" });
+    else if (!hasMicrophoneAccess()) this.#tell("page", { mark: "bad", key: "insecure" });
     else if (!hasWebRtc()) this.#tell("page", { mark: "warn", key: "overSocket" });
     else this.#tell("page", { mark: "ok", key: "checkPageOk" });
+    return able;
   }
 
   async #checkMicrophone() {
@@ -148,7 +152,10 @@ export class Checkup {
     });
     this.#lent = this.#ear.copy(); // or the manager would ask once more
     if (this.#lent) await manager.setMicrophone(this.#lent);
-    const connected = await manager.connect("manual");
+    const connected = await manager.connect("manual").catch(() => {
+      reason = "UNREACHABLE"; // the core did not come
+      return false;
+    });
     if (!connected) {
       this.#tell("path", { mark: "bad", key: PATH_REASONS[reason] ?? REASONS[reason] ?? "checkNoPath" });
       return false;

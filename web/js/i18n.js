@@ -418,6 +418,11 @@ const TABLE = {
     "此浏览器不支持通话（WebRTC）。请使用新版 Chrome、Edge、Firefox 或 Safari。",
     "Trình duyệt này không gọi được (không có WebRTC). Hãy dùng Chrome, Edge, Firefox hoặc Safari mới.",
   ],
+  tooOld: [
+    "This browser cannot make calls: it is too old, or WebAssembly is off. Use a current Chrome, Edge, Firefox or Safari.",
+    "此浏览器无法通话：版本过旧，或 WebAssembly 已关闭。请使用新版 Chrome、Edge、Firefox 或 Safari。",
+    "Trình duyệt này không gọi được: quá cũ hoặc WebAssembly bị tắt. Hãy dùng Chrome, Edge, Firefox hoặc Safari mới.",
+  ],
   overSocket: [
     "This browser has no WebRTC, so the call goes another way. It works, but a poor network is noticed sooner.",
     "此浏览器没有 WebRTC，通话将改用其他方式：可以使用，但网络不佳时更容易听出来。",

@@ -14,7 +14,7 @@ import { catchUp, firstRoles, manager, roles } from "./early.js";
 import { saveFile } from "./files.js";
 import { BUZZ, buzz } from "./haptics.js";
 import { applyLang, bindLangSelect, chooseLang, label, t, textOf, translate } from "./i18n.js";
-import { hasWebRtc, soundNeedsGesture } from "./manager/compat.js";
+import { hasWebAssembly, hasWebRtc, soundNeedsGesture } from "./manager/compat.js";
 import { Music } from "./music.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
 import { Preview } from "./preview.js";
@@ -190,7 +190,8 @@ manager.on("text", ({ text, arrived }) => {
 });
 manager.on("quality", () => details.refresh());
 manager.on("issues", () => details.refresh());
-manager.on("error", ({ message }) => ui.say("broken", "broken", { text: message }));
+manager.on("error", ({ message }) =>
+  (hasWebAssembly() ? ui.say("broken", "broken", { text: message }) : ui.say("browser", "tooOld")));
 manager.on("message", (message) => {
   shown(message);
   show();
@@ -425,7 +426,8 @@ if (prefs.microphone.id) manager.selectDevice("audioinput", prefs.microphone.id)
 
 setVolume(volume);
 draw();
-if (!hasWebRtc()) ui.say("browser", "overSocket");
+if (!hasWebAssembly()) ui.say("browser", "tooOld");
+else if (!hasWebRtc()) ui.say("browser", "overSocket");
 refused.then(signIn);
 (firstRoles ?? askRoles()).then((newer) => {
   const before = role.avatar;

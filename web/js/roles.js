@@ -3,6 +3,7 @@
  * Which roles there are is the operator's choice (GET /api/roles). The page does not wait to hear of it: it shows those of
  * the last visit, at first those that are built in, and changes when the answer is another. */
 
+import { giveUpAfter } from "./manager/compat.js";
 import { noteStatus, tokenHeaders } from "./token.js";
 
 /** @typedef {import("./i18n.js").Texts} Texts */
@@ -70,7 +71,7 @@ export const knownRoles = () => keptRoles() ?? ROLES;
 /** Asks the gateway, and keeps the answer for the next visit. @param {number} [limit_ms] @returns {Promise<readonly Role[]>} */
 export async function askRoles(limit_ms = 10_000) {
   try {
-    const response = await fetch("/api/roles", { headers: tokenHeaders(), signal: AbortSignal.timeout(limit_ms) });
+    const response = await fetch("/api/roles", { headers: tokenHeaders(), signal: giveUpAfter(limit_ms) });
     noteStatus(response.status);
     const roles = response.ok ? asRoles(await response.json()) : null;
     if (roles) localStorage.setItem(KEPT, JSON.stringify({ roles }));

@@ -3,6 +3,7 @@
 
 import { make, makeSheet, words } from "./dom.js";
 import { t, translate } from "./i18n.js";
+import { giveUpAfter } from "./manager/compat.js";
 import { isToken, keepToken, tokenHeaders } from "./token.js";
 
 const PATIENCE_MS = 10_000;
@@ -15,7 +16,7 @@ async function judge(token) {
   if (!isToken(token)) return "signInWrong";
   try {
     const headers = tokenHeaders(token);
-    const { status, ok } = await fetch("/api/roles", { cache: "no-store", headers, signal: AbortSignal.timeout(PATIENCE_MS) });
+    const { status, ok } = await fetch("/api/roles", { cache: "no-store", headers, signal: giveUpAfter(PATIENCE_MS) });
     if (ok) return "";
     return status === 401 || status === 403 ? "signInWrong" : "serverError";
   } catch {

@@ -3,7 +3,7 @@
 import { CheckupSheet } from "./checkup_sheet.js";
 import { byId, make } from "./dom.js";
 import { applyLang, bindLangSelect, chooseLang, t, textOf } from "./i18n.js";
-import { hasWebRtc } from "./manager/compat.js";
+import { hasWebAssembly, hasWebRtc } from "./manager/compat.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
 import { askRoles, isMac, knownRoles, roleOf, shapeMac } from "./roles.js";
 import { Settings } from "./settings.js";
@@ -128,7 +128,8 @@ byId("check", HTMLButtonElement).addEventListener("click", () => checkup.open())
 /** Says beforehand what would fail later, or be different. */
 function warn() {
   const notice = byId("notice", HTMLElement);
-  const problem = isAway() ? "unreachable" : !isSecureContext ? "insecure" : !hasWebRtc() ? "overSocket" : null;
+  const browser = !hasWebAssembly() ? "tooOld" : !isSecureContext ? "insecure" : !hasWebRtc() ? "overSocket" : null;
+  const problem = isAway() ? "unreachable" : browser;
   notice.hidden = !problem;
   if (problem) notice.textContent = t(problem);
 }

@@ -7,6 +7,16 @@
 /** WebKitGTK of today's distributions and WebViews of some apps have none. */
 export const hasWebRtc = () => typeof globalThis.RTCPeerConnection === "function";
 
+/** A policy of 'wasm-unsafe-eval' lets nothing be compiled where that word is not known: Chromium before 97, Safari before
+ * 16. Asked with the least module there is. */
+export function hasWebAssembly() {
+  try {
+    return new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)) !== null;
+  } catch {
+    return false;
+  }
+}
+
 /** Outside https and localhost `mediaDevices` does not exist at all (Chromium, Firefox) or refuses (older Safari). */
 export const hasMicrophoneAccess = () => globalThis.isSecureContext && Boolean(navigator.mediaDevices?.getUserMedia);
 
@@ -259,6 +269,14 @@ export async function setLoudspeaker(element, deviceId) {
 }
 
 // ---- page and network ----
+
+/** Chromium before 103 has no AbortSignal.timeout. @param {number} limit_ms @returns {AbortSignal} */
+export function giveUpAfter(limit_ms) {
+  if (AbortSignal.timeout) return AbortSignal.timeout(limit_ms);
+  const abort = new AbortController();
+  setTimeout(() => abort.abort(), limit_ms);
+  return abort.signal;
+}
 
 /** Only Chromium has navigator.connection, and on desktops it is without a type: there `change` tells of estimates and
  * not of a network, and nothing is reported. @param {Registry} registry @param {(kind:number) => void} changed */
