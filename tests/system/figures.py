@@ -6,14 +6,8 @@ import socket
 import threading
 import time
 
-from harness import JSON, Gateway, Peer, check, wait_for
+from harness import JSON, Gateway, Peer, check, place_of, wait_for
 from mock_assistant import MockAssistant
-
-
-def place_of(sdp):
-    """Media's port, from the candidate on loopback."""
-    line = next(line for line in sdp.split("\r\n") if line.startswith("a=candidate") and " 127.0.0.1 " in line)
-    return int(line.split()[5])
 
 
 class Way:

@@ -225,6 +225,12 @@ def law_holds(g):
     return total > 0 and total == consumed + dropped
 
 
+def place_of(sdp):
+    """Media's port, from the candidate on loopback."""
+    line = next(line for line in sdp.split("\r\n") if line.startswith("a=candidate") and " 127.0.0.1 " in line)
+    return int(line.split()[5])
+
+
 def wait_for(condition, patience=PATIENCE):
     end = time.monotonic() + patience
     while time.monotonic() < end:

@@ -3,14 +3,13 @@ notice of an end and of a reload: nothing."""
 import ctypes
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
 import tempfile
 import threading
 
-from harness import BINARY, JSON, PATIENCE, Gateway, Peer, check, wait_for
+from harness import BINARY, JSON, PATIENCE, Gateway, Peer, check, place_of, wait_for
 from mock_assistant import MockAssistant
 
 ADMIN = {"Authorization": "Bearer boss"}
@@ -104,7 +103,7 @@ def test_a_worker_that_hangs():
     with tempfile.TemporaryDirectory() as folder:
         manager = Manager(folder)
         with Gateway("--workers", "2", env={"NOTIFY_SOCKET": manager.path}) as g, Peer(g) as peer:
-            port = int(re.search(r"^a=candidate:.* 127\.0\.0\.1 (\d+) ", peer.answer["sdp"], re.M)[1])
+            port = place_of(peer.answer["sdp"])
             check(manager.hears() and manager.said[0] == "READY=1", "the service manager is told that all is well")
             with Stopped(g.process, "worker 1"):
                 check(wait_for(lambda: health()[0] == 503), "one worker hangs: /healthz says so")
