@@ -4,7 +4,8 @@
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 2
 
-n_passed=0 n_failed=0
+# shellcheck source=tools/judge.sh
+. tools/judge.sh
 
 sources() { git ls-files -co --exclude-standard "$@" | while read -r f; do [ -f "$f" ] && echo "$f"; done; }
 
@@ -58,13 +59,6 @@ lint_javascript() {
 [ $# -gt 0 ] || set -- format tidy names preload floors purity clang-tidy shell javascript
 for check in "$@"; do
   declare -F "lint_${check//-/_}" >/dev/null || { echo "no such check: $check"; exit 2; }
-  if "lint_${check//-/_}"; then
-    echo "ok   $check"
-    n_passed=$((n_passed + 1))
-  else
-    echo "FAIL $check"
-    n_failed=$((n_failed + 1))
-  fi
+  judge "$check" "lint_${check//-/_}"
 done
-echo "$n_passed passed, $n_failed failed"
-[ "$n_failed" = 0 ]
+verdict

@@ -1,25 +1,6 @@
 # shellcheck shell=bash
 # tests/package/debian.sh - sourced: a Debian that has nothing else, made by debootstrap from the mirror this
-# machine uses, kept, and copied for each test; and how tests count.
-
-n_passed=0 n_failed=0
-
-judge() { # judge TEXT COMMAND...
-  local text=$1
-  shift
-  if "$@"; then
-    echo "ok   $text"
-    n_passed=$((n_passed + 1))
-  else
-    echo "FAIL $text"
-    n_failed=$((n_failed + 1))
-  fi
-}
-
-verdict() {
-  echo "$n_passed passed, $n_failed failed"
-  [ "$n_failed" = 0 ]
-}
+# machine uses, kept, and copied for each test.
 
 # A fresh one at |root|, which reaches the mirror as this machine does.
 debian_root() { # debian_root ROOT
